@@ -1,0 +1,27 @@
+# make repro   the whole pipeline: data, models, music, metrics, report
+# make test    the test suite
+# make lint    style
+
+PYTHON ?= python3.11
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: repro test lint venv
+
+repro: venv
+	python -m pace check
+	dvc repro
+
+test: venv
+	python -m pytest
+
+lint: venv
+	ruff check . && ruff format --check .
+
+venv: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.txt requirements-mediapipe.txt requirements-test.txt
+	$(PYTHON) -m venv $(VENV)
+	pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-test.txt
+	pip install --quiet --disable-pip-version-check --no-deps -r requirements-mediapipe.txt
+	touch $@

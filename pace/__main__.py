@@ -1,0 +1,87 @@
+"""Commands beside the pipeline: python -m pace COMMAND --help."""
+
+import argparse
+import dataclasses
+import importlib
+import sys
+from pathlib import Path
+
+from pace import params, presets
+
+PARAMS = Path("params.yaml")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run one command; an error of the user's input ends with one line instead of a traceback."""
+    parser = argparse.ArgumentParser(prog="python -m pace", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    commands.add_parser("check", help="check every key and value of params.yaml")
+
+    preset = commands.add_parser("preset", help="print a preset as flags of `dvc exp run`, or write it")
+    preset.add_argument("name", help="a file of presets/, without .yaml")
+    preset.add_argument("--write", action="store_true", help="edit params.yaml instead, keeping its comments")
+
+    compose = commands.add_parser("compose", help="give one dance video music, with the trained models")
+    compose.add_argument("video", type=Path, metavar="VIDEO", help="a video of one dancer, 5 s or longer")
+    compose.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.mp4", help="the video with its music")
+    compose.add_argument("--keypoints", type=Path, metavar="FILE.json", help="AlphaPose results to use instead")
+    compose.add_argument("--seed", type=int, default=0, help="another number gives other music (default 0)")
+    compose.add_argument("--wav", type=Path, help="write the music alone too")
+
+    args = parser.parse_args(argv)
+    try:
+        {"check": run_check, "preset": run_preset, "compose": run_compose}[args.command](args)
+    except (ValueError, OSError, RuntimeError) as error:
+        sys.exit(f"python -m pace {args.command}: {error}")
+
+
+def run_check(_: argparse.Namespace) -> None:
+    """Check params.yaml against the dataclasses of all stages together."""
+    sections = check(params.read(PARAMS))
+    print(f"{PARAMS}: {len(sections)} sections are sound")
+
+
+def check(content: dict) -> dict[str, set[str]]:
+    """Check every section by every stage that reads it; all keys must be known to some stage.
+
+    Returns the known keys of each section. Raises ParamsError.
+    """
+    known: dict[str, set[str]] = {}
+    readers = []
+    for path in sorted(Path(__file__).resolve().parent.parent.glob("stages/[a-z]*.py")):
+        for name, cls in getattr(importlib.import_module(f"stages.{path.stem}"), "PARAMS", {}).items():
+            readers.append((name, cls))
+            known.setdefault(name, set()).update(field.name for field in dataclasses.fields(cls))
+    for name in content:
+        if name not in known:
+            raise params.ParamsError(f"section `{name}` is unknown; known sections: {', '.join(sorted(known))}")
+    for name, cls in readers:
+        params.section(content, name, cls, partial=True)
+    for name, key, _ in presets.flat(content):
+        if key not in known[name]:
+            raise params.ParamsError(f"unknown key `{name}.{key}`; known keys: {', '.join(sorted(known[name]))}")
+    return known
+
+
+def run_preset(args: argparse.Namespace) -> None:
+    """Print a preset as -S flags, or write it into params.yaml."""
+    path = Path("presets") / f"{args.name}.yaml"
+    if not path.is_file():
+        names = ", ".join(sorted(file.stem for file in Path("presets").glob("*.yaml")))
+        raise ValueError(f"there is no preset {args.name!r}; presets: {names}")
+    if args.write:
+        print(f"{PARAMS}: changed {', '.join(presets.write(path, PARAMS)) or 'nothing'}")
+    else:
+        print(" ".join(presets.flags(path, PARAMS)))
+
+
+def run_compose(args: argparse.Namespace) -> None:
+    """Give one video music."""
+    from pace.compose import compose
+
+    compose(args.video, args.out, params.read(PARAMS), args.keypoints, args.wav, args.seed)
+
+
+if __name__ == "__main__":
+    main()

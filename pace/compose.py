@@ -1,0 +1,164 @@
+"""One video in, the same video with generated music out: the pipeline's own steps, chained for a single file."""
+
+import dataclasses
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from pace import media, params
+from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
+from pace.audio.vocoder import VocoderParams, invert
+from pace.generation.checkpoint import load_vae
+from pace.generation.condition_files import read_video
+from pace.generation.conditions import ConditionStore
+from pace.generation.sampling import SampleParams, load_generator
+from pace.motion import embedding, energy, lifting
+from pace.pose import estimation
+from pace.visual import features
+
+FADE_SECONDS = 0.05  # cross-fade where two clips meet
+
+
+@dataclasses.dataclass(frozen=True)
+class ComposeParams:
+    """What compose reads of params.yaml: the sections of the stages that it runs."""
+
+    decode: media.DecodeParams
+    keypoints: estimation.KeypointsParams
+    lift: lifting.LiftParams
+    energy: energy.EnergyParams
+    embed_motion: embedding.EmbedMotionParams
+    visual: features.VisualParams
+    sample: SampleParams
+    vocoder: VocoderParams
+
+    @classmethod
+    def of(cls, content: dict) -> "ComposeParams":
+        """Take the sections from the content of params.yaml. Raises ParamsError."""
+        return cls(**{field.name: params.section(content, field.name, field.type) for field in dataclasses.fields(cls)})
+
+
+@dataclasses.dataclass(frozen=True)
+class Models:
+    """Folders of the trained models."""
+
+    vae: Path
+    diffusion: Path
+
+
+def compose(
+    video: Path,
+    out: Path,
+    settings: ComposeParams,
+    models: Models,
+    keypoints: Path | None = None,
+    wav: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Write `video` with generated music to `out` (mp4), and the music alone to `wav` when given.
+
+    keypoints: an AlphaPose result file for this video, instead of the estimator.
+    Raises ValueError or FileNotFoundError naming the file and the remedy: no such or unreadable video, shorter than
+    five seconds, no person, missing weights or models.
+    """
+    if not video.is_file():
+        raise FileNotFoundError(f"{video}: no such file; give the path of a video")
+    info = media.probe(video)
+    if info.duration_s < CLIP_SECONDS:
+        raise ValueError(
+            f"{video}: {info.duration_s:.2f} s long; music is made in clips of {CLIP_SECONDS:g} s, give a longer video"
+        )
+    for folder in (models.vae, models.diffusion):
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: no trained model; run `make repro` first")
+    with tempfile.TemporaryDirectory(prefix="pace-") as name:
+        conditions, clips = _conditions(video, Path(name), settings, keypoints, say)
+        music = _generate(conditions, [start for _, start in clips], info.duration_s, settings, models)
+        say(f"{len(clips)} clips of music")
+        decoded = Path(name) / "video.mp4"
+        media.mux(video if _can_copy(video) else decoded, music, SAMPLE_RATE, out)
+    if wav:
+        soundfile.write(wav, music, SAMPLE_RATE, subtype="PCM_16")
+    say(f"{out}: {info.duration_s:.1f} s of music")
+
+
+def clip_starts(duration: float) -> list[float]:
+    """Starts in seconds of the clips that cover `duration`: one after the other, the last shifted back to the end."""
+    count = max(1, int(np.ceil(round(duration / CLIP_SECONDS, 3))))
+    return [min(i * CLIP_SECONDS, duration - CLIP_SECONDS) for i in range(count)]
+
+
+def join(clips: np.ndarray, starts: list[float], duration: float, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Lay clips (n, samples) at their starts in seconds; a later clip fades in over an earlier one where they overlap.
+
+    A clip that starts where the one before ends is faded in alone, over FADE_SECONDS, against a click.
+    Returns (round(duration * sample_rate),) float32.
+    """
+    out = np.zeros(round(duration * sample_rate), np.float32)
+    fade = round(FADE_SECONDS * sample_rate)
+    end = 0
+    for clip, start in zip(clips, starts, strict=True):
+        first = round(start * sample_rate)
+        skip = max(0, end - first - fade)  # an overlap longer than the fade keeps the earlier clip's music
+        clip, first = clip[skip : skip + len(out) - first - skip].copy(), first + skip
+        if end:
+            rising = np.linspace(0, 1, fade, dtype=np.float32)
+            clip[:fade] *= rising
+            out[first : first + fade] *= 1 - rising
+        out[first : first + len(clip)] += clip
+        end = first + len(clip)
+    return out
+
+
+def _conditions(
+    video: Path, folder: Path, settings: ComposeParams, keypoints: Path | None, say: Callable[[str], None]
+) -> tuple[ConditionStore, list[tuple[str, float]]]:
+    """Run the per-video stages in a temporary folder, and gather what the clips are conditioned on."""
+    name = video.stem
+    decode, files = settings.decode, {}
+    for key, file in {
+        "keypoints": "keypoints.npz",
+        "pose": "pose3d.npz",
+        "energy": "energy.parquet",
+        "motion": "motion.npz",
+        "visual": "visual.npz",
+    }.items():
+        files[key] = folder / file
+    decoded = folder / "video.mp4"
+    media.decode(video, decoded, folder / "audio.wav", decode.fps, decode.short_side)
+    backend = "alphapose" if keypoints else "mediapipe"
+    found = dataclasses.replace(settings.keypoints, backend=backend)
+    estimation.find_keypoints(found, decode.fps, name, (keypoints, video) if keypoints else (decoded,), folder)
+    with np.load(files["keypoints"], allow_pickle=False) as file:
+        detected = file["detected"]
+    say(f"{video}: person found in {100 * detected.mean():.1f} % of {len(detected)} frames ({backend})")
+    lifting.lift_video(settings.lift, name, (files["keypoints"], Path(settings.lift.weights)), folder)
+    energy.energy_video(settings.energy, name, (files["pose"],), folder)
+    source = files["pose"] if settings.embed_motion.input == "pose3d" else files["keypoints"]
+    embedding.embed_video(settings.embed_motion, name, (source, Path(settings.embed_motion.weights)), folder)
+    features.embed_video(name, (decoded, Path(settings.visual.weights)), folder, settings.visual)
+    clips = [(name, start) for start in clip_starts(len(detected) / decode.fps)]
+    tracks = read_video(files["energy"], files["motion"], files["visual"])
+    return ConditionStore({name: tracks}, clips), clips
+
+
+def _generate(
+    conditions: ConditionStore, starts: list[float], duration: float, settings: ComposeParams, models: Models
+) -> np.ndarray:
+    """Music for all clips, joined."""
+    generator, vae = load_generator(models.diffusion), load_vae(models.vae)
+    generator.check(conditions)
+    names = [f"clip{index}" for index in range(len(starts))]
+    latents = generator.latents(conditions.batch(torch.arange(len(starts))), names, settings.sample)
+    with torch.no_grad():
+        images = vae.decode(latents)[:, 0]
+    return np.clip(join(invert(images, settings.vocoder), starts, duration), -1, 1)
+
+
+def _can_copy(video: Path) -> bool:
+    """Whether an mp4 can hold the video's stream as it is, at full size."""
+    return media.codec(video) in ("h264", "hevc", "mpeg4", "av1", "vp9")

@@ -1,0 +1,41 @@
+"""A dataset's ground truth of one video: joints and beats. Only evaluate and tests may read it."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class TruthParams:
+    """What evaluate reads of section `dataset`: the folder of {video_id}.npz truth files."""
+
+    truth: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Truth:
+    """joints3d (N,17,3) metres in camera coordinates, joints2d (N,17,2) pixels of the original video,
+    beats (B,) seconds; frame i shows time i / fps; H36M order."""
+
+    joints3d: np.ndarray
+    joints2d: np.ndarray
+    beats: np.ndarray
+    fps: float
+
+    def beats_between(self, start: float, end: float) -> np.ndarray:
+        """Beats at or after `start` and before `end`, in seconds after `start`."""
+        return self.beats[(self.beats >= start) & (self.beats < end)] - start
+
+
+def read_truth(folder: Path | str, video_id: str) -> Truth | None:
+    """The truth of a video, None where the dataset has none. Raises ValueError for a file without its arrays."""
+    path = Path(folder) / f"{video_id}.npz"
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        missing = {"joints3d", "joints2d", "beats", "fps"} - set(file.files)
+        if missing:
+            raise ValueError(f"{path} has no array {', '.join(sorted(missing))}; see the format of dataset.truth")
+        arrays = [file[name].astype(np.float64) for name in ("joints3d", "joints2d", "beats")]
+        return Truth(*arrays, fps=float(file["fps"]))

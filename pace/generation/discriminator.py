@@ -1,0 +1,61 @@
+"""Patch discriminator and what the autoencoder is trained with from it: hinge loss and feature matching (paper 3)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+NORM_GROUP = 8  # channels that share a normalisation group
+
+
+class PatchDiscriminator(nn.Module):
+    """Scores overlapping patches of a mel image, as in pix2pix: strided 4 x 4 convolutions and LeakyReLU.
+
+    Normalised by groups of channels, not over the batch: a score depends on its own image alone.
+    `width` must be a multiple of 8; `layers` is the number of strided convolutions (3: patches of 70 x 70 pixels).
+    """
+
+    def __init__(self, width: int, layers: int) -> None:
+        super().__init__()
+        if width % NORM_GROUP:
+            raise ValueError(f"train_vae.discriminator_width {width} must be a multiple of {NORM_GROUP}")
+        widths = [width * min(2**i, 8) for i in range(layers + 1)]
+        blocks = [nn.Sequential(nn.Conv2d(1, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2))]
+        for i in range(1, layers + 1):
+            blocks.append(
+                nn.Sequential(
+                    nn.Conv2d(widths[i - 1], widths[i], 4, stride=2 if i < layers else 1, padding=1, bias=False),
+                    nn.GroupNorm(widths[i] // NORM_GROUP, widths[i]),
+                    nn.LeakyReLU(0.2),
+                )
+            )
+        self.blocks = nn.ModuleList(blocks)
+        self.score = nn.Conv2d(widths[-1], 1, 4, padding=1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Mel image (B,1,H,W) -> patch scores (B,1,h,w), high for real, and the features of every layer."""
+        features = []
+        for block in self.blocks:
+            x = block(x)
+            features.append(x)
+        return self.score(x), features
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean of max(0, 1 - real) and of max(0, 1 + fake), halved: 1 for an undecided discriminator."""
+    return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """Minus the mean score of the reconstructions."""
+    return -fake.mean()
+
+
+def feature_matching(real: list[Tensor], fake: list[Tensor]) -> Tensor:
+    """Mean over layers of the L1 distance of features, relative to the mean magnitude of the real ones.
+
+    Shapes (B,C,h,w) per layer. 0 for equal images; no gradient flows into `real`.
+    """
+    distances = [
+        (a.detach() - b).abs().mean() / a.detach().abs().mean().clamp_min(1e-8) for a, b in zip(real, fake, strict=True)
+    ]
+    return torch.stack(distances).mean()

@@ -1,0 +1,194 @@
+"""Process many videos: workers, a progress bar, and a store that lets an extended run redo only what changed."""
+
+import dataclasses
+import functools
+import hashlib
+import importlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import filelock
+import joblib
+from tqdm import tqdm
+
+from pace import imports
+
+Inputs = tuple[Path, ...]
+Function = Callable[[str, Inputs, Path], None]
+
+FAILURES = "failures.json"
+
+
+def map_items(
+    step: str,
+    function: Function,
+    items: dict[str, Inputs],
+    outputs: dict[str, Path],
+    params: object,
+    workers: int | None = None,
+) -> dict[str, str]:
+    """Call `function(item_id, input_files, folder)` for each item and put what it wrote in place.
+
+    step: name of the store's folder, `.resume/<step>`. items: item id -> input files.
+    outputs: name of a file that the function may write into `folder` -> its final path, with `{id}` in it.
+    params: a dataclass or a dict of JSON values that the function depends on.
+    workers: processes; by default PACE_WORKERS or the number of cores.
+
+    A result is kept in the store under a key made of the item's id, the content of its input files, the
+    parameters and the code that the function imports, and is taken from there when the key is met again.
+    An item that raises ValueError, OSError or RuntimeError is recorded with its reason and the others go on.
+    Returns the failures (id -> reason) and writes them to failures.json beside the first output.
+    Raises RuntimeError when there is no item or when every item failed.
+    """
+    if not items:
+        raise RuntimeError(f"{step}: nothing to do: no input file was found; see the failures of the stage before")
+    _clear(outputs)
+    store = Path(os.environ.get("DVC_ROOT", ".")) / ".resume" / step
+    store.mkdir(parents=True, exist_ok=True)
+    function = _importable(function)
+    base = _base_key(step, function, params)
+    task = _Task(function, store, base, {name: str(path) for name, path in outputs.items()})
+    jobs = min(workers or worker_count(), len(items))
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    results = parallel(joblib.delayed(task)(item, inputs) for item, inputs in items.items())
+    keys, failures = set(), {}
+    for item, key, reason in tqdm(results, total=len(items), desc=step, unit="item", disable=None):
+        keys.add(key)
+        if reason:
+            failures[item] = reason
+            tqdm.write(f"{step}: {item}: {reason}", file=sys.stderr)
+    _prune(store, keys)
+    folder = next(iter(outputs.values())).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FAILURES).write_text(json.dumps(failures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    if len(failures) == len(items):
+        item, reason = next(iter(failures.items()))
+        raise RuntimeError(f"{step}: every one of {len(items)} items failed; the first, {item}: {reason}")
+    return failures
+
+
+def worker_count() -> int:
+    """Number of worker processes: PACE_WORKERS, or the number of cores."""
+    value = os.environ.get("PACE_WORKERS", "")
+    if not value:
+        return os.cpu_count() or 1
+    if not value.isdigit() or int(value) < 1:
+        raise ValueError(f"PACE_WORKERS is {value!r}; set it to the number of worker processes, such as 2")
+    return int(value)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    """One item's work, run in a worker process."""
+
+    function: Function
+    store: Path
+    base: str
+    outputs: dict[str, str]
+
+    def __call__(self, item: str, inputs: Inputs) -> tuple[str, str, str | None]:
+        try:
+            key = self._key(item, inputs)
+        except OSError as error:
+            return item, "", f"{error.filename}: {error.strerror}"
+        entry = self.store / key
+        with filelock.FileLock(f"{entry}.lock"):
+            if not entry.is_dir():
+                folder = self.store / f"{key}.partial"
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                try:
+                    with _one_thread():
+                        self.function(item, inputs, folder)
+                except (ValueError, OSError, RuntimeError) as error:
+                    shutil.rmtree(folder)
+                    return item, key, str(error) or type(error).__name__
+                folder.rename(entry)
+            for name, pattern in self.outputs.items():
+                if (entry / name).is_file():
+                    _link(entry / name, Path(pattern.format(id=item)))
+        return item, key, None
+
+    def _key(self, item: str, inputs: Inputs) -> str:
+        digest = hashlib.sha256(f"{self.base}\n{item}".encode())
+        for path in inputs:
+            with open(path, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()[:32]
+
+
+class _one_thread:
+    """PyTorch on one thread inside a worker: the processes share the cores, and results do not depend on them."""
+
+    def __enter__(self) -> None:
+        self.torch = sys.modules.get("torch")
+        if self.torch:
+            self.threads = self.torch.get_num_threads()
+            self.torch.set_num_threads(1)
+
+    def __exit__(self, *_: object) -> None:
+        if self.torch:
+            self.torch.set_num_threads(self.threads)
+
+
+def _importable(function: Function) -> Function:
+    """The same function from its module's real name, when a stage runs as `__main__`.
+
+    A function of `__main__` would be pickled by value, and each call would load its models anew.
+    """
+    if isinstance(function, functools.partial):
+        return functools.partial(_importable(function.func), *function.args, **function.keywords)
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if getattr(function, "__module__", None) != "__main__" or spec is None:
+        return function
+    return getattr(importlib.import_module(spec.name), function.__qualname__)
+
+
+def _base_key(step: str, function: Function, params: object) -> str:
+    plain = function.func if isinstance(function, functools.partial) else function
+    values = dataclasses.asdict(params) if dataclasses.is_dataclass(params) else params
+    digest = hashlib.sha256(json.dumps([step, values], sort_keys=True).encode())
+    module = plain.__module__
+    if imports.module_path(module):
+        for path in imports.closure(module):
+            digest.update((imports.ROOT / path).read_bytes())
+    return digest.hexdigest()
+
+
+def _link(source: Path, target: Path) -> None:
+    """Hard-link, or copy where the file system cannot, under a temporary name first."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        os.link(source, partial)
+    except OSError:
+        shutil.copyfile(source, partial)
+    partial.replace(target)
+
+
+def _clear(outputs: dict[str, Path]) -> None:
+    """Remove what an earlier run left, so that no item that is gone stays behind."""
+    for pattern in outputs.values():
+        if pattern.parent.is_dir():
+            for path in pattern.parent.glob(pattern.name.replace("{id}", "*")):
+                path.unlink()
+
+
+def _prune(store: Path, keys: set[str]) -> None:
+    """Drop entries that the last item list did not use, unless another process holds their lock."""
+    for lock in store.glob("*.lock"):
+        key = lock.stem
+        if key in keys:
+            continue
+        try:
+            with filelock.FileLock(lock, timeout=0):
+                shutil.rmtree(store / key, ignore_errors=True)
+                shutil.rmtree(store / f"{key}.partial", ignore_errors=True)
+                lock.unlink(missing_ok=True)
+        except filelock.Timeout:
+            continue

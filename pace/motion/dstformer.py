@@ -1,0 +1,231 @@
+"""DSTformer, the dual-stream spatio-temporal transformer of MotionBERT: structure, state-dict keys and loading.
+
+Follows FACTS 1. The published networks are `full` (dim_feat 512, mlp_ratio 2) and `lite` (256, 4).
+"""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+HEADS = 8
+VARIANTS = {"full": {"dim_feat": 512, "mlp_ratio": 2}, "lite": {"dim_feat": 256, "mlp_ratio": 4}}
+_NORM_EPS = 1e-6
+
+
+class WeightsError(ValueError):
+    """A weights file does not hold the expected network; the message names the file, the fault and the remedy."""
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over the second to last axis."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B,N,D) -> (B,N,D)."""
+        batch, length, dim = x.shape
+        qkv = self.qkv(x).view(batch, length, 3, self.heads, dim // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(out.transpose(1, 2).reshape(batch, length, dim))
+
+
+class MLP(nn.Module):
+    def __init__(self, dim: int, hidden: int):
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(x)))
+
+
+class Block(nn.Module):
+    """Attention and MLP over joints (s) and over time (t), pre-norm and residual, in either order."""
+
+    def __init__(self, dim: int, mlp_ratio: int, heads: int, order: str):
+        super().__init__()
+        self.order = order
+        for axis in "st":
+            self.add_module(f"norm1_{axis}", nn.LayerNorm(dim, eps=_NORM_EPS))
+            self.add_module(f"norm2_{axis}", nn.LayerNorm(dim, eps=_NORM_EPS))
+            self.add_module(f"attn_{axis}", Attention(dim, heads))
+            self.add_module(f"mlp_{axis}", MLP(dim, mlp_ratio * dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B,F,J,D) -> (B,F,J,D)."""
+        for axis in self.order:
+            x = self._space(x) if axis == "s" else self._time(x)
+        return x
+
+    def _space(self, x: Tensor) -> Tensor:
+        tokens = x.flatten(0, 1)
+        tokens = tokens + self.attn_s(self.norm1_s(tokens))
+        tokens = tokens + self.mlp_s(self.norm2_s(tokens))
+        return tokens.view(x.shape)
+
+    def _time(self, x: Tensor) -> Tensor:
+        tokens = x.transpose(1, 2).flatten(0, 1)
+        tokens = tokens + self.attn_t(self.norm1_t(tokens))
+        tokens = tokens + self.mlp_t(self.norm2_t(tokens))
+        return tokens.view(x.shape[0], x.shape[2], x.shape[1], x.shape[3]).transpose(1, 2)
+
+
+class DSTformer(nn.Module):
+    """Poses from keypoints, both (B,F,joints,3) with F <= maxlen, through a representation of dim_rep per joint."""
+
+    def __init__(
+        self,
+        dim_feat: int,
+        mlp_ratio: int,
+        depth: int = 5,
+        heads: int = HEADS,
+        dim_rep: int = 512,
+        maxlen: int = 243,
+        joints: int = 17,
+    ):
+        super().__init__()
+        self.maxlen, self.joints, self.dim_rep = maxlen, joints, dim_rep
+        self.joints_embed = nn.Linear(3, dim_feat)
+        self.pos_embed = nn.Parameter(torch.zeros(1, joints, dim_feat))
+        self.temp_embed = nn.Parameter(torch.zeros(1, maxlen, 1, dim_feat))
+        self.blocks_st = nn.ModuleList(Block(dim_feat, mlp_ratio, heads, "st") for _ in range(depth))
+        self.blocks_ts = nn.ModuleList(Block(dim_feat, mlp_ratio, heads, "ts") for _ in range(depth))
+        self.ts_attn = nn.ModuleList(nn.Linear(2 * dim_feat, 2) for _ in range(depth))
+        self.norm = nn.LayerNorm(dim_feat, eps=_NORM_EPS)
+        self.pre_logits = nn.ModuleDict({"fc": nn.Linear(dim_feat, dim_rep)})
+        self.head = nn.Linear(dim_rep, 3)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                nn.init.zeros_(module.bias)
+        for embedding in (self.pos_embed, self.temp_embed):
+            nn.init.trunc_normal_(embedding, std=0.02)
+        for fusion in self.ts_attn:  # both streams weigh the same at first
+            nn.init.zeros_(fusion.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Keypoints x (B,F,17,3), channels x, y, confidence -> pose (B,F,17,3) in the scale of the input."""
+        return self.head(self.represent(x))
+
+    def represent(self, x: Tensor, joints: Sequence[int] | None = None, first: int = 0) -> Tensor:
+        """Representation (B,F,J,dim_rep) in (-1,1), the layer before the head.
+
+        x: (B,F,17,3), or with `joints` also (B,F,J,3) holding those joints alone. With `joints` only their tokens go
+        through the network, with the positional embeddings of these joints. `first`: temporal position of frame 0.
+        """
+        chosen = list(range(self.joints)) if joints is None else list(joints)
+        if x.shape[2] == self.joints:
+            x = x[:, :, chosen]
+        if x.shape[2] != len(chosen) or x.shape[3] != 3:
+            raise ValueError(f"input of shape {tuple(x.shape)}; expected (B, F, {self.joints} or {len(chosen)}, 3)")
+        if first + x.shape[1] > self.maxlen:
+            raise ValueError(f"{x.shape[1]} frames from position {first} on; the network takes {self.maxlen}")
+        x = self.joints_embed(x) + self.pos_embed[:, chosen] + self.temp_embed[:, first : first + x.shape[1]]
+        for space_first, time_first, fusion in zip(self.blocks_st, self.blocks_ts, self.ts_attn, strict=True):
+            s, t = space_first(x), time_first(x)
+            share = fusion(torch.cat([s, t], dim=-1)).softmax(dim=-1)
+            x = s * share[..., :1] + t * share[..., 1:]
+        return torch.tanh(self.pre_logits["fc"](self.norm(x)))
+
+
+def load(path: Path | str, variant: str = "auto") -> DSTformer:
+    """Load a DSTformer in evaluation mode from a safetensors file or a published checkpoint (.bin, .pt).
+
+    variant: full | lite | auto; auto reads the sizes from the tensors (8 heads always).
+    Raises FileNotFoundError, and WeightsError where the file holds another network or is not readable.
+    """
+    path = Path(path)
+    if variant not in (*VARIANTS, "auto"):
+        raise ValueError(f"variant {variant!r} is unknown; use full, lite or auto")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such weights file; run `dvc repro` or correct lift.weights in params.yaml")
+    state = _strip(_read(path))
+    sizes = _sizes(path, state)
+    if variant != "auto" and any(sizes[key] != value for key, value in VARIANTS[variant].items()):
+        raise WeightsError(
+            f"{path}: holds dim_feat {sizes['dim_feat']}, mlp_ratio {sizes['mlp_ratio']}, not the {variant} network "
+            f"({VARIANTS[variant]}); give the {variant} file or set the variant to auto"
+        )
+    with torch.device("meta"):
+        model = DSTformer(**sizes)
+    _check(path, state, model.state_dict())
+    model.load_state_dict({key: value.float() for key, value in state.items()}, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def load_cached(path: Path | str) -> DSTformer:
+    """`load(path)` kept in memory for the process; read anew when the file has changed."""
+    status = Path(path).stat() if Path(path).is_file() else None
+    return _load_once(str(path), status and (status.st_mtime_ns, status.st_size))
+
+
+@functools.lru_cache(maxsize=2)
+def _load_once(path: str, _stamp: tuple[int, int] | None) -> DSTformer:
+    return load(path)
+
+
+def _read(path: Path) -> dict:
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zip, pickle and safetensors each raise their own kinds
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path}: not a readable weights file ({reason}); fetch or train it again") from None
+    for key in ("model_pos", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path}: holds {type(content).__name__}, not a state dict; give a MotionBERT checkpoint")
+    return content
+
+
+def _strip(state: dict) -> dict[str, Tensor]:
+    """Drop DataParallel's `module.`; of a fine-tuned network for another task keep the `backbone.` alone."""
+    state = {str(key).removeprefix("module."): value for key, value in state.items()}
+    if any(key.startswith("backbone.") for key in state):
+        state = {key.removeprefix("backbone."): v for key, v in state.items() if key.startswith("backbone.")}
+    return state
+
+
+def _sizes(path: Path, state: dict[str, Tensor]) -> dict[str, int]:
+    try:
+        dim = state["joints_embed.weight"].shape[0]
+        return {
+            "dim_feat": dim,
+            "mlp_ratio": state["blocks_st.0.mlp_s.fc1.weight"].shape[0] // dim,
+            "depth": len({key.split(".")[1] for key in state if key.startswith("blocks_st.")}),
+            "dim_rep": state["pre_logits.fc.weight"].shape[0],
+            "maxlen": state["temp_embed"].shape[1],
+            "joints": state["pos_embed"].shape[1],
+        }
+    except (KeyError, AttributeError, IndexError):
+        found = next(iter(state), "nothing")
+        raise WeightsError(
+            f"{path}: not a DSTformer: no joints_embed, temp_embed, ... (its first key: {found}); "
+            "give MotionBERT's full or lite checkpoint or the stand-in models/pretrain/motion.safetensors"
+        ) from None
+
+
+def _check(path: Path, state: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    missing = [key for key in expected if key not in state]
+    unexpected = [key for key in state if key not in expected]
+    shapes = [key for key in expected if key in state and state[key].shape != expected[key].shape]
+    faults = [f"missing {missing[:3]}"] * bool(missing) + [f"unexpected {unexpected[:3]}"] * bool(unexpected)
+    faults += [f"{key} is {tuple(state[key].shape)}, not {tuple(expected[key].shape)}" for key in shapes[:3]]
+    if faults:
+        raise WeightsError(f"{path}: keys of a DSTformer do not fit: {'; '.join(faults)}; give a whole checkpoint")

@@ -1,0 +1,160 @@
+"""3D poses from 2D keypoints with a DSTformer (paper 4.1, "3D Pose Extraction"; FACTS 1)."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pace import skeleton
+from pace.motion.dstformer import DSTformer, load_cached
+from pace.params import choice, limits
+
+MAX_OVERLAP = 242
+_BATCH = 8  # windows per call of the network; bounds the memory of a long video
+
+
+@dataclass(frozen=True)
+class LiftParams:
+    weights: str
+    normalise: str = choice("bbox", "pixel")
+    overlap: int = limits(0, MAX_OVERLAP)
+    flip: bool
+    root: str = choice("relative", "global")
+
+
+def normalise(keypoints: np.ndarray, mode: str = "bbox", size: tuple[int, int] | None = None) -> np.ndarray:
+    """Scale 2D keypoints (N,17,3) (x, y in pixels, confidence) to the network's input, float32 (FACTS 1).
+
+    bbox: the square around all points of the video with confidence != 0 goes to [-1,1], all channels are clipped to
+    it; fewer than four such points, or all in one place, give zeros. pixel: the centre of the frame of `size` (w, h)
+    goes to 0, half its short side to 1. Points that are not finite count as missing: zeros with confidence 0.
+    """
+    points = np.where(np.isfinite(keypoints).all(axis=-1, keepdims=True), keypoints, 0).astype(np.float32)
+    if mode == "pixel":
+        if size is None:
+            raise ValueError("pixel normalisation needs the frame size (w, h); use bbox where it is not known")
+        points[..., :2] = (points[..., :2] - np.float32(size) / 2) / (min(size) / 2)
+        return points
+    if mode != "bbox":
+        raise ValueError(f"normalisation {mode!r} is unknown; use bbox or pixel")
+    valid = points[points[..., 2] != 0][:, :2]
+    if len(valid) < 4 or np.ptp(valid, axis=0).max() == 0:
+        return np.zeros_like(points)
+    low, high = valid.min(axis=0), valid.max(axis=0)
+    points[..., :2] = (points[..., :2] - (low + high) / 2) / ((high - low).max() / 2)
+    return points.clip(-1, 1)
+
+
+def window_starts(frames: int, length: int, overlap: int) -> list[int]:
+    """First frames of windows of `length` that cover `frames`; neighbours share `overlap` frames.
+
+    With an overlap the last window is shifted back to end with the track; with overlap 0 it stays in its place and is
+    short. A track shorter than a window has one short window.
+    """
+    if not 0 <= overlap < length:
+        raise ValueError(f"overlap {overlap} does not fit windows of {length} frames; use 0 to {length - 1}")
+    if overlap == 0 or frames <= length:
+        return list(range(0, frames, length))
+    count = math.ceil((frames - overlap) / (length - overlap))
+    return [min(i * (length - overlap), frames - length) for i in range(count)]
+
+
+def in_windows(
+    function: Callable[[Tensor], Tensor],
+    track: Tensor,
+    overlap: int,
+    length: int = 243,
+    chain: Callable[[Tensor, Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Apply `function` (B,F,...) -> (B,F,...) to windows of a track (N,...) and cross-fade them to one (N,...).
+
+    Neighbouring windows are mixed with smooth ramps over the shared frames, since a jump at a border, or a corner in
+    a ramp, would turn into an accent after differentiation. `chain(window, before)` may shift a window (L,...) to fit
+    `before` (k,...), the result so far on its first k frames.
+    """
+    frames = len(track)
+    if frames == 0:
+        raise ValueError("a track without frames cannot be processed")
+    starts = window_starts(frames, length, overlap)
+    total, weight = None, track.new_zeros(frames)
+    for start, window in zip(starts, _windows(function, track, starts, length), strict=True):
+        size = len(window)
+        place = torch.arange(1, size + 1)
+        way = torch.minimum(place, place.flip(0)).clamp(max=overlap + 1) / (overlap + 1)
+        ramp = way**3 * (10 - 15 * way + 6 * way**2)  # without corners; a ramp and its mirror image sum to 1
+        ones = (1,) * (window.ndim - 1)
+        if total is None:
+            total = window.new_zeros(frames, *window.shape[1:])
+        known = slice(start, start + int((weight[start:] > 0).sum()))
+        if chain is not None and known.start < known.stop:
+            window = chain(window, total[known] / weight[known].view(-1, *ones))
+        total[start : start + size] += window * ramp.view(-1, *ones)
+        weight[start : start + size] += ramp
+    return total / weight.view(-1, *ones)
+
+
+def _windows(function: Callable[[Tensor], Tensor], track: Tensor, starts: list[int], length: int) -> Iterator[Tensor]:
+    """Outputs of the windows in order, computed in batches of equal length."""
+    full = [start for start in starts if start + length <= len(track)]
+    for i in range(0, len(full), _BATCH):
+        yield from function(torch.stack([track[start : start + length] for start in full[i : i + _BATCH]]))
+    for start in starts[len(full) :]:
+        yield function(track[None, start:])[0]
+
+
+def lift(model: DSTformer, keypoints: np.ndarray, overlap: int, flip: bool, root: str) -> np.ndarray:
+    """Lift normalised keypoints (N,17,3) to a pose (N,17,3) float32, x right, y down, in the scale of the input.
+
+    flip: average with the flipped-back output of the flipped input. root: `relative` for networks trained relative to
+    the root: it is set to 0 and the 2D root path (x, y) of the input is added back; `global` for networks that
+    predict the path: only its depth at the start of each window is 0 (FACTS 1), and windows that overlap are
+    shifted in depth to continue each other.
+    """
+
+    def poses(x: Tensor) -> Tensor:
+        pose = model(x)
+        if flip:
+            pose = (pose + skeleton.flip(model(skeleton.flip(x)))) / 2
+        if root == "relative":
+            pose[:, :, 0] = 0
+        else:
+            pose[:, 0, 0, 2] = 0
+        return pose
+
+    track = torch.from_numpy(np.ascontiguousarray(keypoints, dtype=np.float32))
+    with torch.inference_mode():
+        pose = in_windows(poses, track, overlap, model.maxlen, _continue_depth if root == "global" else None)
+        if root == "relative":
+            pose[..., :2] += track[:, :1, :2]
+    return pose.numpy()
+
+
+def _continue_depth(window: Tensor, before: Tensor) -> Tensor:
+    """Shift a window (L,17,3) in depth so that its root continues that of `before` (k,17,3), its first frames."""
+    shift = (before[:, 0, 2] - window[: len(before), 0, 2]).mean()
+    return window + shift * window.new_tensor([0, 0, 1])
+
+
+def read_keypoints(path: Path) -> tuple[np.ndarray, tuple[int, int], float]:
+    """Keypoints in H36M order (N,17,3), the frame size (w, h) and the frame rate of one data/keypoints file."""
+    with np.load(path, allow_pickle=False) as file:
+        keypoints, layout = file["keypoints"], str(file["layout"])
+        size, fps = tuple(int(v) for v in file["size"]), float(file["fps"])
+    if len(keypoints) == 0:
+        raise ValueError(f"{path}: holds no frame; look at the video and at data/keypoints/failures.json")
+    return skeleton.to_h36m(keypoints, layout), size, fps
+
+
+def lift_video(params: LiftParams, video_id: str, inputs: tuple[Path, ...], folder: Path) -> None:
+    """Write `pose3d.npz` (pose (N,17,3) float32, fps) for one video. inputs: its keypoints file, the weights."""
+    source, weights = inputs
+    keypoints, size, fps = read_keypoints(source)
+    flat = normalise(keypoints, params.normalise, size)
+    if not flat.any():
+        raise ValueError(f"{source}: fewer than four keypoints were found in the whole video {video_id}")
+    pose = lift(load_cached(weights), flat, params.overlap, params.flip, params.root)
+    np.savez(folder / "pose3d.npz", pose=pose, fps=np.float32(fps))

@@ -1,0 +1,143 @@
+"""Result files of AlphaPose in all their forms (FACTS 2), on the frame grid of the decoded video."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from pace import media, skeleton
+from pace.pose.keypoints import Keypoints, KeypointsError, fill_gaps, resample
+from pace.pose.tracks import Detection, follow
+
+# COCO-17's place among the 18 points of OpenPose, which adds the neck.
+_OPENPOSE18_TO_COCO17 = (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10)
+
+
+def estimate(path: Path, video: Path, fps: float) -> Keypoints:
+    """Read the results for a video: its main dancer, on frames at i/fps, in pixels of the original video.
+
+    Raises KeypointsError for a file of another layout or of another video, MediaError for an unreadable video.
+    """
+    info, times = media.probe(video), media.frame_times(video)
+    return resample(read(path, len(times), info), times, fps, media.frame_count(info, fps))
+
+
+def read(path: Path, count: int, info: media.VideoInfo) -> Keypoints:
+    """Read a result file of a video with `count` frames: its main dancer in every frame, gaps interpolated.
+
+    Frames are told by the number in `image_id`. Raises KeypointsError.
+    """
+    detections = _detections(_load(path), path)
+    if not detections:
+        raise KeypointsError(f"{path}: no person in it; give a video that shows a dancer")
+    sizes = {len(item.points) for item in detections}
+    if len(sizes) > 1:
+        raise KeypointsError(
+            f"{path}: persons with {' and '.join(map(str, sorted(sizes)))} keypoints; expected one layout"
+        )
+    size = sizes.pop()
+    first, last = (pick(item.frame for item in detections) for pick in (min, max))
+    shift = 1 if last == count and first >= 1 else 0  # numbered from 1, as in a folder of extracted frames
+    if last - shift >= count:
+        raise KeypointsError(f"{path}: has frame {last}, but its video has {count} frames; is it of another video?")
+    points, detected = np.zeros((count, size, 3), np.float32), np.zeros(count, bool)
+    for frame, item in follow(detections, str(path)).items():
+        points[frame - shift], detected[frame - shift] = item.points, True
+    return Keypoints(fill_gaps(points, detected), skeleton.LAYOUTS[size], info.fps, (info.width, info.height), detected)
+
+
+def _load(path: Path) -> list | dict:
+    if not path.is_file():
+        raise KeypointsError(f"{path}: no such file; run AlphaPose on the video, or set keypoints.backend: mediapipe")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise KeypointsError(f"{path}: not JSON ({error}); expected a result file of AlphaPose") from None
+
+
+def _detections(content: list | dict, path: Path) -> list[Detection]:
+    """Every person of every frame, from a flat list or from a dictionary keyed by image."""
+    if isinstance(content, list):
+        entries = [(item.get("image_id"), item) if isinstance(item, dict) else (None, item) for item in content]
+    elif isinstance(content, dict):
+        entries = [(image, person) for image, value in content.items() for person in _people(value, image, path)]
+    else:
+        raise _unexpected(path, f"a JSON {type(content).__name__}")
+    found = []
+    for image, item in entries:
+        points = _points(item, image, path)
+        if np.isfinite(points).all():
+            found.append(Detection(_frame(image, path), points, _number(item)))
+    return found
+
+
+def _people(value: object, image: str, path: Path) -> list:
+    people = (
+        next((value[key] for key in ("bodies", "people") if key in value), None) if isinstance(value, dict) else None
+    )
+    if not isinstance(people, list):
+        raise _unexpected(path, f"{image!r} without a list `bodies` or `people`")
+    return people
+
+
+def _points(item: object, image: object, path: Path) -> np.ndarray:
+    """Keypoints (K,3) of one person in a layout of `skeleton.LAYOUTS`, confidence within [0,1]."""
+    if not isinstance(item, dict):
+        raise _unexpected(path, f"{json.dumps(item)[:40]} instead of a person")
+    name = next((key for key in ("keypoints", "joints", "pose_keypoints_2d") if key in item), None)
+    try:
+        points = np.array(item[name], np.float64).reshape(-1, 3) if name else None
+    except (ValueError, TypeError):
+        raise _unexpected(path, f"{name} of {image!r} that are not numbers x, y, confidence") from None
+    if points is None:
+        raise _unexpected(path, f"{image!r} with the keys {', '.join(map(str, item)) or 'none'}")
+    if len(points) == 18:
+        points = points[list(_OPENPOSE18_TO_COCO17)]
+    elif len(points) == 136:
+        points = points[:26]
+    elif len(points) not in skeleton.LAYOUTS and "pred_xyz_jts" in item:
+        points = _from_xyz(item, points, path)
+    if len(points) not in skeleton.LAYOUTS:
+        known = ", ".join(f"{number} ({layout})" for number, layout in skeleton.LAYOUTS.items())
+        raise _unexpected(path, f"{len(points)} keypoints per person; known: {known}, 18 (OpenPose), 136 (Halpe)")
+    points[:, 2] = np.clip(points[:, 2], 0, 1)
+    return points.astype(np.float32)
+
+
+def _from_xyz(item: dict, points: np.ndarray, path: Path) -> np.ndarray:
+    """SMPL-24 in the image from the 3D joints `pred_xyz_jts`, scaled and moved onto the 2D keypoints' box."""
+    try:
+        xyz = np.array(item["pred_xyz_jts"], np.float64).reshape(-1, 3)[:24]
+    except (ValueError, TypeError):
+        raise _unexpected(path, "pred_xyz_jts that are not numbers x, y, z") from None
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    scale = (high - low).max() / max(np.ptp(xyz[:, :2], axis=0).max(), 1e-9)
+    centre = (xyz[:, :2].min(axis=0) + xyz[:, :2].max(axis=0)) / 2
+    flat = (low + high) / 2 + scale * (xyz[:, :2] - centre)
+    return np.column_stack([flat, np.full(len(flat), points[:, 2].mean())])
+
+
+def _frame(image: object, path: Path) -> int:
+    """Frame index from an image_id such as 12, "12.jpg" or "frame_000012.jpg"."""
+    if isinstance(image, int) and not isinstance(image, bool):
+        return image
+    numbers = re.findall(r"\d+", Path(image).stem) if isinstance(image, str) else []
+    if not numbers:
+        raise _unexpected(path, f"image_id {image!r} without a frame number")
+    return int(numbers[-1])
+
+
+def _number(item: dict) -> int | None:
+    """The person's number: an int, a float or a nested list of one, or absent."""
+    number = item.get("idx")
+    while isinstance(number, list):
+        number = number[0] if number else None
+    return None if number is None else round(number)
+
+
+def _unexpected(path: Path, found: str) -> KeypointsError:
+    return KeypointsError(
+        f"{path}: found {found}; expected AlphaPose results: a list of persons with image_id and keypoints, "
+        "or a dictionary of images with bodies or people"
+    )

@@ -1,0 +1,136 @@
+"""What the report shows of one test clip: two videos, mel images, energy and rhythm curves, written as media files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pace import media
+from pace.audio.mel import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE, mel_image
+from pace.report import plots
+from pace.skeleton import PARTS
+
+OWN, GENERATED = "own music", "generated music"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Folders of the stages that the report reads."""
+
+    decoded: Path
+    audio: Path
+    generated: Path
+    energy: Path
+
+
+@dataclass(frozen=True)
+class ClipView:
+    """One clip on the page. Files are named relative to the page; a missing one is None."""
+
+    clip_id: str
+    facts: dict[str, str]
+    videos: dict[str, str]
+    mels: dict[str, str]
+    energy: str | None
+    rhythm: str
+    gates: str | None
+
+
+def choose(clips: pd.DataFrame, count: int, generated: Path) -> pd.DataFrame:
+    """At most `count` test clips that have generated music: evenly spread over the videos, each video once first."""
+    have = [(generated / f"{clip_id}.wav").is_file() for clip_id in clips["clip_id"]]
+    test = clips[(clips["split"] == "test") & np.array(have, dtype=bool)].sort_values(["video_id", "start_s"])
+    turn = test.groupby("video_id").cumcount()
+    chosen = []
+    for _, once in test.groupby(turn):
+        wanted = min(count - len(chosen), len(once))
+        places = np.linspace(0, len(once) - 1, wanted).round().astype(int) if wanted > 1 else np.arange(wanted)
+        chosen += list(once.index[places])
+    return test.loc[sorted(chosen)]
+
+
+def view(clip: pd.Series, video: pd.Series, scores: dict[str, float], sources: Sources, page: Path) -> ClipView:
+    """Write the media of one clip into `page`/media and return what the page shows of it.
+
+    clip: a row of clips.parquet; video: its row of videos.parquet; scores: named scores of its generated music.
+    """
+    name, start = clip["clip_id"], float(clip["start_s"])
+    folder = page / "media"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def save(suffix: str, content: bytes) -> str:
+        (folder / f"{name}_{suffix}").write_bytes(content)
+        return f"media/{name}_{suffix}"
+
+    waves = {}
+    if (own := sources.audio / f"{clip['video_id']}.wav").is_file():
+        waves[OWN] = cut(media.read_audio(own, SAMPLE_RATE), start)
+    waves[GENERATED] = cut(media.read_audio(sources.generated / f"{name}.wav", SAMPLE_RATE), 0.0)
+    frames, fps = cut_frames(sources.decoded / f"{clip['video_id']}.mp4", start)
+    videos = {}
+    for title, wave in waves.items():
+        file = f"media/{name}_{title.split()[0]}.mp4"
+        media.write_video(page / file, frames, fps, wave, SAMPLE_RATE)
+        videos[title] = file
+    energy_file = sources.energy / f"{clip['video_id']}.parquet"
+    gates_file = sources.generated / "gates.npz"
+    return ClipView(
+        clip_id=name,
+        facts=_facts(clip, video) | {key: f"{value:.2f}" for key, value in scores.items()},
+        videos=videos,
+        mels={
+            title: save(f"{title.split()[0]}_mel.png", plots.mel(mel_image(wave), CLIP_SECONDS))
+            for title, wave in waves.items()
+        },
+        energy=save("energy.svg", plots.energy(*clip_energy(energy_file, start))) if energy_file.is_file() else None,
+        rhythm=save("rhythm.svg", plots.rhythm(waves, SAMPLE_RATE)),
+        gates=_gates(gates_file, name, save) if gates_file.is_file() else None,
+    )
+
+
+def cut(wave: np.ndarray, start: float) -> np.ndarray:
+    """Five seconds (110250,) of a wave (S,) from `start` seconds, lengthened with silence."""
+    first = round(start * SAMPLE_RATE)
+    piece = wave[first : first + CLIP_SAMPLES]
+    return np.pad(piece, (0, CLIP_SAMPLES - len(piece)))
+
+
+def cut_frames(path: Path, start: float) -> tuple[list[np.ndarray], float]:
+    """Frames (H,W,3) of the five seconds from `start`, and the video's rate."""
+    fps = media.probe(path).fps
+    first, count = round(start * fps), round(CLIP_SECONDS * fps)
+    frames = []
+    for index, frame in enumerate(media.read_frames(path)):
+        if index >= first + count:
+            break
+        if index >= first:
+            frames.append(frame)
+    return frames, fps
+
+
+def clip_energy(path: Path, start: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times (N,) within the clip, slow and fast energy (N,5), each divided by its maximum over the whole video."""
+    table = pd.read_parquet(path)
+    inside = table["time_s"].between(start, start + CLIP_SECONDS)
+    bands = []
+    for band in ("slow", "fast"):
+        values = table[[f"{band}_{part}" for part in PARTS]].to_numpy(np.float64)
+        bands.append(values[inside] / np.maximum(values.max(axis=0), 1e-12))
+    return table["time_s"][inside].to_numpy() - start, *bands
+
+
+def _facts(clip: pd.Series, video: pd.Series) -> dict[str, str]:
+    facts = {"video": str(clip["video_id"]), "from": f"{float(clip['start_s']):g} s"}
+    known = {key: video.get(key) for key in ("genre", "music_id", "dancer")}
+    return facts | {key.removesuffix("_id"): str(value) for key, value in known.items() if not pd.isna(value) and value}
+
+
+def _gates(path: Path, clip_id: str, save: Callable[[str, bytes], str]) -> str | None:
+    with np.load(path, allow_pickle=False) as file:
+        rows = np.flatnonzero(file["clip_id"] == clip_id)
+        if not len(rows):
+            return None
+        arrays = [file[key][rows[0]].astype(np.float64) for key in ("gate_slow", "gate_fast", "alpha")]
+    return save("gates.svg", plots.gates(*arrays, CLIP_SECONDS))

@@ -1,0 +1,145 @@
+"""The report: one HTML page that works from a file, with its media beside it and nothing from the network."""
+
+import json
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from pace.params import limits
+from pace.report import clips, plots, tables
+from pace.report.clips import ClipView, Sources
+from pace.report.style import CSS
+
+CURVES = {"vae": "Autoencoder", "diffusion": "Diffusion model"}
+SCORES = {"strict_beat_f70": "beat F 70 ms", "strict_onset_f70": "onset F 70 ms"}
+COUNTS = {"test_clips": "test clips", "test_videos": "test videos"}
+
+
+@dataclass(frozen=True)
+class ReportParams:
+    """Section `report`: number of test clips shown."""
+
+    clips: int = limits(0, 100)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files and folders that the report reads: `data` holds the index and the stages' failures.json."""
+
+    data: Path
+    sources: Sources
+    metrics: Path
+    per_clip: Path
+    curves: Path
+
+
+def build(inputs: Inputs, params: ReportParams, out: Path) -> Path:
+    """Write `out`/index.html and `out`/media; returns the page's path.
+
+    Raises FileNotFoundError where the index or the metrics are missing.
+    """
+    metrics = json.loads(inputs.metrics.read_text(encoding="utf-8"))
+    all_clips = pd.read_parquet(inputs.data / "index" / "clips.parquet")
+    videos = pd.read_parquet(inputs.data / "index" / "videos.parquet").set_index("video_id")
+    scores = _clip_scores(inputs.per_clip)
+    views = [
+        clips.view(clip, videos.loc[clip["video_id"]], scores.get(clip["clip_id"], {}), inputs.sources, out)
+        for _, clip in clips.choose(all_clips, params.clips, inputs.sources.generated).iterrows()
+    ]
+    training = _training(inputs.curves, out)
+    page = out / "index.html"
+    page.write_text(html(metrics, views, training, tables.read_failures(inputs.data)), encoding="utf-8")
+    return page
+
+
+def _clip_scores(path: Path) -> dict[str, dict[str, float]]:
+    """Named scores of each clip's generated music, by clip."""
+    table = pd.read_csv(path)
+    table = table[table["row"] == "generated"].set_index("clip_id")
+    names = [name for name in SCORES if name in table]
+    return {clip_id: {SCORES[name]: float(row[name]) for name in names} for clip_id, row in table[names].iterrows()}
+
+
+def _training(folder: Path, out: Path) -> dict[str, str]:
+    files = {}
+    (out / "media").mkdir(parents=True, exist_ok=True)
+    for name, title in CURVES.items():
+        if (folder / f"{name}.csv").is_file():
+            files[title] = f"media/training_{name}.svg"
+            (out / files[title]).write_bytes(plots.curves(pd.read_csv(folder / f"{name}.csv")))
+    return files
+
+
+def html(metrics: dict, views: list[ClipView], training: dict[str, str], failures: list[tuple[str, str, str]]) -> str:
+    """The page as text. training: title -> figure file; failures: (stage, video, reason)."""
+    sections = {
+        "results": ("Rhythm", _tiles(metrics) + tables.rhythm(metrics.get("rhythm", {}))),
+        "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No test clip has generated music.</p>"),
+        "training": ("Training", "".join(f"<h3>{escape(t)}</h3>{_image(f, t)}" for t, f in training.items())),
+        "measures": ("Other measures", tables.others(metrics)),
+        "failures": (f"Failed videos ({len(failures)})", tables.failures(failures)),
+    }
+    shown = {key: section for key, section in sections.items() if section[1]}
+    links = "".join(f'<a href="#{key}">{escape(title)}</a>' for key, (title, _) in shown.items())
+    body = "\n".join(f'<section id="{k}"><h2>{escape(t)}</h2>{content}</section>' for k, (t, content) in shown.items())
+    data = metrics.get("data", {})
+    counts = [f"{data[key]} {label}" for key, label in COUNTS.items() if key in data]
+    scope = f" Scored on {' from '.join(counts)}." if counts else ""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>PACE report</title>
+<style>{CSS}</style>
+</head>
+<body>
+<header>
+<h1>PACE</h1>
+<p>Music for dance videos from part-wise slow and fast motion.{escape(scope)}</p>
+<nav>{links}</nav>
+</header>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def _tiles(metrics: dict) -> str:
+    """The strict beat score of the generated music between its two bounds."""
+    tiles = ""
+    for row, label in (("shuffled", "chance"), ("generated", "generated"), ("ceiling", "ceiling"), ("truth", "truth")):
+        value = metrics.get("rhythm", {}).get(row, {}).get("strict", {}).get("beat_f70")
+        if isinstance(value, int | float):
+            mark = " ours" if row == "generated" else ""
+            width = f"{100 * min(max(value, 0), 1):.1f}"
+            tiles += f'<div class="tile{mark}"><b>{value:.2f}</b>{label}<i style="width:{width}%"></i></div>'
+    return f'<h3>Beats within 70 ms (F-measure)</h3><div class="tiles">{tiles}</div>' if tiles else ""
+
+
+def _clip(view: ClipView) -> str:
+    facts = "".join(f"<span>{escape(key)} <b>{escape(value)}</b></span>" for key, value in view.facts.items())
+    media = ""
+    for title in reversed(view.videos):  # the generated music comes first
+        media += (
+            f'<figure><video controls loop playsinline preload="metadata" src="{escape(view.videos[title])}"></video>'
+            f"{_image(view.mels[title], f'Mel spectrogram, {title}')}<figcaption>{escape(title)}</figcaption></figure>"
+        )
+    figures = (
+        ("Rhythm: normalised RMS energy and onset strength", view.rhythm),
+        ("Motion energy of the five parts, relative to each part's maximum in the video", view.energy),
+        ("Weights of the body parts (gates) and of the slow branch (alpha) inside the model", view.gates),
+    )
+    blocks = "".join(f"<h4>{title}</h4>{_image(file, title)}" for title, file in figures if file)
+    return (
+        f'<article><h3>{escape(view.clip_id)}</h3><p class="facts">{facts}</p>'
+        f'<div class="pair">{media}</div>{blocks}</article>'
+    )
+
+
+def _image(file: str, text: str) -> str:
+    return f'<img src="{escape(file)}" alt="{escape(text)}" loading="lazy">'

@@ -1,0 +1,132 @@
+"""The report's tables as HTML: rhythm metrics by protocol, all other metrics, failed videos."""
+
+import json
+from html import escape
+from pathlib import Path
+
+ROWS = {
+    "truth": "the true music itself",
+    "ceiling": "the true music through VAE and vocoder: the best that this chain can sound",
+    "generated": "music generated for the video",
+    "shuffled": "music generated for other videos: what chance gives",
+    "clicks": "one click per second",
+    "delayed": "the true music, 250 ms late",
+}
+PROTOCOLS = {
+    "strict": (
+        "Strict",
+        "Onsets must fall within 70 or 50 ms of the true music's and beats within 70 ms: this shows whether the "
+        "rhythm is in time; it does not show whether the music sounds good or suits the style.",
+    ),
+    "loris": (
+        "LORIS protocol",
+        "Onsets are counted in bins of one second, BCS as precision and BHS as recall: comparable with the figures "
+        "of published systems, but clicks and delayed music score high too, so it does not show timing.",
+    ),
+    "d2mgan": (
+        "D2M-GAN protocol",
+        "Onsets are counted in bins of one second and BCS is a ratio of counts that may pass 100: it shows whether "
+        "about as many onsets are there as in the true music, not whether they fall at the right time.",
+    ),
+    "5hz": (
+        "5 Hz protocol",
+        "The LORIS counts in bins of 200 ms: stricter than one second, still blind to errors inside a bin.",
+    ),
+}
+COLUMNS = {  # metric -> heading, decimals
+    "bcs": ("BCS %", 1),
+    "csd": ("CSD", 1),
+    "bhs": ("BHS %", 1),
+    "hsd": ("HSD", 1),
+    "f1": ("F1 %", 1),
+    "onset_f70": ("onset F 70 ms", 3),
+    "onset_f50": ("onset F 50 ms", 3),
+    "beat_f70": ("beat F 70 ms", 3),
+    "tempo_error_bpm": ("tempo error BPM", 1),
+}
+
+
+def number(value: object) -> str:
+    """A metric as text: whole numbers as they are, others with three or four figures, anything else as JSON."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def ordered(found: list[str], known: dict) -> list[str]:
+    """Names in the order of `known`, unknown ones after them."""
+    return [name for name in known if name in found] + [name for name in found if name not in known]
+
+
+def rhythm(metrics: dict) -> str:
+    """One table for each protocol in `metrics` (row -> protocol -> metric -> value), with what it shows."""
+    rows = ordered(list(metrics), ROWS)
+    protocols = ordered(list(dict.fromkeys(name for row in rows for name in metrics[row])), PROTOCOLS)
+    return "\n".join(_protocol(name, {row: metrics[row].get(name, {}) for row in rows}) for name in protocols)
+
+
+def _protocol(name: str, rows: dict[str, dict]) -> str:
+    title, sentence = PROTOCOLS.get(name, (name, ""))
+    columns = ordered(list(dict.fromkeys(metric for values in rows.values() for metric in values)), COLUMNS)
+    head = "".join(f"<th>{escape(COLUMNS.get(column, (column,))[0])}</th>" for column in columns)
+    body = ""
+    for row, values in rows.items():
+        cells = "".join(f"<td>{escape(_cell(values, column))}</td>" for column in columns)
+        note = f"<small>{escape(ROWS[row])}</small>" if row in ROWS else ""
+        mark = ' class="ours"' if row == "generated" else ""
+        body += f'<tr{mark}><th scope="row">{escape(row)}{note}</th>{cells}</tr>\n'
+    return (
+        f'<h3>{escape(title)}</h3><div class="scroll"><table class="numbers">'
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>\n{body}</tbody></table></div><p>{escape(sentence)}</p>"
+    )
+
+
+def _cell(values: dict, column: str) -> str:
+    value = values.get(column)
+    if value is None:
+        return "–"
+    return f"{value:.{COLUMNS[column][1]}f}" if column in COLUMNS else number(value)
+
+
+def flatten(metrics: object, prefix: str = "") -> dict[str, object]:
+    """Nested dicts as dotted names -> values."""
+    if not isinstance(metrics, dict):
+        return {prefix: metrics}
+    flat = {}
+    for key, value in metrics.items():
+        flat |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def others(metrics: dict) -> str:
+    """A small table for each section of metrics.json beside `rhythm`."""
+    blocks = []
+    for section, values in metrics.items():
+        if section == "rhythm":
+            continue
+        rows = "".join(
+            f'<tr><th scope="row">{escape(name or section)}</th><td>{escape(number(value))}</td></tr>'
+            for name, value in flatten(values).items()
+        )
+        blocks.append(f"<div><h3>{escape(section)}</h3><table>{rows}</table></div>")
+    return f'<div class="grid">{"".join(blocks)}</div>' if blocks else ""
+
+
+def read_failures(data: Path) -> list[tuple[str, str, str]]:
+    """(stage, item, reason) of every failures.json one level below `data`. The stage is the folder's name."""
+    found = []
+    for path in sorted(data.glob("*/failures.json")):
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        found += [(path.parent.name, str(item), str(reason)) for item, reason in sorted(entries.items())]
+    return found
+
+
+def failures(entries: list[tuple[str, str, str]]) -> str:
+    """A table of failed videos, or a sentence when there are none."""
+    if not entries:
+        return "<p>No video failed in any stage.</p>"
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in entry)}</tr>\n" for entry in entries)
+    head = "<tr><th>stage</th><th>video</th><th>reason</th></tr>"
+    return f'<div class="scroll"><table class="texts"><thead>{head}</thead><tbody>\n{rows}</tbody></table></div>'

@@ -1,0 +1,211 @@
+"""Procedurally composed music for the stand-in data set: drums, bass, chords and melody on one exact beat clock."""
+
+import dataclasses
+import math
+
+import numpy as np
+from scipy import signal
+
+from pace.synthetic.grooves import GROOVES, Groove
+from pace.synthetic.instruments import VARIANTS, drum, note
+from pace.synthetic.styles import STYLES
+
+STEPS = 16  # of a bar of four beats
+PEAK = 0.9
+MAX_HUMAN_S = 0.008  # no stroke lies further than this from its place
+LEAD_IN_S = 3.0  # what began before t = 0 may still sound
+
+
+@dataclasses.dataclass(frozen=True)
+class _Piece:
+    """What is decided once per piece: clock, key, chords and the groove's chosen alternatives."""
+
+    groove: Groove
+    beat_s: float
+    first_beat: float
+    key: int
+    scale: tuple[int, ...]
+    progression: tuple[int, ...]
+    rate: int
+
+    def step_time(self, bar: int, step: int) -> float:
+        """Seconds of a step on the grid, swing included; beats are never moved."""
+        place = step / 4
+        if step % 4 == 2:
+            place += self.groove.swing8 / 2
+        elif step % 2:
+            place += self.groove.swing16 / 4 + self.groove.swing8 / 4
+        return self.first_beat + self.beat_s * (4 * bar + place)
+
+    def pitch(self, degree: int, low: int) -> int:
+        """MIDI number of a scale degree, 0 being the key note at or above `low`."""
+        octave, index = divmod(degree, len(self.scale))
+        return low + (self.key - low) % 12 + 12 * octave + self.scale[index]
+
+    def chord(self, bar: int) -> int:
+        return self.progression[bar % len(self.progression)]
+
+
+def compose(
+    style: str, bpm: float, first_beat: float, seconds: float, rng: np.random.Generator, sample_rate: int = 22050
+) -> np.ndarray:
+    """Music in the way of `style`: mono float32 (round(seconds * sample_rate),), peak 0.9.
+
+    Beat k lies at first_beat + 60/bpm * k seconds, downbeats at k % 4 == 0, k negative too: the music is already
+    running at t = 0. Key, chords, patterns, timbres, mix and the players' small inaccuracies (at most 8 ms) are drawn
+    from `rng`. ValueError for an unknown style and for a tempo or a length that is not positive.
+    """
+    if style not in STYLES:
+        raise ValueError(f"unknown dance style {style!r}: choose one of {', '.join(STYLES)}")
+    if not (bpm > 0 and seconds > 0):
+        raise ValueError(f"tempo {bpm!r} BPM and length {seconds!r} s must be positive")
+    groove = GROOVES[style]
+    piece = _Piece(
+        groove=groove,
+        beat_s=60 / bpm,
+        first_beat=first_beat,
+        key=int(rng.integers(12)),
+        scale=_pick(groove.scales, rng),
+        progression=_pick(groove.progressions, rng),
+        rate=sample_rate,
+    )
+    bar_s = 4 * piece.beat_s
+    bars = range(math.floor((-LEAD_IN_S - first_beat) / bar_s), math.ceil((seconds - first_beat) / bar_s))
+    parts = [_Track(seconds, sample_rate, rng) for _ in range(4)]
+    kicks = _play_drums(piece, bars, parts[0], rng)
+    _play_bass(piece, bars, parts[1], rng)
+    _play_chords(piece, bars, parts[2], rng)
+    _play_melody(piece, bars, parts[3], rng)
+    return _mix(piece, [part.samples for part in parts], kicks, rng)
+
+
+class _Track:
+    """A buffer from -LEAD_IN_S to `seconds` into which strokes are added, each a little off its time and strength."""
+
+    def __init__(self, seconds: float, rate: int, rng: np.random.Generator):
+        self.samples = np.zeros(round(LEAD_IN_S * rate) + round(seconds * rate), np.float32)
+        self.rate, self.rng = rate, rng
+
+    def add(self, time: float, stroke: np.ndarray, strength: float) -> None:
+        late = float(np.clip(self.rng.normal(0, 0.0025), -MAX_HUMAN_S, MAX_HUMAN_S))
+        start = round((LEAD_IN_S + time + late) * self.rate)
+        skip = max(-start, 0)
+        stop = min(start + len(stroke), len(self.samples))
+        if start + skip < stop:
+            loud = strength * self.rng.uniform(0.9, 1.1)
+            self.samples[start + skip : stop] += loud * stroke[skip : stop - start]
+
+
+def _play_drums(piece: _Piece, bars: range, track: _Track, rng: np.random.Generator) -> list[float]:
+    """Play the kit; returns the times of the kicks."""
+    kit = {name: _pick(patterns, rng) for name, patterns in piece.groove.drums.items()}
+    fill = _pick(piece.groove.fills, rng)
+    tuning = {name: int(rng.integers(VARIANTS)) for name in (*kit, *fill, "crash")}
+    balance = {name: rng.uniform(0.85, 1.15) for name in tuning}
+    kicks = []
+    for bar in bars:
+        played = kit | {name: _merge(kit.get(name), fill[name]) for name in fill} if bar % 4 == 3 else dict(kit)
+        if bar % 4 == 0 and "ride" not in kit:
+            played["crash"] = "3" + "." * (STEPS - 1)
+        for name, pattern in played.items():
+            stroke = drum(name, tuning[name], piece.rate)
+            for step, symbol in enumerate(pattern):
+                if symbol.isdigit():
+                    time = piece.step_time(bar, step)
+                    track.add(time, stroke, balance[name] * (int(symbol) / 9) ** 1.5)
+                    if name.startswith("kick") and symbol >= "5":
+                        kicks.append(time)
+    return kicks
+
+
+def _play_bass(piece: _Piece, bars: range, track: _Track, rng: np.random.Generator) -> None:
+    pattern, timbre = _pick(piece.groove.bass, rng), _pick(piece.groove.bass_timbres, rng)
+    for bar in bars:
+        root, following = piece.pitch(piece.chord(bar), 33), piece.pitch(piece.chord(bar + 1), 33)
+        pitches = {
+            "r": root,
+            "o": root + 12,
+            "5": piece.pitch(piece.chord(bar) + 4, 33),
+            "7": piece.pitch(piece.chord(bar) + 6, 33) - 12,
+            "a": following - 1,
+        }
+        for step, length, symbol in _held(pattern):
+            accent = 1.0 if step % 4 == 0 else 0.55
+            _play(piece, track, timbre, pitches[symbol] - 12 * (pitches[symbol] > 50), bar, step, length, accent)
+
+
+def _play_chords(piece: _Piece, bars: range, track: _Track, rng: np.random.Generator) -> None:
+    pattern, timbre = _pick(piece.groove.chords, rng), _pick(piece.groove.chord_timbres, rng)
+    low = int(rng.integers(50, 57))
+    for bar in bars:
+        tones = [piece.pitch(piece.chord(bar) + 2 * i, low) for i in range(piece.groove.chord_notes)]
+        # Inversions keep the hand within an octave and a half, so that the chords lead smoothly.
+        tones = sorted(tone - 12 * (tone > low + 16) for tone in tones)
+        for step, length, symbol in _held(pattern):
+            for tone in tones:
+                _play(piece, track, timbre, tone, bar, step, length, int(symbol) / 9 / len(tones) ** 0.5)
+
+
+def _play_melody(piece: _Piece, bars: range, track: _Track, rng: np.random.Generator) -> None:
+    """A motif of one bar, as steps on the scale above the chord, and an answer to it in every fourth bar."""
+    pattern, timbre = _pick(piece.groove.melody, rng), _pick(piece.groove.melody_timbres, rng)
+    motifs = []
+    for _ in range(2):
+        walk = np.cumsum(rng.choice((-2, -1, -1, 1, 1, 2), STEPS))
+        motifs.append(np.clip(walk - walk[0] + 2 * rng.integers(3), -2, 7))
+    for bar in bars:
+        motif = motifs[bar % 4 == 3]
+        for count, (step, length, symbol) in enumerate(_held(pattern)):
+            degree = int(motif[count])
+            if step % 8 == 0:  # chord tones on the strong beats
+                degree -= degree % 2
+            tone = piece.pitch(piece.chord(bar) + degree, 52 + 12 * piece.groove.melody_octave)
+            tone -= 12 * (tone > 91)
+            _play(piece, track, timbre, tone, bar, step, length, int(symbol) / 9)
+
+
+def _play(
+    piece: _Piece, track: _Track, timbre: str, midi: int, bar: int, step: int, length: int, strength: float
+) -> None:
+    held = round(0.9 * length * piece.beat_s / 4 * piece.rate)
+    track.add(piece.step_time(bar, step), note(timbre, midi, held, piece.rate), strength)
+
+
+def _mix(piece: _Piece, parts: list[np.ndarray], kicks: list[float], rng: np.random.Generator) -> np.ndarray:
+    """Balance, duck under the kick, add a room, remove what no loudspeaker plays, limit, cut the lead-in."""
+    rate, groove = piece.rate, piece.groove
+    gains = [level * rng.uniform(0.85, 1.15) for level in groove.levels]
+    drums, bass, chords, melody = (gain * part for gain, part in zip(gains, parts, strict=True))
+    pitched = chords + melody
+    if groove.pump:
+        since = np.full(len(pitched), np.inf)
+        t = np.arange(len(pitched)) / rate - LEAD_IN_S
+        for kick in sorted(kicks):
+            since = np.where(t >= kick, t - kick, since)
+        pitched = pitched * (1 - groove.pump * np.exp(-since / 0.12))
+    length = int(0.5 * rate)
+    room = rng.standard_normal(length) * np.exp(-np.arange(length) / (0.12 * rate))
+    wet = signal.fftconvolve(pitched + 0.4 * drums, room / np.linalg.norm(room))[: len(pitched)]
+    mixed = drums + bass + pitched + groove.room * wet
+    mixed = signal.sosfilt(signal.butter(2, 30, "high", fs=rate, output="sos"), mixed)[round(LEAD_IN_S * rate) :]
+    limited = np.tanh(mixed / (0.8 * np.abs(mixed).max()))
+    return (limited * (PEAK / np.abs(limited).max())).astype(np.float32)
+
+
+def _pick(options: tuple, rng: np.random.Generator):
+    return options[int(rng.integers(len(options)))]
+
+
+def _merge(pattern: str | None, fill: str) -> str:
+    """The fill, over the beats of the pattern it interrupts."""
+    return "".join(new if new != "." else old for new, old in zip(fill, pattern or "." * STEPS, strict=True))
+
+
+def _held(pattern: str) -> list[tuple[int, int, str]]:
+    """Notes of a pattern as (step, length in steps, symbol)."""
+    notes = []
+    for step, symbol in enumerate(pattern):
+        if symbol not in ".-":
+            tail = pattern[step + 1 :]
+            notes.append((step, 1 + len(tail) - len(tail.lstrip("-")), symbol))
+    return notes

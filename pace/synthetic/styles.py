@@ -1,0 +1,27 @@
+"""The ten dance styles of the stand-in data set and the tempi each is danced at.
+
+The names are those of AIST++'s ten genres. The tempo ranges are wide and overlap, so that a style does not give its
+tempo away; all lie inside 80-135 beats per minute, AIST++'s span.
+"""
+
+_BPM_RANGES: dict[str, tuple[float, float]] = {
+    "break": (90.0, 135.0),
+    "pop": (85.0, 120.0),
+    "lock": (90.0, 125.0),
+    "middle_hip_hop": (80.0, 115.0),
+    "la_hip_hop": (85.0, 120.0),
+    "house": (100.0, 135.0),
+    "waack": (95.0, 135.0),
+    "krump": (80.0, 115.0),
+    "street_jazz": (85.0, 125.0),
+    "ballet_jazz": (80.0, 120.0),
+}
+
+STYLES: tuple[str, ...] = tuple(_BPM_RANGES)
+
+
+def bpm_range(style: str) -> tuple[float, float]:
+    """Lowest and highest tempo of ``style`` in beats per minute; ValueError for an unknown style."""
+    if style not in _BPM_RANGES:
+        raise ValueError(f"unknown dance style {style!r}: choose one of {', '.join(STYLES)}")
+    return _BPM_RANGES[style]

@@ -1,0 +1,191 @@
+"""I3D: the Inflated Inception-v1 network for video, with the published structure and state-dict keys (FACTS 5)."""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+MIN_FRAMES = 9  # fewer leave less than the two time steps that the last pool averages
+OFFICIAL_CLASSES = 400
+
+# Inception blocks: channels of branch 0, branch 1 (reduce, 3x3x3), branch 2 (reduce, 3x3x3), branch 3 (after a pool).
+MIXED = {
+    "Mixed_3b": (64, 96, 128, 16, 32, 32),
+    "Mixed_3c": (128, 128, 192, 32, 96, 64),
+    "Mixed_4b": (192, 96, 208, 16, 48, 64),
+    "Mixed_4c": (160, 112, 224, 24, 64, 64),
+    "Mixed_4d": (128, 128, 256, 24, 64, 64),
+    "Mixed_4e": (112, 144, 288, 32, 64, 64),
+    "Mixed_4f": (256, 160, 320, 32, 128, 128),
+    "Mixed_5b": (256, 160, 320, 32, 128, 128),
+    "Mixed_5c": (384, 192, 384, 48, 128, 128),
+}
+
+Size = tuple[int, int, int]
+
+
+class WeightsError(ValueError):
+    """A weights file does not hold an I3D; the message names the file, the first wrong keys and the remedy."""
+
+
+def same_padding(size: Size, kernel: Size, stride: Size) -> list[int]:
+    """TensorFlow's SAME padding as `F.pad` takes it (last dimension first): output ceil(size/stride), odd pad last."""
+    pads: list[int] = []
+    for length, k, s in zip(reversed(size), reversed(kernel), reversed(stride), strict=True):
+        total = max((-(-length // s) - 1) * s + k - length, 0)
+        pads += [total // 2, total - total // 2]
+    return pads
+
+
+def same_max_pool(x: Tensor, kernel: Size, stride: Size) -> Tensor:
+    """Max pool of x (B,C,T,H,W) with SAME padding by zeros: all inputs come from a ReLU, so zeros never win."""
+    return F.max_pool3d(F.pad(x, same_padding(x.shape[2:], kernel, stride)), kernel, stride)
+
+
+class Unit(nn.Module):
+    """SAME-padded 3D convolution without bias, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1):
+        super().__init__()
+        self.conv3d = nn.Conv3d(inputs, outputs, kernel, stride, bias=False)
+        self.bn = nn.BatchNorm3d(outputs, eps=1e-3, momentum=0.01)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pads = same_padding(x.shape[2:], self.conv3d.kernel_size, self.conv3d.stride)
+        return F.relu(self.bn(self.conv3d(F.pad(x, pads))))
+
+
+class Mixed(nn.Module):
+    """Inception block: four branches over the same input, concatenated."""
+
+    def __init__(self, inputs: int, channels: tuple[int, ...]):
+        super().__init__()
+        c0, c1a, c1b, c2a, c2b, c3b = channels
+        self.b0 = Unit(inputs, c0)
+        self.b1a = Unit(inputs, c1a)
+        self.b1b = Unit(c1a, c1b, 3)
+        self.b2a = Unit(inputs, c2a)
+        self.b2b = Unit(c2a, c2b, 3)
+        self.b3b = Unit(inputs, c3b)
+        self.outputs = c0 + c1b + c2b + c3b
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = same_max_pool(x, (3, 3, 3), (1, 1, 1))
+        return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(pooled)], dim=1)
+
+
+class Logits(nn.Module):
+    """The published classifier: a 1x1x1 convolution with bias."""
+
+    def __init__(self, inputs: int, classes: int):
+        super().__init__()
+        self.conv3d = nn.Conv3d(inputs, classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv3d(x)
+
+
+class I3D(nn.Module):
+    """Inflated Inception-v1.
+
+    width: factor on every channel count, a multiple of 1/64; 1.0 is the published network with 1024 features.
+    classes: outputs of the classifier, 400 in the published network.
+    """
+
+    def __init__(self, width: float = 1.0, classes: int = OFFICIAL_CLASSES):
+        super().__init__()
+        if width <= 0 or not float(width * 64).is_integer():
+            raise ValueError(f"I3D width {width} is not a positive multiple of 1/64; use for example 0.125 or 1.0")
+
+        def scaled(channels: int) -> int:
+            return max(1, round(channels * width))
+
+        self.Conv3d_1a_7x7 = Unit(3, scaled(64), 7, 2)
+        self.Conv3d_2b_1x1 = Unit(scaled(64), scaled(64))
+        self.Conv3d_2c_3x3 = Unit(scaled(64), scaled(192), 3)
+        inputs = scaled(192)
+        for name, channels in MIXED.items():
+            block = Mixed(inputs, tuple(map(scaled, channels)))
+            self.add_module(name, block)
+            inputs = block.outputs
+        self.logits = Logits(inputs, classes)
+        self.width = width
+        self.dim = inputs
+
+    def _maps(self, x: Tensor) -> Tensor:
+        """Feature maps (B,dim,ceil(T/8),ceil(H/32),ceil(W/32)) of x (B,3,T,H,W)."""
+        x = self.Conv3d_1a_7x7(x)
+        x = same_max_pool(x, (1, 3, 3), (1, 2, 2))
+        x = self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x))
+        x = same_max_pool(x, (1, 3, 3), (1, 2, 2))
+        x = self.Mixed_3c(self.Mixed_3b(x))
+        x = same_max_pool(x, (3, 3, 3), (2, 2, 2))
+        x = self.Mixed_4f(self.Mixed_4e(self.Mixed_4d(self.Mixed_4c(self.Mixed_4b(x)))))
+        x = same_max_pool(x, (2, 2, 2), (2, 2, 2))
+        return self.Mixed_5c(self.Mixed_5b(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Features (B,dim,T') of x (B,3,T,H,W), RGB in [-1,1]; T' = ceil(T/8) - 1.
+
+        The published average pool [2,7,7], stride 1, is cut to the map where that is smaller (crops under 224);
+        what a larger map leaves is averaged. Raises ValueError for fewer than 9 frames.
+        """
+        if x.shape[2] < MIN_FRAMES:
+            raise ValueError(f"I3D needs at least {MIN_FRAMES} frames, got {x.shape[2]}")
+        maps = self._maps(x)
+        window = (2, min(7, maps.shape[3]), min(7, maps.shape[4]))
+        return F.avg_pool3d(maps, window, stride=1).mean(dim=(3, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores (B,classes,T') of x (B,3,T,H,W), one set for each time step."""
+        return self.logits(self.features(x)[..., None, None])[..., 0, 0]
+
+
+def load(path: Path | str) -> I3D:
+    """Load an I3D from the released .pt file or a .safetensors file; width and classes come from its tensors.
+
+    The released file lacks the 57 `num_batches_tracked` counters, which inference does not use. Anything else that
+    is missing, unknown or of a wrong shape raises WeightsError. Returns the model in evaluation mode.
+    """
+    path = Path(path)
+    state = _read(path)
+    stem, head = state.get("Conv3d_1a_7x7.conv3d.weight"), state.get("logits.conv3d.weight")
+    if stem is None or head is None:
+        found = ", ".join(sorted(map(str, state))[:3])
+        raise _wrong(path, f"no Conv3d_1a_7x7.conv3d.weight and logits.conv3d.weight among its keys ({found}, ...)")
+    model = I3D(width=stem.shape[0] / 64, classes=head.shape[0])
+    expected = model.state_dict()
+    missing = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
+    unknown = sorted(key for key in state if key not in expected)
+    shapes = [
+        f"{key} is {tuple(state[key].shape)}, expected {tuple(tensor.shape)}"
+        for key, tensor in expected.items()
+        if key in state and state[key].shape != tensor.shape
+    ]
+    for title, keys in (("missing", missing), ("unknown", unknown), ("wrong shape", shapes)):
+        if keys:
+            raise _wrong(path, f"{len(keys)} key(s) {title}: {', '.join(keys[:3])}")
+    model.load_state_dict(expected | state)
+    return model.eval()
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file; set `visual.weights` to an I3D checkpoint that exists")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise _wrong(path, f"cannot be read ({type(error).__name__}: {str(error).partition(chr(10))[0]})") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise _wrong(path, "not a plain state dict of tensors")
+    return dict(state)
+
+
+def _wrong(path: Path, what: str) -> WeightsError:
+    remedy = "use the published rgb_imagenet.pt (RGB stream) or the output of the stage pretrain_visual"
+    return WeightsError(f"{path}: not the weights of an I3D: {what}; {remedy}")

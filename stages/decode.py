@@ -1,0 +1,35 @@
+"""Bring videos to a constant rate and size, and their audio to 22,050 Hz mono, both on one clock."""
+
+import argparse
+import functools
+from pathlib import Path
+
+import pandas as pd
+
+from pace import items, media, params
+
+PARAMS = {"decode": media.DecodeParams}
+VIDEOS, DECODED, AUDIO = Path("data/index/videos.parquet"), Path("data/decoded"), Path("data/audio")
+
+
+def decode_video(decode: media.DecodeParams, _: str, inputs: tuple[Path, ...], folder: Path) -> None:
+    """Write video.mp4 and, where there is audio, audio.wav."""
+    media.decode(inputs[0], folder / "video.mp4", folder / "audio.wav", decode.fps, decode.short_side)
+
+
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(prog="python -m stages.decode", description=__doc__).parse_args(argv)
+    decode = params.load(PARAMS)["decode"]
+    videos = pd.read_parquet(VIDEOS)
+    AUDIO.mkdir(parents=True, exist_ok=True)
+    items.map_items(
+        "decode",
+        functools.partial(decode_video, decode),
+        {row.video_id: (Path(row.path),) for row in videos.itertuples()},
+        {"video.mp4": DECODED / "{id}.mp4", "audio.wav": AUDIO / "{id}.wav"},
+        decode,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Encode the pose of five body parts with the motion network into embeddings E (paper 4.1)."""
+
+import argparse
+import functools
+from pathlib import Path
+
+from pace import items, params
+from pace.motion import dstformer, embedding
+
+PARAMS = {"embed_motion": embedding.EmbedMotionParams}
+SOURCES, OUT = {"pose3d": Path("data/pose3d"), "keypoints": Path("data/keypoints")}, Path("data/motion")
+
+
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(prog="python -m stages.embed_motion", description=__doc__).parse_args(argv)
+    settings = params.load(PARAMS)["embed_motion"]
+    weights = Path(settings.weights)
+    dstformer.load(weights)  # a wrong file stops the stage here, not once for each video
+    items.map_items(
+        "embed_motion",
+        functools.partial(embedding.embed_video, settings),
+        {path.stem: (path, weights) for path in sorted(SOURCES[settings.input].glob("*.npz"))},
+        {"motion.npz": OUT / "{id}.npz"},
+        settings,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Encode the video's frames with I3D into the visual condition G (paper 4.2)."""
+
+import argparse
+import functools
+from pathlib import Path
+
+from pace import items, params
+from pace.visual import features, i3d
+
+PARAMS = {"visual": features.VisualParams}
+DECODED, OUT = Path("data/decoded"), Path("data/visual")
+
+
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(prog="python -m stages.embed_visual", description=__doc__).parse_args(argv)
+    visual = params.load(PARAMS)["visual"]
+    weights = Path(visual.weights)
+    i3d.load(weights)  # a wrong file stops the stage here, not once for each video
+    items.map_items(
+        "embed_visual",
+        functools.partial(features.embed_video, params=visual),
+        {path.stem: (path, weights) for path in sorted(DECODED.glob("*.mp4"))},
+        {"visual.npz": OUT / "{id}.npz"},
+        visual,
+    )
+
+
+if __name__ == "__main__":
+    main()

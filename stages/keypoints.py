@@ -1,0 +1,47 @@
+"""Find the dancer's 2D keypoints in each video, or read them from result files (paper 4.1)."""
+
+import argparse
+import dataclasses
+import functools
+from pathlib import Path
+
+import pandas as pd
+
+from pace import items, params
+from pace.params import limits
+from pace.pose import estimation
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodedRate:
+    """The key of section `decode` that says at which times the frames lie."""
+
+    fps: float = limits(1, 240)
+
+
+PARAMS = {"keypoints": estimation.KeypointsParams, "decode": DecodedRate}
+PARTIAL = ("decode",)
+VIDEOS, OUT = Path("data/index/videos.parquet"), Path("data/keypoints")
+
+
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(prog="python -m stages.keypoints", description=__doc__).parse_args(argv)
+    loaded = params.load(PARAMS, partial=PARTIAL)
+    keypoints, fps = loaded["keypoints"], loaded["decode"].fps
+    source = Path(keypoints.source)
+    if keypoints.backend == "alphapose":
+        videos = pd.read_parquet(VIDEOS)
+        inputs = {row.video_id: (source / f"{row.video_id}.json", Path(row.path)) for row in videos.itertuples()}
+    else:
+        inputs = {path.stem: (path,) for path in sorted(source.glob("*.mp4"))}
+    items.map_items(
+        "keypoints",
+        functools.partial(estimation.find_keypoints, keypoints, fps),
+        inputs,
+        {"keypoints.npz": OUT / "{id}.npz"},
+        {"keypoints": dataclasses.asdict(keypoints), "fps": fps},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Encode the mel images of all splits into posterior means and log-variances, once for all later training."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pace.generation.checkpoint import load_vae
+from pace.generation.vae import encode_mels
+
+MELS, VAE, OUT = Path("data/mel"), Path("models/vae"), Path("data/latents")
+SPLITS = ("train", "val", "test")
+
+
+def run() -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    vae = load_vae(VAE).to(device)
+    OUT.mkdir(parents=True, exist_ok=True)
+    for split in SPLITS:
+        with np.load(MELS / f"{split}.npz", allow_pickle=False) as file:
+            mels, clip_id = file["mel"], file["clip_id"]
+        with tqdm(total=len(mels), desc=f"latents {split}", unit="clip", disable=None) as bar:
+            mean, log_variance = encode_mels(vae, mels, device, bar.update)
+        np.savez(OUT / f"{split}.npz", mean=mean, log_variance=log_variance, clip_id=clip_id)
+        print(f"{OUT / split}.npz: {len(mels)} clips, latents {mean.shape[1:]}")
+
+
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(prog="python -m stages.latents", description=__doc__).parse_args(argv)
+    try:
+        run()
+    except (ValueError, OSError) as error:
+        sys.exit(f"latents: {error}")
+
+
+if __name__ == "__main__":
+    main()

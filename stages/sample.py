@@ -1,0 +1,76 @@
+"""Generate music for the test clips from their conditions alone."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from tqdm import tqdm
+
+from pace import params
+from pace.audio.mel import SAMPLE_RATE
+from pace.audio.vocoder import VocoderParams, invert
+from pace.generation.checkpoint import load_vae
+from pace.generation.condition_files import read_clips, read_videos
+from pace.generation.conditions import PARTS, ConditionStore
+from pace.generation.encoder import Encoding
+from pace.generation.sampling import SampleParams, load_generator
+
+PARAMS = {"sample": SampleParams, "vocoder": VocoderParams}
+CLIPS, DIFFUSION, VAE = Path("data/index/clips.parquet"), Path("models/diffusion"), Path("models/vae")
+ENERGY, MOTION, VISUAL = Path("data/energy"), Path("data/motion"), Path("data/visual")
+OUT = Path("data/generated")
+
+
+def read_test_clips() -> tuple[list[str], ConditionStore]:
+    """The ids of the test clips that have conditions, and these."""
+    clips = {clip: (video, start) for clip, (video, split, start) in read_clips(CLIPS).items() if split == "test"}
+    videos, missing = read_videos([video for video, _ in clips.values()], ENERGY, MOTION, VISUAL)
+    for video_id, reason in missing.items():
+        print(f"test: video {video_id} is left out: {reason}")
+    ids = [clip for clip, (video, _) in clips.items() if video in videos]
+    return ids, ConditionStore(videos, [clips[clip] for clip in ids])
+
+
+def gates_of(encoding: Encoding, frames: int) -> dict[str, np.ndarray]:
+    """Part gates (B,N,5) and alpha (B,N), the mean over its width; NaN where the variant has none."""
+    batch = len(encoding.tokens)
+    alpha = None if encoding.alpha is None else encoding.alpha.mean(dim=-1)
+    gates = {"gate_slow": encoding.gate_slow, "gate_fast": encoding.gate_fast, "alpha": alpha}
+    shapes = {"gate_slow": (batch, frames, PARTS), "gate_fast": (batch, frames, PARTS), "alpha": (batch, frames)}
+    return {
+        name: np.full(shape, np.nan, np.float32)
+        if gates[name] is None or gates[name].shape != shape
+        else gates[name].cpu().numpy()
+        for name, shape in shapes.items()
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(prog="python -m stages.sample", description=__doc__).parse_args(argv)
+    p = params.load(PARAMS)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    generator = load_generator(DIFFUSION).to(device)
+    vae = load_vae(VAE).to(device)
+    clip_ids, conditions = read_test_clips()
+    generator.check(conditions)
+    OUT.mkdir(parents=True, exist_ok=True)
+    gates = []
+    size = p["sample"].batch_size
+    for start in tqdm(range(0, len(clip_ids), size), desc="sample", unit="batch", disable=None):
+        names = clip_ids[start : start + size]
+        batch = conditions.batch(torch.arange(start, start + len(names)))
+        latents = generator.latents(batch, names, p["sample"])
+        with torch.no_grad():
+            images = vae.decode(latents)[:, 0]
+        for name, wave in zip(names, invert(images, p["vocoder"]), strict=True):
+            soundfile.write(OUT / f"{name}.wav", np.clip(wave, -1, 1), SAMPLE_RATE, subtype="PCM_16")
+        gates.append(gates_of(generator.encode(batch), conditions.frames))
+    arrays = {name: np.concatenate([batch[name] for batch in gates]) for name in gates[0]}
+    np.savez(OUT / "gates.npz", clip_id=np.array(clip_ids), **arrays)
+    print(f"{OUT}: {len(clip_ids)} clips")
+
+
+if __name__ == "__main__":
+    main()

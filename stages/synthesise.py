@@ -1,0 +1,45 @@
+"""Make the synthetic dataset: videos of procedural dancers with composed music, and the truth about them."""
+
+import argparse
+import csv
+import dataclasses
+import functools
+from pathlib import Path
+
+from pace import items, params
+from pace.synthetic import dataset
+
+PARAMS = {"synthetic": dataset.SyntheticParams}
+VIDEOS, TRUTH = Path("data/synthetic/videos"), Path("data/synthetic/truth")
+
+
+def make_video(synthetic: dataset.SyntheticParams, video_id: str, _: tuple[Path, ...], folder: Path) -> None:
+    """Write video.mp4 and truth.npz of one video."""
+    split, number, *_style = video_id.split("_")
+    dataset.make(dataset.Video(split, int(number)), synthetic, folder / "video.mp4", folder / "truth.npz")
+
+
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(prog="python -m stages.synthesise", description=__doc__).parse_args(argv)
+    synthetic = params.load(PARAMS)["synthetic"]
+    videos = dataset.plan(synthetic)
+    # What a video looks like does not depend on how many there are: an enlarged dataset makes only the new ones.
+    look = {key: value for key, value in dataclasses.asdict(synthetic).items() if not key.endswith("_videos")}
+    failures = items.map_items(
+        "synthesise",
+        functools.partial(make_video, synthetic),
+        {video.video_id: () for video in videos},
+        {"truth.npz": TRUTH / "{id}.npz", "video.mp4": VIDEOS / "{id}.mp4"},
+        look,
+    )
+    if failures:
+        raise RuntimeError(f"{len(failures)} synthetic videos failed: {failures}")
+    with open(VIDEOS / "videos.csv", "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(videos[0].row))
+        table.writeheader()
+        table.writerows(video.row for video in videos)
+    print(f"{len(videos)} videos lie in {VIDEOS}, their truth in {TRUTH}")
+
+
+if __name__ == "__main__":
+    main()

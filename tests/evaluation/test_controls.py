@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+
+from pace.audio.mel import CLIP_SAMPLES, SAMPLE_RATE, mel_image
+from pace.audio.vocoder import VocoderParams, invert
+from pace.evaluation import controls
+from pace.evaluation.rhythm import score
+
+TRACK = np.arange(1, 10 * SAMPLE_RATE + 1, dtype=np.float32)  # sample j holds j + 1
+
+
+def test_cut_is_sample_exact_and_zero_outside_the_track():
+    np.testing.assert_array_equal(controls.cut(TRACK, 2.0), TRACK[44100 : 44100 + CLIP_SAMPLES])
+    late = controls.cut(TRACK, 8.0)
+    np.testing.assert_array_equal(late[: 2 * SAMPLE_RATE], TRACK[8 * SAMPLE_RATE :])
+    assert not late[2 * SAMPLE_RATE :].any()
+    early = controls.cut(TRACK, -1.0)
+    assert not early[:SAMPLE_RATE].any()
+    np.testing.assert_array_equal(early[SAMPLE_RATE:], TRACK[: CLIP_SAMPLES - SAMPLE_RATE])
+    assert not controls.cut(TRACK, 20.0).any()
+    assert not controls.cut(TRACK, -20.0).any()
+
+
+def test_delayed_music_is_250_ms_late_and_continues_from_the_track():
+    lag = round(0.25 * SAMPLE_RATE)
+    inside = controls.delayed(TRACK, 5.0)
+    assert inside[lag] == pytest.approx(controls.cut(TRACK, 5.0)[0], abs=1)
+    assert inside[0] == pytest.approx(5 * SAMPLE_RATE + 1 - lag, abs=1)
+    start = controls.delayed(TRACK, 0.0)
+    assert not start[:lag].any()
+    np.testing.assert_array_equal(start[lag:], TRACK[: CLIP_SAMPLES - lag])
+
+
+def test_clicks_fill_every_second_of_the_binned_protocols():
+    wave = controls.clicks()
+    assert wave.shape == (CLIP_SAMPLES,)
+    once = controls.cut(wave[: 3 * SAMPLE_RATE], 0.0)  # clicks in three of five seconds
+    assert score(once, wave, SAMPLE_RATE, "d2mgan") == {"bcs": pytest.approx(500 / 3), "bhs": 100.0}
+    assert score(wave, once, SAMPLE_RATE, "loris") == {"bcs": 100.0, "bhs": 60.0}
+
+
+class Offset:
+    """An autoencoder that adds a constant to the image."""
+
+    def __init__(self, offset):
+        self.offset = offset
+
+    def encode(self, x):
+        return x, torch.full_like(x, float("nan"))  # the variance must not matter
+
+    def decode(self, z):
+        return z + self.offset
+
+
+def test_ceiling_is_the_vocoder_alone_when_the_vae_is_perfect():
+    rng = np.random.default_rng(0)
+    wave = (0.1 * rng.normal(size=CLIP_SAMPLES)).astype(np.float32)
+    vocoder = VocoderParams(iterations=2, momentum=0.9)
+    rebuilt, error = controls.ceiling(wave, Offset(0.0), vocoder)
+    assert error == 0.0
+    np.testing.assert_allclose(rebuilt, np.clip(invert(mel_image(wave)[None], vocoder)[0], -1, 1), atol=1e-6)
+    _, error = controls.ceiling(wave, Offset(0.05), vocoder)
+    assert error == pytest.approx(0.05, abs=1e-4)
+
+
+def test_ceiling_is_clipped_as_a_file_would_be():
+    loud = np.random.default_rng(0).normal(size=CLIP_SAMPLES).astype(np.float32)
+    rebuilt, _ = controls.ceiling(loud, Offset(0.0), VocoderParams(iterations=1, momentum=0.0))
+    assert np.abs(rebuilt).max() == 1.0

@@ -1,0 +1,159 @@
+"""The evaluate stage on a miniature project: click music, a small untrained VAE, made-up poses."""
+
+import csv
+import json
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+from ruamel.yaml import YAML
+
+from pace.generation.checkpoint import save_model, write_config
+from pace.generation.vae import AutoencoderKL, VaeParams
+from stages import evaluate
+
+ROOT = Path(__file__).resolve().parents[2]
+SR = 22050
+VIDEOS = {"one": ("m1", 100.0), "two": ("m2", 120.0), "mute": ("m3", 90.0), "home": (None, 110.0)}
+ROWS = ("truth", "ceiling", "generated", "shuffled", "clicks", "delayed")
+
+
+def beats_of(bpm):
+    return np.arange(0.3, 10, 60 / bpm)
+
+
+def music(bpm):
+    wave = librosa.clicks(times=beats_of(bpm), sr=SR, length=10 * SR, click_freq=600.0)
+    return (0.5 * wave).astype(np.float32)
+
+
+def pose():
+    rng = np.random.default_rng(0)
+    t = np.arange(300)[:, None, None] / 30
+    rest = rng.normal(size=(17, 3))
+    return rest + 0.1 * np.sin(2 * np.pi * rng.uniform(0.3, 3, (17, 3)) * t) * (1 + 0.5 * np.sin(t))
+
+
+@pytest.fixture
+def miniature(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PACE_WORKERS", "1")
+    settings = YAML(typ="safe").load(ROOT / "params.yaml")
+    settings["dataset"]["truth"] = "truth"
+    settings["vocoder"]["iterations"] = 4
+    with open("params.yaml", "w") as file:
+        YAML().dump(settings, file)
+    for folder in ("data/index", "data/audio", "data/generated", "data/keypoints", "data/pose3d", "truth"):
+        Path(folder).mkdir(parents=True)
+
+    videos, clips = [], []
+    for video_id, (music_id, bpm) in VIDEOS.items():
+        common = {"genre": "break", "dancer": "d", "duration_s": 10.0, "fps": 30.0, "has_audio": video_id != "mute"}
+        videos.append(
+            {"video_id": video_id, "split": "test", "music_id": music_id, "width": 512, "height": 512, **common}
+        )
+        if video_id != "mute":
+            soundfile.write(f"data/audio/{video_id}.wav", music(bpm), SR, subtype="PCM_16")
+        for start in (0.0, 5.0):
+            clip_id = f"{video_id}_{round(start * 1000):06d}"
+            clips.append({"clip_id": clip_id, "video_id": video_id, "split": "test", "start_s": start})
+            if clip_id != "home_005000":  # not generated
+                part = music(bpm)[round(start * SR) :][: 5 * SR]  # a perfect generator
+                soundfile.write(f"data/generated/{clip_id}.wav", part, SR, subtype="PCM_16")
+    for video_id in ("one", "two"):
+        joints2d = 20 + 400 * np.random.default_rng(1).random((300, 17, 2))
+        arrays = {"joints3d": pose(), "joints2d": joints2d, "beats": beats_of(VIDEOS[video_id][1]), "fps": 30.0}
+        np.savez(f"truth/{video_id}.npz", **arrays)
+        keypoints = np.concatenate([joints2d / 2, np.full((300, 17, 1), 0.75)], axis=-1).astype(np.float32)
+        size, detected = np.array([256, 256]), np.arange(300) >= 30
+        np.savez(
+            f"data/keypoints/{video_id}.npz", keypoints=keypoints, layout="h36m", fps=30.0, size=size, detected=detected
+        )
+        np.savez(f"data/pose3d/{video_id}.npz", pose=(0.2 * pose()).astype(np.float32), fps=30.0)
+    train = {"video_id": "t", "split": "train"}
+    videos.append({**videos[0], **train, "music_id": "m9"})
+    clips += [{"clip_id": f"t_{i}", "start_s": float(i), **train} for i in range(3)]
+    pd.DataFrame(videos).to_parquet("data/index/videos.parquet")
+    pd.DataFrame(clips).to_parquet("data/index/clips.parquet")
+    Path("data/index/failures.json").write_text('{"broken": "not a video"}')
+
+    torch.manual_seed(0)
+    structure = {"patch": 4, "channels": [8, 8], "layers": 1, "latent_channels": 2, "groups": 4, "mid_attention": False}
+    save_model("models/vae/vae.safetensors", AutoencoderKL(VaeParams(**structure)).state_dict())
+    write_config("models/vae", {"vae": structure})
+    return tmp_path
+
+
+def read():
+    metrics = json.loads(Path("reports/metrics.json").read_text())
+    with open("reports/per_clip.csv", newline="") as file:
+        return metrics, list(csv.DictReader(file))
+
+
+def test_stage(miniature, capsys):
+    evaluate.main([])
+    metrics, records = read()
+    assert metrics["data"] == {
+        "test_videos": 4, "test_clips": 8, "missing_clips": 3, "true_beat_clips": 4, "train_clips": 3,
+        "failed_videos": 4,
+    }  # fmt: skip
+    rhythm = metrics["rhythm"]
+    assert set(rhythm) == set(ROWS)
+    for row in ROWS:
+        assert set(rhythm[row]) == {"d2mgan", "loris", "strict"}
+        assert set(rhythm[row]["d2mgan"]) == set(rhythm[row]["loris"]) == {"bcs", "csd", "bhs", "hsd", "f1"}
+        assert set(rhythm[row]["strict"]) == {"onset_f70", "onset_f50", "beat_f70", "tempo_error_bpm"}
+    assert rhythm["truth"]["loris"] == {"bcs": 100.0, "csd": 0.0, "bhs": 100.0, "hsd": 0.0, "f1": 100.0}
+    assert rhythm["generated"] == rhythm["truth"]
+    assert rhythm["truth"]["strict"]["onset_f50"] == 1.0
+    assert rhythm["truth"]["strict"]["beat_f70"] > 0.9
+    assert rhythm["delayed"]["loris"]["f1"] > 90 > 10 > 100 * rhythm["delayed"]["strict"]["beat_f70"]
+    assert 0 < rhythm["shuffled"]["strict"]["onset_f70"] < 0.6
+    assert rhythm["clicks"]["loris"]["bhs"] == 100.0
+
+    assert metrics["pose"] == {"confidence": 0.75, "detected": 0.9, "pck10": 1.0}
+    assert metrics["lift"]["mpjpe"] == pytest.approx(0.0, abs=1e-4)
+    assert metrics["lift"]["energy_fast"] == pytest.approx(1.0, abs=1e-4)
+    assert 0 < metrics["vae"]["mel_l1"] < 1
+    assert set(metrics["vae"]["strict"]) == set(rhythm["ceiling"]["strict"])
+
+    assert len(records) == 5 * 6
+    own = {record["clip_id"]: record for record in records if record["row"] == "generated"}
+    assert set(own) == {"one_000000", "one_005000", "two_000000", "two_005000", "home_000000"}
+    assert float(own["two_005000"]["loris_bcs"]) == 100.0
+    mean = np.mean([float(record["strict_beat_f70"]) for record in own.values()])
+    assert mean == pytest.approx(rhythm["generated"]["strict"]["beat_f70"], abs=1e-5)
+    assert "5 of 8 test clips scored" in capsys.readouterr().out
+
+
+def test_outputs_are_the_same_with_two_workers_and_without_truth_sections_are_left_out(miniature, monkeypatch):
+    evaluate.main([])
+    first = Path("reports/metrics.json").read_bytes(), Path("reports/per_clip.csv").read_bytes()
+    monkeypatch.setenv("PACE_WORKERS", "2")
+    evaluate.main([])
+    assert first == (Path("reports/metrics.json").read_bytes(), Path("reports/per_clip.csv").read_bytes())
+    for path in Path("truth").iterdir():
+        path.unlink()
+    evaluate.main([])
+    metrics, _ = read()
+    assert "lift" not in metrics
+    assert set(metrics["pose"]) == {"confidence", "detected"}
+    assert metrics["data"]["true_beat_clips"] == 0
+    assert metrics["rhythm"]["truth"]["strict"]["beat_f70"] == 1.0  # against beats tracked in itself
+
+
+def test_nothing_to_score_stops_with_one_line(miniature):
+    for path in Path("data/generated").iterdir():
+        path.unlink()
+    with pytest.raises(SystemExit, match="none of 8 test clips has both"):
+        evaluate.main([])
+
+
+def test_a_wav_of_the_wrong_rate_is_named(miniature):
+    soundfile.write("data/generated/one_000000.wav", np.zeros(100), 44100)
+    with pytest.raises(ValueError, match=r"one_000000.wav: 44100 Hz, shape \(100,\); expected 22050 Hz mono"):
+        evaluate.main([])

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from pace.evaluation import table
+from pace.evaluation.controls import ROWS
+from pace.evaluation.onsets import PICKING, Events
+
+PROTOCOLS = ("loris", "strict")
+OWN_ROWS = tuple(row for row in ROWS if row != "shuffled")
+
+
+def made(onsets):
+    onsets = np.array(onsets, dtype=float)
+    return Events(5.0, {name: onsets for name in PICKING}, onsets, 0.0)
+
+
+def clip(name, video, music, truth=(0.5, 1.5), generated=(0.5, 2.5), beats=None):
+    heard = {row: made(truth) for row in OWN_ROWS} | {"generated": made(generated)}
+    return table.Clip(name, video, music, beats, heard)
+
+
+def scored(clips):
+    return [table.score_clip(one, clips, PROTOCOLS) for one in clips]
+
+
+def test_shuffled_pairs_are_all_ordered_pairs_of_other_video_and_other_music():
+    clips = [
+        clip(f"{video}_{i}", video, music) for video, music in (("a", "m"), ("b", "m"), ("c", "n")) for i in (0, 1)
+    ]
+    assert [len(entry.shuffled) for entry in scored(clips)] == [2, 2, 2, 2, 4, 4]
+    forty = [clip(f"{i}", f"v{i // 2}", f"m{i // 2}") for i in range(40)]
+    assert sum(table.unrelated(a, b) for a in forty for b in forty) == 40 * 38
+
+
+def test_generated_music_meets_its_own_reference_and_shuffled_the_others():
+    one = clip("a", "a", "m", truth=(0.5, 1.5), generated=(0.5, 2.5))
+    two = clip("b", "b", "n", truth=(2.5, 3.5, 4.5), generated=(2.5, 3.5, 4.5))
+    first, second = scored([one, two])
+    assert first.rows["generated"]["loris"] == {"bcs": 50.0, "bhs": 50.0}
+    assert first.rows["truth"]["loris"] == {"bcs": 100.0, "bhs": 100.0}
+    assert first.shuffled[0]["loris"] == {"bcs": 50.0, "bhs": pytest.approx(100 / 3)}
+    assert second.shuffled[0]["loris"] == {"bcs": 0.0, "bhs": 0.0}
+    rows = table.summary([first, second], PROTOCOLS)
+    assert tuple(rows) == ROWS
+    assert rows["generated"]["loris"]["bcs"] == 75.0
+    assert rows["shuffled"]["loris"]["bcs"] == 25.0
+    assert rows["shuffled"]["strict"]["onset_f50"] == pytest.approx(0.2)  # 2 * 1/2 * 1/3 / (5/6) and 0
+
+
+def test_a_shuffled_pair_uses_the_true_beats_of_the_other_clip():
+    one = clip("a", "a", "m", generated=(0.7, 1.7), beats=np.array([0.5]))
+    two = clip("b", "b", "n", generated=(0.5, 1.0), beats=np.array([0.7, 1.7]))
+    first, second = scored([one, two])
+    assert first.rows["generated"]["strict"]["beat_f70"] == 0.0
+    assert first.shuffled[0]["strict"]["beat_f70"] == 1.0
+    assert second.shuffled[0]["strict"]["beat_f70"] == pytest.approx(2 / 3)
+
+
+def test_without_unrelated_clips_there_is_no_shuffled_row():
+    rows = table.summary(scored([clip("a", "v", "m"), clip("b", "v", "m")]), PROTOCOLS)
+    assert "shuffled" not in rows
+    assert set(rows) == set(OWN_ROWS)
+
+
+def test_per_clip_has_a_line_for_each_clip_and_row_and_the_mean_over_its_pairs():
+    clips = [
+        clip("a", "a", "m", generated=(0.5, 2.5)),
+        clip("b", "b", "n", truth=(2.5,)),
+        clip("c", "c", "o", truth=(0.5, 2.5)),
+    ]
+    records = table.per_clip(scored(clips))
+    assert [(record["clip_id"], record["row"]) for record in records] == [(c, row) for c in "abc" for row in ROWS]
+    shuffled = records[ROWS.index("shuffled")]
+    assert shuffled["loris_bcs"] == 75.0  # against b 50, against c 100
+    assert list(shuffled) == [
+        "clip_id", "video_id", "row", "loris_bcs", "loris_bhs",
+        "strict_onset_f70", "strict_onset_f50", "strict_beat_f70", "strict_tempo_error_bpm",
+    ]  # fmt: skip
+
+
+def test_text_shows_each_row():
+    lines = table.text(table.summary(scored([clip("a", "a", "m"), clip("b", "b", "n")]), PROTOCOLS)).splitlines()
+    assert lines[0].split() == [
+        "row", "loris", "f1", "strict", "onset_f70", "strict", "onset_f50",
+        "strict", "beat_f70", "strict", "tempo_error_bpm",
+    ]  # fmt: skip
+    assert lines[1].split() == ["truth", "100.000", "1.000", "1.000", "1.000", "0.000"]
+    assert [line.split()[0] for line in lines[1:]] == list(ROWS)

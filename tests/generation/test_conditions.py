@@ -1,0 +1,103 @@
+"""Gathering the conditions of clips from the videos' arrays."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pace.generation.condition_files import read_clips, read_videos
+from pace.generation.conditions import ConditionStore, VideoConditions
+
+
+def video(frames, seed, fps=30.0, width=3):
+    """Energies count frames, so that a gathered value tells where it came from."""
+    rng = np.random.default_rng(seed)
+    count = np.arange(frames, dtype=np.float32)[:, None] + 1000 * seed
+    times = np.arange(0.36, frames / fps, 0.32)
+    steps = np.stack([times, 2 * times + seed, np.ones_like(times)], axis=1)[:, :width]
+    semantic = rng.standard_normal((frames, 5, 512)).astype(np.float16)
+    return VideoConditions(
+        count + np.arange(5) / 10, -count - np.arange(5) / 10, semantic, steps.astype(np.float16), times, fps
+    )
+
+
+def test_clips_are_cut_at_their_frames():
+    videos = {"b": video(300, 2), "a": video(200, 1)}
+    store = ConditionStore(videos, [("b", 0.0), ("a", 1.0), ("b", 5.0)])
+    batch = store.batch(torch.tensor([1, 0, 2]))
+    assert len(store) == 3 and store.frames == 150
+    assert batch.slow.shape == (3, 150, 5) and batch.visual.shape == (3, 150, 3)
+    np.testing.assert_allclose(batch.slow[0], videos["a"].slow[30:180])
+    np.testing.assert_allclose(batch.fast[1], videos["b"].fast[:150])
+    np.testing.assert_array_equal(batch.semantic[2], videos["b"].semantic[150:].astype(np.float32))
+
+
+def test_frames_past_the_end_repeat_the_last_one():
+    videos = {"a": video(160, 1), "b": video(160, 2)}
+    batch = ConditionStore(videos, [("a", 1.0), ("b", 0.0)]).batch(torch.tensor([0]))
+    np.testing.assert_allclose(batch.slow[0, :130], videos["a"].slow[30:])
+    np.testing.assert_allclose(batch.slow[0, 130:], np.broadcast_to(videos["a"].slow[-1], (20, 5)))
+
+
+def test_visual_steps_are_interpolated_at_frame_times():
+    """The first channel is the time itself: between the first and last step interpolation gives the frame's time."""
+    videos = {"a": video(300, 1), "b": video(300, 2)}
+    batch = ConditionStore(videos, [("b", 2.0), ("b", 0.0)]).batch(torch.tensor([0, 1]))
+    time = 2 + np.arange(150) / 30
+    np.testing.assert_allclose(batch.visual[0, :, 0], time, atol=5e-3)
+    np.testing.assert_allclose(batch.visual[0, :, 1], 2 * time + 2, atol=1e-2)
+    np.testing.assert_allclose(batch.visual[1, :10, 0], 0.36, atol=1e-3)
+
+
+def test_mirror_exchanges_left_and_right():
+    store = ConditionStore({"a": video(150, 1)}, [("a", 0.0)])
+    index = torch.tensor([0, 0])
+    plain, mirrored = store.batch(index), store.batch(index, torch.tensor([True, False]))
+    for a, b in zip(plain[:3], mirrored[:3], strict=True):
+        torch.testing.assert_close(b[0], a[0][:, [0, 2, 1, 4, 3]])
+        torch.testing.assert_close(b[1], a[1])
+
+
+def test_errors_name_the_video():
+    good = video(150, 1)
+    with pytest.raises(ValueError, match="video b: motion embedding"):
+        ConditionStore({"a": good, "b": good._replace(semantic=good.semantic[:-1])}, [("a", 0.0), ("b", 0.0)])
+    with pytest.raises(ValueError, match=r"video b has 25 frames/s"):
+        ConditionStore({"a": good, "b": good._replace(fps=25.0)}, [("a", 0.0), ("b", 0.0)])
+    with pytest.raises(ValueError, match="visual embedding"):
+        ConditionStore({"a": good, "b": video(150, 2, width=2)}, [("a", 0.0), ("b", 0.0)])
+    with pytest.raises(ValueError, match="no clip"):
+        ConditionStore({}, [])
+
+
+def write(folder, name, frames, parts=("energy", "motion", "visual")):
+    v = video(frames, 1)
+    columns = {f"slow_{p}": v.slow[:, i] for i, p in enumerate(("to", "la", "ra", "ll", "rl"))}
+    columns |= {f"fast_{p}": v.fast[:, i] for i, p in enumerate(("to", "la", "ra", "ll", "rl"))}
+    for part in ("energy", "motion", "visual"):
+        (folder / part).mkdir(exist_ok=True)
+    if "energy" in parts:
+        pd.DataFrame(columns).to_parquet(folder / "energy" / f"{name}.parquet")
+    if "motion" in parts:
+        np.savez(folder / "motion" / f"{name}.npz", embedding=v.semantic, fps=v.fps)
+    if "visual" in parts:
+        np.savez(folder / "visual" / f"{name}.npz", embedding=v.visual, time_s=v.visual_time.astype(np.float32))
+    return v
+
+
+def test_files_are_read_and_missing_ones_reported(tmp_path):
+    written = write(tmp_path, "a", 150)
+    write(tmp_path, "b", 150, parts=("energy", "visual"))
+    folders = [tmp_path / name for name in ("energy", "motion", "visual")]
+    videos, missing = read_videos(["a", "b", "a"], *folders)
+    assert list(videos) == ["a"] and list(missing) == ["b"] and "b.npz" in missing["b"]
+    np.testing.assert_allclose(videos["a"].fast, written.fast, rtol=1e-6)
+    np.testing.assert_array_equal(videos["a"].semantic, written.semantic)
+    assert videos["a"].fps == 30.0
+
+
+def test_clips_table(tmp_path):
+    path = tmp_path / "clips.parquet"
+    rows = [("a_000000", "a", "test", 0.0), ("a_005000", "a", "test", 5.0)]
+    pd.DataFrame(rows, columns=["clip_id", "video_id", "split", "start_s"]).to_parquet(path)
+    assert read_clips(path) == {"a_000000": ("a", "test", 0.0), "a_005000": ("a", "test", 5.0)}

@@ -1,0 +1,185 @@
+"""DSTformer against the published sizes and an independent formula."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from pace.motion import dstformer
+from pace.motion.dstformer import DSTformer
+
+
+def randomised(**sizes):
+    """A network all of whose tensors are random: the published initialisation hides faults."""
+    model = DSTformer(**sizes).eval()
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.randn(p.shape, generator=generator) * (0.3 if p.ndim > 1 else 0.5))
+    return model
+
+
+SMALL = {"dim_feat": 16, "mlp_ratio": 2, "depth": 2, "dim_rep": 12, "maxlen": 9}
+
+
+def reference(state: dict, x: np.ndarray, joints: list[int], heads: int, depth: int) -> tuple[np.ndarray, np.ndarray]:
+    """The published forward pass, token by token in plain NumPy: representation and output of x (F,J,3)."""
+    w = {key: value.double().numpy() for key, value in state.items()}
+
+    def linear(name, v):
+        return v @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    def norm(name, v):
+        centred = v - v.mean(-1, keepdims=True)
+        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-6)
+        return scaled * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    def softmax(v):
+        e = np.exp(v - v.max(-1, keepdims=True))
+        return e / e.sum(-1, keepdims=True)
+
+    def attention(name, tokens):  # (N,D)
+        dim = tokens.shape[-1]
+        size = dim // heads
+        q, k, v = np.split(linear(f"{name}.qkv", tokens), 3, axis=-1)
+        out = np.empty_like(tokens)
+        for h in range(heads):
+            part = slice(h * size, (h + 1) * size)
+            out[:, part] = softmax(q[:, part] @ k[:, part].T / math.sqrt(size)) @ v[:, part]
+        return linear(f"{name}.proj", out)
+
+    def mlp(name, v):
+        hidden = linear(f"{name}.fc1", v)
+        erf = np.vectorize(math.erf)
+        return linear(f"{name}.fc2", 0.5 * hidden * (1 + erf(hidden / math.sqrt(2))))
+
+    def space(b, v):
+        normed = norm(f"{b}.norm1_s", v)
+        v = v + np.stack([attention(f"{b}.attn_s", normed[f]) for f in range(len(v))])
+        return v + mlp(f"{b}.mlp_s", norm(f"{b}.norm2_s", v))
+
+    def time(b, v):
+        normed = norm(f"{b}.norm1_t", v)
+        v = v + np.stack([attention(f"{b}.attn_t", normed[:, j]) for j in range(v.shape[1])], axis=1)
+        return v + mlp(f"{b}.mlp_t", norm(f"{b}.norm2_t", v))
+
+    v = linear("joints_embed", x) + w["pos_embed"][0, joints] + w["temp_embed"][0, : len(x)]
+    for i in range(depth):
+        s = time(f"blocks_st.{i}", space(f"blocks_st.{i}", v))
+        t = space(f"blocks_ts.{i}", time(f"blocks_ts.{i}", v))
+        a = softmax(linear(f"ts_attn.{i}", np.concatenate([s, t], -1)))
+        v = s * a[..., :1] + t * a[..., 1:]
+    representation = np.tanh(linear("pre_logits.fc", norm("norm", v)))
+    return representation, linear("head", representation)
+
+
+@pytest.mark.parametrize(("variant", "parameters"), [("full", 42_466_317), ("lite", 16_001_549)])
+def test_published_sizes(variant, parameters):
+    with torch.device("meta"):
+        model = DSTformer(**dstformer.VARIANTS[variant])
+    dim = dstformer.VARIANTS[variant]["dim_feat"]
+    state = model.state_dict()
+    assert sum(p.numel() for p in model.parameters()) == parameters
+    assert len(state) == 260
+    assert state["temp_embed"].shape == (1, 243, 1, dim)
+    assert state["pos_embed"].shape == (1, 17, dim)
+    assert state["ts_attn.4.weight"].shape == (2, 2 * dim)
+    assert state["pre_logits.fc.weight"].shape == (512, dim)
+    assert {"blocks_ts.4.norm2_s.bias", "blocks_st.0.attn_t.qkv.weight", "blocks_st.3.mlp_t.fc2.weight"} <= set(state)
+
+
+def test_forward_is_the_published_formula():
+    model = randomised(**SMALL)
+    x = torch.randn(2, 7, 17, 3, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        representation, pose = model.represent(x), model(x)
+    for b in range(2):
+        wanted, wanted_pose = reference(model.state_dict(), x[b].numpy(), list(range(17)), 8, 2)
+        np.testing.assert_allclose(representation[b].numpy(), wanted, atol=1e-4)
+        np.testing.assert_allclose(pose[b].numpy(), wanted_pose, atol=5e-4)
+
+
+def test_small_inputs_show_the_norms_epsilon():
+    # With a variance near 1e-6 the common epsilon 1e-5 would shrink the normalised values three times.
+    norm = DSTformer(**SMALL).norm
+    x = torch.linspace(-1, 1, 16)
+    x = 1e-3 * x / x.pow(2).mean().sqrt()
+    assert torch.allclose(norm(x).pow(2).mean().sqrt(), torch.tensor(0.5).sqrt(), atol=1e-4)
+
+
+def test_joint_subset_is_attention_within_the_part():
+    model = randomised(**SMALL)
+    joints = [14, 15, 16]
+    x = torch.randn(1, 5, 17, 3, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        part = model.represent(x, joints)
+        same = model.represent(x[:, :, joints], joints)
+    wanted, _ = reference(model.state_dict(), x[0, :, joints].numpy(), joints, 8, 2)
+    np.testing.assert_allclose(part[0].numpy(), wanted, atol=1e-4)
+    assert torch.equal(part, same)
+
+
+def test_first_moves_the_temporal_position():
+    model = randomised(**SMALL)
+    moved = randomised(**SMALL)
+    moved.temp_embed.data[:, :4] = model.temp_embed.data[:, 3:7]
+    x = torch.randn(1, 4, 17, 3, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        assert torch.allclose(model.represent(x, first=3), moved.represent(x))
+    with pytest.raises(ValueError, match="takes 9"):
+        model.represent(x, first=6)
+
+
+def checkpoint(model, prefix):
+    return {prefix + key: value for key, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "wrap"),
+    [
+        ("w.safetensors", lambda m: checkpoint(m, "")),
+        ("w.bin", lambda m: {"epoch": 3, "optimizer": {}, "model_pos": checkpoint(m, "module."), "min_loss": 1.0}),
+        ("w.bin", lambda m: {"model": {**checkpoint(m, "module.backbone."), "module.head.fc.weight": torch.ones(2)}}),
+        ("w.bin", lambda m: checkpoint(m, "")),
+    ],
+)  # fmt: skip
+def test_load_reads_the_sizes_and_gives_the_same_poses(tmp_path, name, wrap):
+    model, path = randomised(**SMALL), tmp_path / name
+    save_file(wrap(model), path) if name.endswith("safetensors") else torch.save(wrap(model), path)
+    loaded = dstformer.load(path)
+    x = torch.randn(1, 6, 17, 3)
+    assert not loaded.training
+    assert torch.equal(loaded(x), model(x).detach())
+
+
+def test_load_names_file_fault_and_remedy(tmp_path):
+    model, path = randomised(**SMALL), tmp_path / "w.bin"
+    state = model.state_dict()
+    del state["ts_attn.1.bias"]
+    torch.save({"model_pos": {**state, "extra": torch.ones(1)}}, path)
+    with pytest.raises(
+        dstformer.WeightsError, match=r"w\.bin.*missing \['ts_attn\.1\.bias'\].*unexpected \['extra'\].*give"
+    ):
+        dstformer.load(path)
+    torch.save(model.state_dict(), path)
+    with pytest.raises(dstformer.WeightsError, match=r"dim_feat 16.*not the full network.*auto"):
+        dstformer.load(path, "full")
+    torch.save({"conv.weight": torch.ones(1)}, path)
+    with pytest.raises(dstformer.WeightsError, match=r"not a DSTformer.*conv.weight"):
+        dstformer.load(path)
+    path.write_bytes(b"<html>404</html>")
+    with pytest.raises(dstformer.WeightsError, match="not a readable weights file"):
+        dstformer.load(path)
+    with pytest.raises(FileNotFoundError, match=r"nowhere.bin.*no such weights file"):
+        dstformer.load(tmp_path / "nowhere.bin")
+
+
+def test_cached_network_follows_the_file(tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_file(randomised(**SMALL).state_dict(), path)
+    first = dstformer.load_cached(path)
+    assert dstformer.load_cached(path) is first
+    save_file(DSTformer(dim_feat=24, mlp_ratio=2, depth=1).state_dict(), path)
+    assert dstformer.load_cached(path).pos_embed.shape[-1] == 24

@@ -1,0 +1,74 @@
+"""BlazePose on a rendered dancer, and its landmarks in Halpe-26."""
+
+import numpy as np
+import pytest
+
+from pace import skeleton
+from pace.pose import mediapipe
+from pace.synthetic.camera import random_camera
+from pace.synthetic.choreography import choreograph
+from pace.synthetic.render import render
+
+
+def test_landmarks_by_name():
+    """BlazePose's order of landmarks, from its model card."""
+    landmarks = np.column_stack([np.arange(33), 100 + np.arange(33), np.linspace(0, 1, 33)])
+    points = mediapipe.to_halpe26(landmarks)
+    blaze = {
+        "nose": 0, "leye": 2, "reye": 5, "lear": 7, "rear": 8, "lshoulder": 11, "rshoulder": 12, "lelbow": 13,
+        "relbow": 14, "lwrist": 15, "rwrist": 16, "lhip": 23, "rhip": 24, "lknee": 25, "rknee": 26, "lankle": 27,
+        "rankle": 28, "lbigtoe": 31, "rbigtoe": 32, "lsmalltoe": 31, "rsmalltoe": 32, "lheel": 29, "rheel": 30,
+    }  # fmt: skip
+    for name, source in blaze.items():
+        assert np.array_equal(points[skeleton.HALPE26.index(name)], landmarks[source]), name
+    neck, hip, head = (points[skeleton.HALPE26.index(name)] for name in ("neck", "hip", "head"))
+    assert np.allclose(neck, landmarks[[11, 12]].mean(axis=0)) and np.allclose(hip, landmarks[[23, 24]].mean(axis=0))
+    ears = landmarks[[7, 8]].mean(axis=0)
+    assert np.allclose(head[:2], (ears + mediapipe.HEAD_TOP * (ears - neck))[:2])
+    assert head[2] == min(ears[2], neck[2])
+
+
+@pytest.fixture(scope="module")
+def dance():
+    rng = np.random.default_rng(5)
+    motion = choreograph("house", 112, 0.3, 3.0, 30, rng)
+    camera = random_camera(rng, 256, motion)
+    frames = list(render(motion, camera, 256, rng))
+    return frames, camera.project(motion.joints)
+
+
+def delay(truth, seen):
+    """Frames by which a track comes late: the maximum of the cross-correlation of velocities."""
+    speed, late = np.diff(truth), np.diff(seen)
+    inner = np.arange(4, len(speed) - 4, 0.1)
+    lags = np.arange(-3, 3.01, 0.1)
+    match = [np.corrcoef(np.interp(inner, np.arange(len(speed)), speed),
+                         np.interp(inner + lag, np.arange(len(late)), late))[0, 1] for lag in lags]  # fmt: skip
+    return lags[int(np.argmax(match))]
+
+
+def test_rendered_dancer(dance):
+    """Every frame found, joints within 10 % of body height, wrists and ankles not delayed, the same again."""
+    frames, truth = dance
+    found = mediapipe.estimate(iter(frames), 30.0)
+    assert found.keypoints.shape == (len(frames), 26, 3) and found.detected.all()
+    assert (found.layout, found.fps, found.size) == ("halpe26", 30.0, (256, 256))
+    pose = skeleton.to_h36m(found.keypoints, "halpe26")
+    height = np.ptp(truth[..., 1], axis=1).max()
+    error = np.hypot(*(pose[..., :2] - truth).transpose(2, 0, 1))
+    assert (error < 0.1 * height).mean() > 0.95
+    delays = [delay(truth[:, j, c], pose[:, j, c]) for j in (3, 6, 13, 16) for c in (0, 1)]
+    assert abs(np.median(delays)) <= 0.15  # 5 ms
+    assert np.array_equal(mediapipe.estimate(iter(frames), 30.0).keypoints, found.keypoints)
+
+
+def test_frames_without_a_person_are_gaps(dance):
+    frames, _ = dance
+    blank = np.full_like(frames[0], 128)
+    found = mediapipe.estimate([*frames[:20], *[blank] * 5, *frames[25:40]], 30.0)
+    missing = np.flatnonzero(~found.detected)
+    assert set(missing) <= set(range(20, 27)) and len(missing) >= 4
+    assert (found.keypoints[missing, :, 2] == 0).all()
+    assert np.isfinite(found.keypoints).all()
+    nobody = mediapipe.estimate([blank] * 3, 30.0)
+    assert not nobody.detected.any() and nobody.keypoints.shape == (3, 26, 3)

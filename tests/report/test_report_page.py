@@ -1,0 +1,214 @@
+"""The report on small artefacts made here, in the layout that the stages write."""
+
+import html
+import html.parser
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from pace import media
+from pace.report import clips, page, tables
+from pace.skeleton import PARTS
+
+RATE = 22050
+SECONDS = 10
+
+
+def clicks(period: float) -> np.ndarray:
+    wave = np.zeros(RATE * SECONDS, np.float32)
+    for start in np.arange(0, SECONDS - 0.1, period):
+        first = round(start * RATE)
+        wave[first : first + 1000] = np.sin(np.arange(1000) * 0.3) * np.exp(-np.arange(1000) / 200)
+    return 0.8 * wave
+
+
+def metrics() -> dict:
+    binned = {"bcs": 91.23, "csd": 8.0, "bhs": 88.8, "hsd": 9.1, "f1": 90.0}
+    strict = {"onset_f70": 0.61, "onset_f50": 0.5, "beat_f70": 0.55, "tempo_error_bpm": 12.345}
+    rows = ("delayed", "clicks", "shuffled", "generated", "ceiling", "truth")
+    return {
+        "rhythm": {row: {"d2mgan": binned, "loris": binned, "strict": strict} for row in rows},
+        "pose": {"detected": 0.991, "pck": {"0.1": 0.97}},
+        "vae": {"l1": 0.0312},
+        "data": {"test_videos": 3, "test_clips": 4},
+    }
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """Three test videos, one without audio, one id that HTML must escape, four clips with generated music."""
+    root = tmp_path_factory.mktemp("project")
+    for folder in ("index", "decoded", "audio", "generated", "energy", "keypoints"):
+        (root / "data" / folder).mkdir(parents=True)
+    (root / "reports" / "curves").mkdir(parents=True)
+    data, videos, rows = root / "data", [], []
+    rng = np.random.default_rng(0)
+    for number, name in enumerate(("a<b>&1", "b2", "c3")):
+        shade = [np.full((96, 64, 3), (5 * i) % 256, np.uint8) for i in range(SECONDS * 10)]
+        media.write_video(data / "decoded" / f"{name}.mp4", shade, 10)
+        if name != "c3":
+            soundfile.write(data / "audio" / f"{name}.wav", clicks(0.5), RATE, subtype="PCM_16")
+        time_s = np.arange(SECONDS * 10) / 10
+        columns = {f"{band}_{part}": np.abs(np.sin(time_s * (2 + i) + number)) * 10.0**-i
+                   for band in ("slow", "fast") for i, part in enumerate(PARTS)}  # fmt: skip
+        energy = pd.DataFrame({"frame": np.arange(len(time_s)), "time_s": time_s} | columns)
+        energy.to_parquet(data / "energy" / f"{name}.parquet")
+        videos.append({"video_id": name, "split": "test", "genre": "pop", "music_id": f"m{number}", "dancer": None})
+        for start in (0.0, 5.0):
+            clip_id = f"{name}_{round(start * 1000):06d}"
+            rows.append({"clip_id": clip_id, "video_id": name, "split": "test", "start_s": start})
+            if clip_id != "b2_000000":
+                wave = clicks(0.5)[: 5 * RATE] + 0.01 * rng.standard_normal(5 * RATE).astype(np.float32)
+                soundfile.write(data / "generated" / f"{clip_id}.wav", wave, RATE, subtype="PCM_16")
+    rows.append({"clip_id": "t_000000", "video_id": "t", "split": "train", "start_s": 0.0})
+    pd.DataFrame(videos).to_parquet(data / "index" / "videos.parquet")
+    pd.DataFrame(rows).to_parquet(data / "index" / "clips.parquet")
+    gate = rng.dirichlet(np.ones(5), (1, 50)).astype(np.float16)
+    np.savez(data / "generated" / "gates.npz", clip_id=np.array(["c3_000000"]), gate_slow=gate, gate_fast=gate,
+             alpha=rng.random((1, 50)))  # fmt: skip
+    (data / "keypoints" / "failures.json").write_text(json.dumps({"x9": "no person <found>"}))
+    (data / "index" / "failures.json").write_text("{}")
+    (root / "reports" / "metrics.json").write_text(json.dumps(metrics()))
+    scores = {"clip_id": ["b2_005000"] * 2, "video_id": ["b2"] * 2, "row": ["truth", "generated"]}
+    pd.DataFrame(scores | {"strict_beat_f70": [1.0, 0.4321]}).to_csv(root / "reports" / "per_clip.csv", index=False)
+    curve = pd.DataFrame({"step": range(20), "loss": np.geomspace(1, 0.1, 20), "stage": ["x"] * 20})
+    curve["validation"] = curve["loss"].where(curve["step"] % 5 == 0)
+    curve.to_csv(root / "reports" / "curves" / "vae.csv", index=False)
+    return root
+
+
+def inputs(root: Path) -> page.Inputs:
+    data, reports = root / "data", root / "reports"
+    sources = clips.Sources(data / "decoded", data / "audio", data / "generated", data / "energy")
+    return page.Inputs(data, sources, reports / "metrics.json", reports / "per_clip.csv", reports / "curves")
+
+
+@pytest.fixture(scope="module")
+def built(project) -> Path:
+    return page.build(inputs(project), page.ReportParams(clips=4), project / "reports")
+
+
+class Links(html.parser.HTMLParser):
+    VOID = ("meta", "img", "br", "link")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files, self.anchors, self.ids, self.open = [], [], [], []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        values = dict(attrs)
+        self.files += [values[key] for key in ("src", "href") if key in values and not values[key].startswith("#")]
+        self.anchors += [values["href"][1:]] if values.get("href", "").startswith("#") else []
+        self.ids += [values["id"]] if "id" in values else []
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_page_is_well_formed_and_its_links_lead_to_files_beside_it(built):
+    links = Links()
+    links.feed(built.read_text())
+    assert not links.open
+    assert set(links.anchors) == set(links.ids) == {"results", "clips", "training", "measures", "failures"}
+    assert len(links.files) == len(set(links.files))
+    assert all((built.parent / file).is_file() and file.startswith("media/") for file in links.files)
+    assert {path.name for path in (built.parent / "media").iterdir()} == {Path(file).name for file in links.files}
+    for word in ("http://", "https://", "url("):
+        assert word not in built.read_text()
+
+
+def test_names_and_reasons_are_escaped(built):
+    text = built.read_text()
+    assert "a&lt;b&gt;&amp;1_000000" in text
+    assert "no person &lt;found&gt;" in text
+    assert "a<b>" not in text
+    assert "Failed videos (1)" in text
+
+
+def test_videos_last_five_seconds_and_have_sound(built):
+    found = sorted((built.parent / "media").glob("*.mp4"))
+    assert sorted(path.name.rsplit("_", 1)[1] for path in found) == ["generated.mp4"] * 4 + ["own.mp4"] * 3
+    for path in found:
+        info = media.probe(path)
+        assert info.has_audio
+        assert info.duration_s == pytest.approx(5.0, abs=0.01)
+    # The second clip of b2 starts at frame 50 with shade 250, the sound with a click.
+    first = next(media.read_frames(built.parent / "media" / "b2_005000_own.mp4"))
+    assert first.mean() == pytest.approx(250, abs=3)
+    wave = media.read_audio(built.parent / "media" / "b2_005000_own.mp4")
+    expected = clicks(0.5)[5 * RATE : 10 * RATE]
+    assert np.corrcoef(wave[: len(expected)], expected[: len(wave)])[0, 1] > 0.95
+
+
+def test_same_inputs_same_bytes(built, project, tmp_path):
+    again = page.build(inputs(project), page.ReportParams(clips=4), tmp_path)
+    files = sorted(path.relative_to(built.parent) for path in (built.parent / "media").iterdir())
+    assert len(files) > 15
+    for file in [*files, Path("index.html")]:
+        assert (built.parent / file).read_bytes() == (again.parent / file).read_bytes(), file
+
+
+def test_clips_are_spread_over_videos_and_have_music(project):
+    table = pd.read_parquet(project / "data/index/clips.parquet")
+    generated = project / "data/generated"
+    assert list(clips.choose(table, 2, generated)["clip_id"]) == ["a<b>&1_000000", "c3_000000"]
+    assert list(clips.choose(table, 3, generated)["video_id"]) == ["a<b>&1", "b2", "c3"]
+    assert len(clips.choose(table, 99, generated)) == 5
+    assert clips.choose(table, 0, generated).empty
+
+
+def test_energy_is_relative_to_each_parts_maximum_in_the_video(project):
+    path = project / "data/energy/b2.parquet"
+    time_s, slow, fast = clips.clip_energy(path, 5.0)
+    assert time_s[0] == 0
+    table = pd.read_parquet(path)
+    expected = table["slow_rl"][table["time_s"] >= 5] / table["slow_rl"].max()
+    assert np.allclose(slow[: len(expected), 4], expected)
+    assert fast.max() <= 1
+
+
+def test_facts_of_a_clip(built):
+    text = built.read_text()
+    assert "beat F 70 ms <b>0.43</b>" in text
+    assert "dancer" not in text.split('id="clips"')[1].split('id="training"')[0]
+
+
+def test_rhythm_table_has_rows_in_order_and_a_sentence_for_each_protocol():
+    text = tables.rhythm(metrics()["rhythm"])
+    order = [text.index(f'<th scope="row">{row}<') for row in tables.ROWS]
+    assert order == sorted(order)
+    assert text.count("<table") == 3
+    assert all(html.escape(tables.PROTOCOLS[name][1]) in text for name in ("strict", "loris", "d2mgan"))
+    assert "<td>12.3</td>" in text
+    assert "<td>0.550</td>" in text
+
+
+def test_metrics_that_are_missing_or_unknown():
+    text = tables.rhythm({"generated": {"new": {"bcs": 1.5}}, "mine": {"new": {"other": 2}}})
+    assert "<td>–</td>" in text
+    assert '<th scope="row">mine</th>' in text
+    assert tables.rhythm({}) == ""
+    assert "results" not in page.html({}, [], {}, [])
+    assert "No video failed" in page.html({}, [], {}, [])
+
+
+def test_other_metrics_are_flattened():
+    assert tables.flatten(metrics()["pose"]) == {"detected": 0.991, "pck.0.1": 0.97}
+    text = tables.others(metrics() | {"lift": {"ratio": None}})
+    assert '<th scope="row">pck.0.1</th><td>0.970</td>' in text
+    assert "null" in text
+    assert "rhythm" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3, "3"), (1234, "1,234"), (0.12345, "0.123"), (91.23, "91.2"), ("lite", "lite"), (True, "true"), (None, "null")],
+)
+def test_numbers(value, text):
+    assert tables.number(value) == text

@@ -1,0 +1,122 @@
+"""The shape of the DVC graph: stages, their dependencies and parameters, and how the stand-ins drop out."""
+
+import dataclasses
+import importlib
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, copy_project, run
+from ruamel.yaml import YAML
+
+from pace import imports, params, presets
+
+FILES = ("dvc.yaml", "data/synthetic/dvc.yaml", "models/pretrain/dvc.yaml")
+ROOT_STAGES = (
+    "index", "decode", "keypoints", "lift", "energy", "embed_motion", "embed_visual", "mel", "train_vae", "latents",
+    "train_diffusion", "sample", "evaluate", "report",
+)  # fmt: skip
+STAND_INS = {"synthesise": FILES[1], "pretrain_motion": FILES[2], "pretrain_visual": FILES[2]}
+
+
+def read_stages(file: str) -> dict:
+    return YAML(typ="safe", pure=True).load((ROOT / file).read_text())["stages"]
+
+
+STAGES = {name: stage for file in FILES for name, stage in read_stages(file).items()}
+
+
+def code_deps(stage: dict) -> list[str]:
+    return [dep for dep in stage["deps"] if dep.endswith(".py")]
+
+
+def test_stages_are_those_of_the_design():
+    assert tuple(read_stages("dvc.yaml")) == ROOT_STAGES
+    assert {name: file for file in FILES[1:] for name in read_stages(file)} == STAND_INS
+
+
+def test_dvc_lists_every_stage(project):
+    listed = run(project, "dvc", "stage", "list", "--all", "--name-only").split()
+    assert sorted(name.split(":")[-1] for name in listed) == sorted([*ROOT_STAGES, *STAND_INS])
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stage_is_described_and_run_by_its_script(name):
+    assert STAGES[name]["desc"]
+    assert STAGES[name]["cmd"] == f"python -m stages.{name}"
+    assert (ROOT / "stages" / f"{name}.py").is_file()
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_code_deps_are_the_closure_of_imports(name):
+    expected = [str(path) for path in imports.closure(f"stages.{name}")]
+    assert sorted(code_deps(STAGES[name])) == expected, "write these code deps into dvc.yaml:\n" + "\n".join(
+        f"      - {path}" for path in expected
+    )
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_params_are_those_the_script_loads(name):
+    content = params.read(ROOT / "params.yaml")
+    expected = set()
+    for section, cls in getattr(importlib.import_module(f"stages.{name}"), "PARAMS", {}).items():
+        keys = {field.name for field in dataclasses.fields(cls)}
+        expected |= {section} if keys == set(content[section]) else {f"{section}.{key}" for key in keys}
+    assert set(STAGES[name].get("params", [])) == expected
+
+
+def test_only_the_loader_and_the_commands_read_params():
+    for path in ROOT.glob("pace/**/*.py"):
+        if path.name not in ("params.py", "presets.py", "__main__.py"):
+            assert "params.yaml" not in path.read_text() or path.name == "synthesise.py", path
+
+
+def test_no_root_stage_names_a_stand_in():
+    for name, stage in read_stages("dvc.yaml").items():
+        for dep in stage["deps"]:
+            assert not dep.startswith(("data/synthetic", "models/pretrain")), f"{name}: {dep}"
+
+
+def test_every_output_is_ignored_by_git_and_every_metric_is_not(project):
+    for stage in STAGES.values():
+        for out in stage.get("outs", []):
+            assert run(project, "git", "check-ignore", "--no-index", f"{out}/x" if "." not in Path(out).name else out)
+        for metric in stage.get("metrics", []):
+            (name,) = metric
+            assert metric[name] == {"cache": False}
+            assert name not in run(project, "git", "ls-files", "--others", "--ignored", "--exclude-standard")
+
+
+def test_presets_name_known_keys():
+    for path in ROOT.glob("presets/*.yaml"):
+        presets.load(path, ROOT / "params.yaml")
+
+
+def test_params_yaml_is_complete_and_sound():
+    from pace.__main__ import check
+
+    content = params.read(ROOT / "params.yaml")
+    assert {name: set(values) for name, values in content.items()} == check(content)
+
+
+def test_stand_ins_drop_out(tmp_path):
+    """With a dataset and weights from elsewhere, no stand-in is left in what `dvc repro` would run."""
+    project = copy_project(tmp_path / "project")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("dance.mp4", "motion.bin", "visual.pt"):
+        (elsewhere / name).write_bytes(b"x")
+    shutil.copytree(project / "data/none", elsewhere / "none")
+    by_default = run(project, "dvc", "repro", "--dry")
+    assert all(name in by_default for name in STAND_INS)
+    yaml = YAML()
+    content = yaml.load((project / "params.yaml").read_text())
+    content["dataset"]["root"] = str(elsewhere)
+    content["dataset"]["truth"] = "data/none"
+    content["lift"]["weights"] = content["embed_motion"]["weights"] = str(elsewhere / "motion.bin")
+    content["visual"]["weights"] = str(elsewhere / "visual.pt")
+    with open(project / "params.yaml", "w") as file:
+        yaml.dump(content, file)
+    planned = run(project, "dvc", "repro", "--dry")
+    assert all(f"'{name}'" in planned for name in ROOT_STAGES)
+    assert not any(name in planned for name in STAND_INS)

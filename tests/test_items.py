@@ -1,0 +1,120 @@
+"""The per-item store: what is redone, what is kept, what happens to a bad item."""
+
+import functools
+import json
+from pathlib import Path
+
+import pytest
+
+from pace import items
+
+
+def double(log: Path, item: str, inputs: tuple[Path, ...], folder: Path) -> None:
+    """Write twice the number of the input file, and leave a mark for each call."""
+    with open(log, "a", encoding="utf-8") as file:
+        file.write(f"{item}\n")
+    text = inputs[0].read_text()
+    if text == "bad":
+        raise ValueError(f"{inputs[0]}: not a number")
+    (folder / "out.txt").write_text(str(2 * int(text)))
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+
+    def run(numbers: dict[str, str], params=None, workers=1):
+        for name, text in numbers.items():
+            (tmp_path / f"{name}.in").write_text(text)
+        log = tmp_path / "log"
+        log.write_text("")
+        failures = items.map_items(
+            "double",
+            functools.partial(double, log),
+            {name: (tmp_path / f"{name}.in",) for name in numbers},
+            {"out.txt": Path("out/{id}.txt")},
+            params or {"factor": 2},
+            workers,
+        )
+        outputs = {path.stem: path.read_text() for path in Path("out").glob("*.txt")}
+        return outputs, failures, sorted(log.read_text().split())
+
+    return run
+
+
+def test_only_new_and_changed_items_are_redone(world):
+    assert world({"a": "1", "b": "2"}) == ({"a": "2", "b": "4"}, {}, ["a", "b"])
+    assert world({"a": "1", "b": "2"})[2] == []
+    assert world({"a": "1", "b": "2", "c": "3"})[2] == ["c"]
+    assert world({"a": "1", "b": "7", "c": "3"}) == ({"a": "2", "b": "14", "c": "6"}, {}, ["b"])
+
+
+def test_changed_params_redo_everything(world):
+    world({"a": "1", "b": "2"})
+    assert world({"a": "1", "b": "2"}, params={"factor": 3})[2] == ["a", "b"]
+
+
+def test_bad_item_is_recorded_and_the_others_go_on(world, tmp_path):
+    outputs, failures, _ = world({"a": "1", "b": "bad", "c": "3"})
+    assert outputs == {"a": "2", "c": "6"}
+    assert failures == {"b": f"{tmp_path / 'b.in'}: not a number"}
+    assert json.loads(Path("out/failures.json").read_text()) == failures
+    assert world({"a": "1", "b": "2", "c": "3"}) == ({"a": "2", "b": "4", "c": "6"}, {}, ["b"])
+
+
+def test_every_item_failing_is_an_error(world):
+    with pytest.raises(RuntimeError, match="every one of 1 items failed.*not a number"):
+        world({"a": "bad"})
+
+
+def test_missing_input_is_recorded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.in").write_text("1")
+    function = functools.partial(double, tmp_path / "log")
+    inputs = {"a": (tmp_path / "a.in",), "b": (tmp_path / "gone.in",)}
+    failures = items.map_items("double", function, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+    assert failures == {"b": f"{tmp_path / 'gone.in'}: No such file or directory"}
+
+
+def test_interrupted_run_keeps_what_was_done(world, monkeypatch):
+    real = items._link
+    calls = []
+
+    def stop_at_second(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    monkeypatch.setattr(items, "_link", stop_at_second)
+    with pytest.raises(KeyboardInterrupt):
+        world({"a": "1", "b": "2", "c": "3"})
+    monkeypatch.setattr(items, "_link", real)
+    outputs, _, redone = world({"a": "1", "b": "2", "c": "3"})
+    assert outputs == {"a": "2", "b": "4", "c": "6"}
+    assert redone == ["c"]
+
+
+def test_gone_items_leave_neither_outputs_nor_entries(world):
+    world({"a": "1", "b": "2"})
+    outputs, _, _ = world({"a": "1"})
+    assert outputs == {"a": "2"}
+    assert len([path for path in Path(".resume/double").iterdir() if path.is_dir()]) == 1
+
+
+def test_two_workers_give_the_same(world):
+    numbers = {f"v{i}": str(i) for i in range(6)}
+    assert world(numbers, workers=2)[0] == {name: str(2 * int(text)) for name, text in numbers.items()}
+
+
+def test_store_lies_under_dvc_root(world, tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "main"))
+    world({"a": "1"})
+    assert any((tmp_path / "main/.resume/double").iterdir())
+
+
+def test_worker_count_rejects_nonsense(monkeypatch):
+    monkeypatch.setenv("PACE_WORKERS", "two")
+    with pytest.raises(ValueError, match="PACE_WORKERS is 'two'"):
+        items.worker_count()
