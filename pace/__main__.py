@@ -9,6 +9,7 @@ from pathlib import Path
 from pace import params, presets
 
 PARAMS = Path("params.yaml")
+MODELS = Path("models")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     compose.add_argument("video", type=Path, metavar="VIDEO", help="a video of one dancer, 5 s or longer")
     compose.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.mp4", help="the video with its music")
     compose.add_argument("--keypoints", type=Path, metavar="FILE.json", help="AlphaPose results to use instead")
-    compose.add_argument("--seed", type=int, default=0, help="another number gives other music (default 0)")
+    compose.add_argument("--seed", type=int, help="another number gives other music (default: sample.seed)")
     compose.add_argument("--wav", type=Path, help="write the music alone too")
 
     args = parser.parse_args(argv)
@@ -78,9 +79,12 @@ def run_preset(args: argparse.Namespace) -> None:
 
 def run_compose(args: argparse.Namespace) -> None:
     """Give one video music."""
-    from pace.compose import compose
+    from pace.compose import ComposeParams, Models, compose
 
-    compose(args.video, args.out, params.read(PARAMS), args.keypoints, args.wav, args.seed)
+    settings = ComposeParams.of(params.read(PARAMS))
+    if args.seed is not None:
+        settings = dataclasses.replace(settings, sample=dataclasses.replace(settings.sample, seed=args.seed))
+    compose(args.video, args.out, settings, Models(MODELS / "vae", MODELS / "diffusion"), args.keypoints, args.wav)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def compose(
 def clip_starts(duration: float) -> list[float]:
     """Starts in seconds of the clips that cover `duration`: one after the other, the last shifted back to the end."""
     count = max(1, int(np.ceil(round(duration / CLIP_SECONDS, 3))))
-    return [min(i * CLIP_SECONDS, duration - CLIP_SECONDS) for i in range(count)]
+    return [max(0.0, min(i * CLIP_SECONDS, duration - CLIP_SECONDS)) for i in range(count)]
 
 
 def join(clips: np.ndarray, starts: list[float], duration: float, sample_rate: int = SAMPLE_RATE) -> np.ndarray:

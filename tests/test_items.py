@@ -64,7 +64,7 @@ def test_bad_item_is_recorded_and_the_others_go_on(world, tmp_path):
 
 
 def test_every_item_failing_is_an_error(world):
-    with pytest.raises(RuntimeError, match="every one of 1 items failed.*not a number"):
+    with pytest.raises(RuntimeError, match=r"every one of 1 items failed.*not a number"):
         world({"a": "bad"})
 
 

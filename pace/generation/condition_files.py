@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pace.generation.conditions import VideoConditions
-
-PART_NAMES = ("to", "la", "ra", "ll", "rl")
+from pace.skeleton import PARTS
 
 
 def read_video(energy: Path, motion: Path, visual: Path) -> VideoConditions:
@@ -21,9 +20,7 @@ def read_video(energy: Path, motion: Path, visual: Path) -> VideoConditions:
             raise FileNotFoundError(f"{path} is missing")
     table = pandas.read_parquet(energy)
     try:
-        slow, fast = (
-            table[[f"{band}_{part}" for part in PART_NAMES]].to_numpy(np.float32) for band in ("slow", "fast")
-        )
+        slow, fast = (table[[f"{band}_{part}" for part in PARTS]].to_numpy(np.float32) for band in ("slow", "fast"))
         with np.load(motion, allow_pickle=False) as file:
             semantic, fps = file["embedding"], float(file["fps"])
         with np.load(visual, allow_pickle=False) as file:

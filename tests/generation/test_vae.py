@@ -74,6 +74,14 @@ def test_sample_has_the_posterior_moments():
     assert drawn.std().item() == pytest.approx(0.5, abs=0.005)
 
 
+def test_training_starts_from_a_shallow_map_with_little_noise():
+    vae = AutoencoderKL(VaeParams(4, (8, 16), 1, 4, 4, True))
+    x = torch.randn(1, 16, 8, 8)
+    assert torch.equal(vae.decoder.mid_block(x), x)
+    _, log_variance = vae.encode(torch.full((1, 1, 64, 64), 0.4))
+    assert log_variance.mean().item() == pytest.approx(-4, abs=1)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [

@@ -37,7 +37,7 @@ CPU = torch.device("cpu")
 
 def mels(count, seed=0, size=64):
     """Smooth random images (count,size,size) uint8."""
-    coarse = torch.rand(count, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
+    coarse = torch.rand(count, 1, size // 16, size // 16, generator=torch.Generator().manual_seed(seed))
     return (torch.nn.functional.interpolate(coarse, size=size, mode="bilinear")[:, 0] * 255).byte().numpy()
 
 
@@ -138,17 +138,22 @@ def test_adaptive_scale_is_the_ratio_of_gradient_norms():
 
 def test_the_adversarial_game_learns_to_tell_real_from_reconstructed():
     trainer = VaeTrainer(VAE, dataclasses.replace(PARAMS, steps=1000, lr=0.0), None, CPU)
-    losses = [trainer.step(images(4), step)["discriminator"].item() for step in range(2, 42)]
+    batch = images(4)[:, :, ::2, ::2]
+    losses = [trainer.step(batch, step)["discriminator"].item() for step in range(2, 22)]
     assert losses[0] > 0.8 and losses[-1] < 0.3
 
 
 def test_training_lowers_the_validation_error():
-    params = dataclasses.replace(PARAMS, steps=60, batch_size=4, lr=3e-3, discriminator_start=40, eval_every=10)
-    result = train(mels(8), mels(2), VAE, params)
+    params = dataclasses.replace(
+        PARAMS, steps=120, batch_size=4, lr=1e-2, ema=0.0, discriminator_start=80, eval_every=20, perceptual_weight=0.1
+    )
+    data, val = mels(16, size=32), mels(2, seed=1, size=32)
+    result = train(data, val, VAE, params)
     errors = [row["val_l1"] for row in result.curve]
-    assert errors[-1] < 0.5 * errors[0]
+    constant = np.abs(val / 255.0 - np.median(data) / 255.0).mean()  # the best that ignores its input
+    assert errors[-1] < 0.7 * constant and errors[-1] < errors[0]
     assert result.metrics["val_l1"] == errors[-1]
-    assert [row["step"] for row in result.curve] == [10, 20, 30, 40, 50, 60]
+    assert [row["step"] for row in result.curve] == [20, 40, 60, 80, 100, 120]
     assert [row["adversarial"] == 0 for row in result.curve] == [True] * 4 + [False] * 2
     assert result.curve[-1]["discriminator"] > 0
 
