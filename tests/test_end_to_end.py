@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import copy_project, run
+from projects import copy_project, run
 
 ROWS = ("truth", "ceiling", "generated", "shuffled", "clicks", "delayed")
 METRICS = {
