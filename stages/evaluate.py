@@ -2,26 +2,19 @@
 
 import argparse
 import csv
-import functools
 import json
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
-import soundfile
-import torch
 from tqdm import tqdm
 
 from pace import items, params
-from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
-from pace.evaluation import accuracy, controls, table
-from pace.evaluation.onsets import events
+from pace.evaluation import accuracy, hearing, table
 from pace.evaluation.rhythm import STRICT, compare, summarise
 from pace.evaluation.truth import Truth, TruthParams, read_truth
-from pace.generation.checkpoint import load_vae
-from pace.generation.vae import AutoencoderKL
 from pace.motion.energy import EnergyParams
 
 PARAMS = {
@@ -35,39 +28,6 @@ INDEX, AUDIO, GENERATED = Path("data/index"), Path("data/audio"), Path("data/gen
 KEYPOINTS, POSES, VAE = Path("data/keypoints"), Path("data/pose3d"), Path("models/vae")
 METRICS, PER_CLIP = Path("reports/metrics.json"), Path("reports/per_clip.csv")
 DIGITS = 6
-
-
-def read_wave(path: Path) -> np.ndarray:
-    """Samples (S,) float32 of a mono wav at 22,050 Hz; ValueError names the file when it is anything else."""
-    wave, rate = soundfile.read(path, dtype="float32")
-    if rate != SAMPLE_RATE or wave.ndim != 1:
-        raise ValueError(f"{path}: {rate} Hz, shape {wave.shape}; expected {SAMPLE_RATE} Hz mono")
-    return wave
-
-
-@functools.cache
-def vae_of(folder: Path) -> AutoencoderKL:
-    """The autoencoder, loaded once in each worker process."""
-    return load_vae(folder)
-
-
-def listen(clip: dict, truth_folder: str, vocoder: VocoderParams) -> tuple[table.Clip, float]:
-    """Make and hear all rows of one clip; also the error of its mel image through the VAE."""
-    torch.set_num_threads(1)
-    track = read_wave(AUDIO / f"{clip['video_id']}.wav")
-    true = controls.cut(track, clip["start_s"])
-    ceiling, mel_error = controls.ceiling(true, vae_of(VAE), vocoder)
-    waves = {
-        "truth": true,
-        "ceiling": ceiling,
-        "generated": read_wave(GENERATED / f"{clip['clip_id']}.wav"),
-        "clicks": controls.clicks(),
-        "delayed": controls.delayed(track, clip["start_s"]),
-    }
-    truth = read_truth(truth_folder, clip["video_id"])
-    beats = truth.beats_between(clip["start_s"], clip["start_s"] + CLIP_SECONDS) if truth else None
-    heard = {row: events(wave, SAMPLE_RATE) for row, wave in waves.items()}
-    return table.Clip(clip["clip_id"], clip["video_id"], clip["music_id"], beats, heard), mel_error
 
 
 def keypoint_scores(video: tuple, truth: Truth | None) -> dict[str, float] | None:
@@ -120,7 +80,8 @@ def main(argv: list[str] | None = None) -> None:
     if not present:
         raise SystemExit(f"evaluate: none of {len(tests)} test clips has both {AUDIO}/*.wav and {GENERATED}/*.wav")
 
-    jobs = (joblib.delayed(listen)(clip, truth_folder, p["vocoder"]) for clip in present)
+    folders = hearing.Folders(AUDIO, GENERATED, VAE, Path(truth_folder))
+    jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"]) for clip in present)
     workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(present)), return_as="generator")
     heard = list(tqdm(workers(jobs), total=len(present), desc="evaluate", unit="clip", disable=None))
     known = [clip for clip, _ in heard]

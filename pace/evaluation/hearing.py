@@ -1,0 +1,63 @@
+"""All rows of one clip, from files: the true music, its controls and the generated music, heard by one function."""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
+from pace.audio.vocoder import VocoderParams
+from pace.evaluation import controls, table
+from pace.evaluation.onsets import events
+from pace.evaluation.truth import read_truth
+from pace.generation.checkpoint import load_vae
+from pace.generation.vae import AutoencoderKL
+
+
+@dataclasses.dataclass(frozen=True)
+class Folders:
+    """Where the music of the videos, the generated clips, the VAE and the dataset's truth lie."""
+
+    audio: Path
+    generated: Path
+    vae: Path
+    truth: Path
+
+
+def read_wave(path: Path) -> np.ndarray:
+    """Samples (S,) float32 of a mono wav at 22,050 Hz; ValueError names the file when it is anything else."""
+    wave, rate = soundfile.read(path, dtype="float32")
+    if rate != SAMPLE_RATE or wave.ndim != 1:
+        raise ValueError(f"{path}: {rate} Hz, shape {wave.shape}; expected {SAMPLE_RATE} Hz mono")
+    return wave
+
+
+@functools.cache
+def vae_of(folder: Path) -> AutoencoderKL:
+    """The autoencoder, loaded once in each worker process."""
+    return load_vae(folder)
+
+
+def listen(clip: dict, folders: Folders, vocoder: VocoderParams) -> tuple[table.Clip, float]:
+    """Make and hear all rows of one clip; also the error of its mel image through the VAE.
+
+    clip: clip_id, video_id, music_id, start_s. Runs in a worker process, on one thread.
+    """
+    torch.set_num_threads(1)
+    track = read_wave(folders.audio / f"{clip['video_id']}.wav")
+    true = controls.cut(track, clip["start_s"])
+    ceiling, mel_error = controls.ceiling(true, vae_of(folders.vae), vocoder)
+    waves = {
+        "truth": true,
+        "ceiling": ceiling,
+        "generated": read_wave(folders.generated / f"{clip['clip_id']}.wav"),
+        "clicks": controls.clicks(),
+        "delayed": controls.delayed(track, clip["start_s"]),
+    }
+    truth = read_truth(folders.truth, clip["video_id"])
+    beats = truth.beats_between(clip["start_s"], clip["start_s"] + CLIP_SECONDS) if truth else None
+    heard = {row: events(wave, SAMPLE_RATE) for row, wave in waves.items()}
+    return table.Clip(clip["clip_id"], clip["video_id"], clip["music_id"], beats, heard), mel_error

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import torch
+
+from pace.params import ParamsError, section
+from pace.visual import pretraining
+from pace.visual.i3d import I3D
+
+SECTION = {
+    "width": 0.0625, "fps": 25, "size": 40, "crop": 32, "frames": 12, "window": 9, "train_clips": 2, "test_clips": 1,
+    "steps": 60, "batch": 10, "lr": 0.01, "seed": 3,
+}  # fmt: skip
+
+
+def params(**changes: object) -> pretraining.PretrainVisualParams:
+    return section({"pretrain_visual": SECTION | changes}, "pretrain_visual", pretraining.PretrainVisualParams)
+
+
+def test_every_clip_comes_once_in_each_pass():
+    choices = pretraining._choices(10, 4, torch.Generator().manual_seed(0))
+    drawn = torch.cat([next(choices) for _ in range(5)])
+    assert sorted(drawn[:10].tolist()) == sorted(drawn[10:].tolist()) == list(range(10))
+
+
+def test_batches_are_windows_and_crops_in_the_range_of_the_network():
+    clip = torch.arange(12, dtype=torch.uint8)[None, :, None, None, None].expand(1, 12, 40, 40, 3)
+    batch = pretraining._batch(clip, torch.tensor([0, 0]), params(), torch.Generator().manual_seed(0))
+    assert batch.shape == (2, 3, 9, 32, 32)
+    frames = (batch[:, 0, :, 0, 0] + 1) * 127.5
+    assert torch.allclose(frames - frames[:, :1], torch.arange(9.0).expand(2, 9), atol=1e-4)
+
+
+def test_statistics_are_the_mean_over_batches():
+    torch.manual_seed(0)
+    model = I3D(1 / 16, classes=5).train()
+    batches = [torch.rand(2, 3, 9, 32, 32) for _ in range(3)]
+    pretraining._set_statistics(model, iter(batches))
+    stem = model.Conv3d_1a_7x7
+    outputs = [
+        stem.conv3d(torch.nn.functional.pad(batch, (2, 3, 2, 3, 3, 3))).mean((0, 2, 3, 4)).detach() for batch in batches
+    ]
+    assert torch.allclose(stem.bn.running_mean, torch.stack(outputs).mean(0), atol=1e-6)
+    assert stem.bn.momentum == 0.01
+
+
+def test_clips_differ_by_split_and_index_and_repeat_by_seed():
+    def clip(split: int, index: int, seed: int = 3) -> np.ndarray:
+        return pretraining.render_clip("waack", split, index, params(seed=seed))
+
+    first = clip(0, 0)
+    assert first.shape == (12, 40, 40, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, clip(0, 0))
+    for other in (clip(0, 1), clip(1, 0), clip(0, 0, seed=4)):
+        assert np.abs(first.astype(int) - other).mean() > 5
+
+
+def test_crop_and_window_must_fit():
+    with pytest.raises(ValueError, match="must not exceed"):
+        params(crop=41)
+    with pytest.raises(ParamsError, match=r"pretrain_visual\.window"):
+        params(window=8)
