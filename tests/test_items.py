@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from pace import items
 
@@ -22,6 +23,7 @@ def double(log: Path, item: str, inputs: tuple[Path, ...], folder: Path) -> None
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    get_reusable_executor().shutdown()  # idle workers of other tests would still be in those tests' folders
     monkeypatch.delenv("DVC_ROOT", raising=False)
 
     def run(numbers: dict[str, str], params=None, workers=1):

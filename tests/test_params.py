@@ -51,7 +51,7 @@ def test_unknown_key_lists_the_known_ones():
 
 def test_misspelt_key_names_the_right_one():
     values = {key: value for key, value in GOOD.items() if key != "heads"}
-    with pytest.raises(ParamsError, match=r"unknown key `encoder.haeds`; did you mean `encoder.heads`\?"):
+    with pytest.raises(ParamsError, match=r"unknown key `encoder.haeds`: did you mean `encoder.heads`\?"):
         params.section({"encoder": {**values, "haeds": 4}}, "encoder", Encoder)
 
 
