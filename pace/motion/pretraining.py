@@ -26,8 +26,12 @@ from pace.synthetic.styles import STYLES, bpm_range
 FPS = 30
 FRAME_SIZE = 256
 OVERLAP = 81
-_VELOCITY_WEIGHT = 10.0
-_LENGTHS, _LENGTH_SHARES = (27, 81, 243), (0.6, 0.25, 0.15)
+_VELOCITY_WEIGHT = 3.0
+_PART_WEIGHT = 0.3
+# Short windows first: more different poses for the same work. Then windows up to the full length.
+_SHORT, _SHORT_SHARE = 9, 0.75
+_LENGTHS, _LENGTH_SHARES = (27, 81, 243), (0.6, 0.2, 0.2)
+_FIT_BATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def make_tracks(dances: int, views: int, seconds: float, rng: np.random.Generato
     for i in range(dances):
         style = STYLES[i % len(STYLES)]
         bpm = rng.uniform(*bpm_range(style))
-        motion = choreograph(style, bpm, rng.uniform(0, 60 / bpm), seconds, FPS, rng)
+        motion = choreograph(style, bpm, rng.uniform(0, 4 * 60 / bpm), seconds, FPS, rng)
         rows += [_view(motion.joints, random_camera(rng, FRAME_SIZE, motion), rng) for _ in range(views)]
     keypoints, pose, whole = (np.stack(column).astype(np.float32) for column in zip(*rows, strict=True))
     return Tracks(keypoints, pose, whole, np.array([torso_length(p) for p in pose]))
@@ -91,47 +95,94 @@ def train(
     """Train a DSTformer on `tracks`; `progress` may wrap the range of steps in a progress bar."""
     torch.manual_seed(params.seed)
     rng = np.random.default_rng((params.seed, 2))
-    model = DSTformer(params.dim_feat, params.mlp_ratio)
-    _initialise(model)
-    readouts = nn.ModuleList(nn.Linear(model.dim_rep, 6 * len(part)) for part in skeleton.PARTS.values())
-    weights = [*model.parameters(), *readouts.parameters()]
-    optimiser = torch.optim.AdamW(weights, lr=params.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, params.learning_rate, total_steps=params.steps, pct_start=0.1, cycle_momentum=False
-    )
     tensors = [torch.from_numpy(array) for array in (tracks.keypoints, tracks.pose, tracks.whole)]
-    for _ in progress(range(params.steps)):
-        (keypoints, pose, whole), first = _batch(tensors, model.maxlen, params.frames_per_step, rng)
+    model = DSTformer(params.dim_feat, params.mlp_ratio)
+    readouts = nn.ModuleList(nn.Linear(model.dim_rep, 6 * len(part)) for part in skeleton.PARTS.values())
+    _initialise(model)
+    _fit_readouts(model, readouts, [_batch(tensors, _SHORT, params.frames_per_step, rng) for _ in range(_FIT_BATCHES)])
+    optimisers = _optimisers(model, readouts, params.learning_rate)
+    peaks = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
+    for step in progress(range(params.steps)):
+        done = step / params.steps
+        for optimiser, peak in zip(optimisers, peaks, strict=True):
+            for group, rate in zip(optimiser.param_groups, peak, strict=True):
+                group["lr"] = rate * min(1, (step + 1) / 10, (1 - done) / 0.7)
+        length = _SHORT if done < _SHORT_SHARE else int(rng.choice(_LENGTHS, p=_LENGTH_SHARES))
+        (keypoints, pose, whole), first = _batch(tensors, length, params.frames_per_step, rng)
         part = int(rng.integers(len(readouts)))
-        loss = lifting_loss(model, keypoints, pose, first) + part_loss(model, readouts[part], whole, part, first)
-        optimiser.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
+        readouts.zero_grad(set_to_none=True)
+        loss = lifting_loss(model, keypoints, pose, first)
+        loss = loss + _PART_WEIGHT * part_loss(model, readouts[part], whole, part, first)
         loss.backward()
-        nn.utils.clip_grad_norm_(weights, 1.0)
-        optimiser.step()
-        schedule.step()
+        nn.utils.clip_grad_norm_([*model.parameters(), *readouts.parameters()], 1.0)
+        for optimiser in optimisers:
+            optimiser.step()
     return model.eval().requires_grad_(False)
 
 
 def _initialise(model: DSTformer) -> None:
     """Start with wider weights than the published ones, which a short training would hardly leave.
 
-    Joints are told apart from the start, and the temporal embedding is a sinusoid, so that neighbouring positions are
-    alike and every window offset works.
+    Coordinates and joints are plain to see from the start, and the temporal embedding is a faint sinusoid: neighbouring
+    positions are alike and no window offset is new to the network.
     """
     for module in model.modules():
         if isinstance(module, nn.Linear) and module not in model.ts_attn:
             nn.init.normal_(module.weight, std=module.in_features**-0.5)
-    nn.init.normal_(model.pos_embed, std=0.5)
+    nn.init.normal_(model.joints_embed.weight)
+    nn.init.normal_(model.pos_embed)
     dim = model.temp_embed.shape[-1]
     rates = torch.exp(-torch.linspace(0, 1, dim // 2) * np.log(model.maxlen)) * np.pi / 2
     angles = torch.arange(model.maxlen)[:, None] * rates
-    model.temp_embed.data[0, :, 0] = 0.5 * torch.cat([angles.sin(), angles.cos()], dim=1)
+    model.temp_embed.data[0, :, 0] = 0.02 * torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-def _batch(tensors: list[Tensor], maxlen: int, frames: int, rng: np.random.Generator) -> tuple[list[Tensor], int]:
+@torch.no_grad()
+def _fit_readouts(model: DSTformer, readouts: nn.ModuleList, batches: list[tuple[list[Tensor], int]]) -> None:
+    """Set the head and the parts' readouts by least squares on the untrained network's representation.
+
+    A random network of this width already tells the pose to a fifth of a torso; training starts from there.
+    """
+    bodies = [(model.represent(keypoints, first=first), pose) for (keypoints, pose, _), first in batches]
+    _least_squares(model.head, bodies)
+    for part, readout in enumerate(readouts):
+        _least_squares(readout, [_part_example(model, whole, part, first) for (_, _, whole), first in batches])
+
+
+def _least_squares(layer: nn.Linear, examples: list[tuple[Tensor, Tensor]], ridge: float = 30.0) -> None:
+    """Fit a linear layer to examples (inputs (...,I), targets (...,O)).
+
+    The ridge keeps its weights small: large ones that cancel each other would make the first steps of training climb.
+    """
+    inputs = torch.cat([x.flatten(0, -2) for x, _ in examples]).double()
+    targets = torch.cat([y.flatten(0, -2) for _, y in examples]).double()
+    inputs = nn.functional.pad(inputs, (0, 1), value=1.0)
+    gram = inputs.T @ inputs + ridge * torch.eye(inputs.shape[1], dtype=inputs.dtype)
+    solution = torch.linalg.solve(gram, inputs.T @ targets)
+    layer.weight.copy_(solution[:-1].T)
+    layer.bias.copy_(solution[-1])
+
+
+def _optimisers(model: DSTformer, readouts: nn.ModuleList, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the network, which takes half of AdamW's steps here; AdamW for the rest.
+
+    `rate` is Muon's. The readouts sum 512 inputs, so their steps are small.
+    """
+    matrices = [p for name, p in model.named_parameters() if name.startswith(("blocks", "pre_logits")) and p.ndim == 2]
+    chosen = {id(p) for p in matrices}
+    heads = [*model.head.parameters(), *readouts.parameters()]
+    chosen |= {id(p) for p in heads}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    return [
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.0, momentum=0.9),
+        torch.optim.AdamW([{"params": rest}, {"params": heads, "lr": rate / 100}], lr=rate / 10, betas=(0.9, 0.98)),
+    ]
+
+
+def _batch(tensors: list[Tensor], length: int, frames: int, rng: np.random.Generator) -> tuple[list[Tensor], int]:
     """Windows of one length, some mirrored, and the temporal position of their first frame, which all share."""
-    length = int(rng.choice(_LENGTHS, p=_LENGTH_SHARES))
-    first = int(rng.integers(maxlen - length + 1))
+    first = int(rng.integers(_LENGTHS[-1] - length + 1))
     count = frames // length
     rows = rng.integers(tensors[0].shape[0], size=count)
     starts = rng.integers(tensors[0].shape[1] - length + 1, size=count)
@@ -153,14 +204,19 @@ def lifting_loss(model: DSTformer, keypoints: Tensor, pose: Tensor, first: int) 
 
 
 def part_loss(model: DSTformer, readout: nn.Linear, whole: Tensor, part: int, first: int) -> Tensor:
-    """How badly a part's averaged representation tells its joints and velocities; whole (B,F,17,3)."""
+    """How badly a part's averaged representation tells its joints and their velocities; whole (B,F,17,3)."""
+    representation, truth = _part_example(model, whole, part, first)
+    return 2 * _distance(readout(representation).unflatten(-1, (-1, 3)), truth.unflatten(-1, (-1, 3)))
+
+
+def _part_example(model: DSTformer, whole: Tensor, part: int, first: int) -> tuple[Tensor, Tensor]:
+    """A part's averaged representation (B,F,dim_rep); its places and scaled velocities (B,F,6 joints)."""
     joints = tuple(skeleton.PARTS.values())[part]
     truth = whole[:, :, joints]
     jitter = 0.01 * torch.randn_like(truth)
-    told = readout(model.represent(truth + jitter, joints, first).mean(dim=2)).unflatten(-1, (len(joints), 6))
-    position, velocity = told.split(3, dim=-1)
-    slope = torch.gradient(truth, dim=1)[0]
-    return _distance(position, truth) + _distance(velocity, _VELOCITY_WEIGHT * slope)
+    velocity = torch.gradient(truth, dim=1)[0]
+    targets = torch.cat([truth, _VELOCITY_WEIGHT * velocity], dim=2).flatten(2)
+    return model.represent(truth + jitter, joints, first).mean(dim=2), targets
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
