@@ -134,7 +134,7 @@ def write_video(
 ) -> None:
     """Write frames (H,W,3) uint8 RGB, and audio (S,) float32 mono in [-1,1], as an H.264 + AAC mp4 on one zero.
 
-    Frames may come from a generator; an odd last row or column is cut off. Same input, same bytes.
+    Frames may come from a generator; an odd last row or column is cut off.
     Raises ValueError when there are no frames.
     """
     frames = iter(frames)

@@ -6,21 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 from tqdm import tqdm
 
 from pace.audio.mel import CLIP_SAMPLES, N_FRAMES, N_MELS, SAMPLE_RATE, mel_image, to_uint8
+from pace.audio.wave import read_wave
 
 CLIPS, AUDIO, OUT = Path("data/index/clips.parquet"), Path("data/audio"), Path("data/mel")
 SPLITS = ("train", "val", "test")
-
-
-def read_wave(path: Path) -> np.ndarray:
-    """Samples (S,) float32 of a mono wav at 22,050 Hz; ValueError names the file when it is anything else."""
-    wave, rate = soundfile.read(path, dtype="float32")
-    if rate != SAMPLE_RATE or wave.ndim != 1:
-        raise ValueError(f"{path}: {rate} Hz, shape {wave.shape}; expected {SAMPLE_RATE} Hz mono: rerun decode")
-    return wave
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -4,12 +4,11 @@ import dataclasses
 import functools
 from pathlib import Path
 
-import numpy as np
-import soundfile
 import torch
 
 from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
+from pace.audio.wave import read_wave
 from pace.evaluation import controls, table
 from pace.evaluation.onsets import events
 from pace.evaluation.truth import read_truth
@@ -25,14 +24,6 @@ class Folders:
     generated: Path
     vae: Path
     truth: Path
-
-
-def read_wave(path: Path) -> np.ndarray:
-    """Samples (S,) float32 of a mono wav at 22,050 Hz; ValueError names the file when it is anything else."""
-    wave, rate = soundfile.read(path, dtype="float32")
-    if rate != SAMPLE_RATE or wave.ndim != 1:
-        raise ValueError(f"{path}: {rate} Hz, shape {wave.shape}; expected {SAMPLE_RATE} Hz mono")
-    return wave
 
 
 @functools.cache
