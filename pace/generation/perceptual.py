@@ -10,6 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pace import weights
+from pace.weights import WeightsError
+
 # Convolutions of VGG-16 by their index in torchvision's `features`, one tuple per resolution:
 # (index, in, out). The last of each tuple gives the features that are compared (relu1_2 ... relu5_3).
 VGG16 = (
@@ -22,7 +25,8 @@ VGG16 = (
 # Input scaling of LPIPS for images in [-1,1], per RGB channel.
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
-SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
+HEADS = tuple(f"lin{k}.model.1.weight" for k in range(len(VGG16)))
+_REMEDY = "`python -m pace fetch vgg16 lpips` gets torchvision's vgg16-397923af.pth and LPIPS v0.1's vgg.pth"
 
 
 class Lpips(nn.Module):
@@ -65,48 +69,34 @@ def _unit(features: Tensor) -> Tensor:
 def load_lpips(folder: Path | str) -> Lpips | None:
     """LPIPS from a folder with the VGG-16 file and the heads' file, or None where the folder has no weights file.
 
-    The files are told apart by their keys, so their names do not matter.
-    Raises FileNotFoundError for a missing folder, ValueError for missing keys or wrong shapes, naming the file.
+    The files are told apart by their keys, so their names do not matter. VGG-16's `classifier.` is not used.
+    Raises FileNotFoundError for a missing folder, WeightsError naming the file and what is wrong in it.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; train_vae.perceptual_weights is data/none when not given")
-    files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    files = sorted(path for path in folder.iterdir() if path.suffix in weights.SUFFIXES)
     if not files:
         return None
     found: dict[str, tuple[Path, dict[str, Tensor]]] = {}
     for path in files:
-        state = _read(path)
+        state = weights.read(path, _REMEDY)
         for kind, mark in (("VGG-16", "features."), ("LPIPS", "lin0.")):
             if any(key.startswith(mark) for key in state):
+                if kind in found:
+                    raise WeightsError(f"{folder}: {found[kind][0].name} and {path.name} both hold {kind} weights")
                 found[kind] = (path, state)
     for kind, layout in (("VGG-16", "features.0.weight ..."), ("LPIPS", "lin0.model.1.weight ...")):
         if kind not in found:
-            raise ValueError(f"{folder}: has {', '.join(p.name for p in files)} but no {kind} weights ({layout})")
+            names = ", ".join(path.name for path in files)
+            raise WeightsError(f"{folder}: has {names} but no {kind} weights ({layout}); {_REMEDY}")
     model = Lpips()
-    for name, conv in model.features.items():
-        for kind, target in (("weight", conv.weight), ("bias", conv.bias)):
-            _fill(target, *found["VGG-16"], f"features.{name}.{kind}")
-    for k, head in enumerate(model.heads):
-        _fill(head, *found["LPIPS"], f"lin{k}.model.1.weight")
-    return model.eval()
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ValueError(f"{path}: not a file of plain weights ({type(error).__name__}: {error})") from None
-
-
-def _fill(target: Tensor, path: Path, state: dict[str, Tensor], key: str) -> None:
-    if key not in state:
-        raise ValueError(f"{path}: key {key} is missing; expected the public layout of the weights")
-    if state[key].shape != target.shape:
-        raise ValueError(f"{path}: {key} has shape {tuple(state[key].shape)}, expected {tuple(target.shape)}")
-    with torch.no_grad():
-        target.copy_(state[key])
+    path, state = found["VGG-16"]
+    convolutions = {f"features.{key}": tensor for key, tensor in model.features.state_dict().items()}
+    used = {key: tensor for key, tensor in state.items() if not key.startswith("classifier.")}
+    weights.check(used, convolutions, path, "VGG-16", _REMEDY)
+    model.features.load_state_dict({key.removeprefix("features."): tensor for key, tensor in used.items()})
+    path, state = found["LPIPS"]
+    weights.check(state, dict(zip(HEADS, model.heads, strict=True)), path, "LPIPS's heads for VGG-16", _REMEDY)
+    model.heads = nn.ParameterList([state[key].float() for key in HEADS])
+    return model.eval().requires_grad_(False)

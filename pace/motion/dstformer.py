@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pace import weights
+from pace.weights import WeightsError
+
 HEADS = 8
 VARIANTS = {"full": {"dim_feat": 512, "mlp_ratio": 2}, "lite": {"dim_feat": 256, "mlp_ratio": 4}}
+_COMMON = {"depth": 5, "dim_rep": 512, "maxlen": 243, "joints": 17}  # sizes of both published networks
 _NORM_EPS = 1e-6
-
-
-class WeightsError(ValueError):
-    """A weights file does not hold the expected network; the message names the file, the fault and the remedy."""
+_REMEDY = "give MotionBERT's full or lite checkpoint (`python -m pace fetch`) or the stand-in that `dvc repro` trains"
 
 
 class Attention(nn.Module):
@@ -144,25 +145,30 @@ def load(path: Path | str, variant: str = "auto") -> DSTformer:
     """Load a DSTformer in evaluation mode from a safetensors file or a published checkpoint (.bin, .pt).
 
     variant: full | lite | auto; auto reads the sizes from the tensors (8 heads always).
-    Raises FileNotFoundError, and WeightsError where the file holds another network or is not readable.
+    Raises WeightsError where the file is missing (also a FileNotFoundError), unreadable or holds another network.
     """
-    path = Path(path)
     if variant not in (*VARIANTS, "auto"):
         raise ValueError(f"variant {variant!r} is unknown; use full, lite or auto")
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such weights file; run `dvc repro` or correct lift.weights in params.yaml")
-    state = _strip(_read(path))
-    sizes = _sizes(path, state)
-    if variant != "auto" and any(sizes[key] != value for key, value in VARIANTS[variant].items()):
+    state = _backbone(weights.read(path, _REMEDY, sections=("model_pos", "model")))
+    sizes = sizes_of(state, path)
+    if variant != "auto" and sizes != VARIANTS[variant] | _COMMON:
         raise WeightsError(
-            f"{path}: holds dim_feat {sizes['dim_feat']}, mlp_ratio {sizes['mlp_ratio']}, not the {variant} network "
-            f"({VARIANTS[variant]}); give the {variant} file or set the variant to auto"
+            f"{path}: holds {describe(sizes)}, not the {variant} one ({_plain(VARIANTS[variant])}); "
+            f"give the {variant} file, or load it with variant auto"
         )
     with torch.device("meta"):
         model = DSTformer(**sizes)
-    _check(path, state, model.state_dict())
-    model.load_state_dict({key: value.float() for key, value in state.items()}, assign=True)
-    return model.eval().requires_grad_(False)
+    return weights.load_strict(model, state, path, "a DSTformer", _REMEDY)
+
+
+def describe(sizes: dict[str, int]) -> str:
+    """Which network has these sizes: the lite or the full one of MotionBERT, or one of other sizes, such as the
+    stand-in."""
+    for name, known in VARIANTS.items():
+        if sizes == known | _COMMON:
+            return f"the {name} network ({_plain(known)})"
+    shown = {key: value for key, value in sizes.items() if value != _COMMON.get(key)}
+    return f"a network of other sizes than MotionBERT's ({_plain(shown)})"
 
 
 def load_cached(path: Path | str) -> DSTformer:
@@ -176,36 +182,18 @@ def _load_once(path: str, _stamp: tuple[int, int] | None) -> DSTformer:
     return load(path)
 
 
-def _read(path: Path) -> dict:
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle and safetensors each raise their own kinds
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path}: not a readable weights file ({reason}); fetch or train it again") from None
-    for key in ("model_pos", "model"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict):
-        raise WeightsError(f"{path}: holds {type(content).__name__}, not a state dict; give a MotionBERT checkpoint")
-    return content
+def _backbone(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Of a network fine-tuned for another task the `backbone.` alone."""
+    prefix = "backbone."
+    inside = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return inside or state
 
 
-def _strip(state: dict) -> dict[str, Tensor]:
-    """Drop DataParallel's `module.`; of a fine-tuned network for another task keep the `backbone.` alone."""
-    state = {str(key).removeprefix("module."): value for key, value in state.items()}
-    if any(key.startswith("backbone.") for key in state):
-        state = {key.removeprefix("backbone."): v for key, v in state.items() if key.startswith("backbone.")}
-    return state
-
-
-def _sizes(path: Path, state: dict[str, Tensor]) -> dict[str, int]:
+def sizes_of(state: dict[str, Tensor], path: Path | str) -> dict[str, int]:
+    """The sizes of the DSTformer whose state dict this is. Raises WeightsError where it is none."""
     try:
         dim = state["joints_embed.weight"].shape[0]
-        return {
+        sizes = {
             "dim_feat": dim,
             "mlp_ratio": state["blocks_st.0.mlp_s.fc1.weight"].shape[0] // dim,
             "depth": len({key.split(".")[1] for key in state if key.startswith("blocks_st.")}),
@@ -213,19 +201,15 @@ def _sizes(path: Path, state: dict[str, Tensor]) -> dict[str, int]:
             "maxlen": state["temp_embed"].shape[1],
             "joints": state["pos_embed"].shape[1],
         }
-    except (KeyError, AttributeError, IndexError):
+    except (KeyError, IndexError, ZeroDivisionError):
         found = next(iter(state), "nothing")
         raise WeightsError(
-            f"{path}: not a DSTformer: no joints_embed, temp_embed, ... (its first key: {found}); "
-            "give MotionBERT's full or lite checkpoint or the stand-in models/pretrain/motion.safetensors"
+            f"{path}: not a DSTformer: no joints_embed, temp_embed, ... (its first key: {found}); {_REMEDY}"
         ) from None
+    if dim % HEADS:
+        raise WeightsError(f"{path}: dim_feat {dim} is not a multiple of the {HEADS} heads; {_REMEDY}")
+    return sizes
 
 
-def _check(path: Path, state: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    missing = [key for key in expected if key not in state]
-    unexpected = [key for key in state if key not in expected]
-    shapes = [key for key in expected if key in state and state[key].shape != expected[key].shape]
-    faults = [f"missing {missing[:3]}"] * bool(missing) + [f"unexpected {unexpected[:3]}"] * bool(unexpected)
-    faults += [f"{key} is {tuple(state[key].shape)}, not {tuple(expected[key].shape)}" for key in shapes[:3]]
-    if faults:
-        raise WeightsError(f"{path}: keys of a DSTformer do not fit: {'; '.join(faults)}; give a whole checkpoint")
+def _plain(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in sizes.items())

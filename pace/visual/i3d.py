@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pace import weights
+from pace.weights import WeightsError
+
 MIN_FRAMES = 9  # fewer leave less than the two time steps that the last pool averages
 OFFICIAL_CLASSES = 400
 
@@ -23,10 +26,7 @@ MIXED = {
 }
 
 Size = tuple[int, int, int]
-
-
-class WeightsError(ValueError):
-    """A weights file does not hold an I3D; the message names the file, the first wrong keys and the remedy."""
+_REMEDY = "use the published rgb_imagenet.pt (`python -m pace fetch i3d`) or the output of the stage pretrain_visual"
 
 
 def same_padding(size: Size, kernel: Size, stride: Size) -> list[int]:
@@ -148,44 +148,16 @@ def load(path: Path | str) -> I3D:
     The released file lacks the 57 `num_batches_tracked` counters, which inference does not use. Anything else that
     is missing, unknown or of a wrong shape raises WeightsError. Returns the model in evaluation mode.
     """
-    path = Path(path)
-    state = _read(path)
+    state = weights.read(path, _REMEDY)
     stem, head = state.get("Conv3d_1a_7x7.conv3d.weight"), state.get("logits.conv3d.weight")
     if stem is None or head is None:
-        found = ", ".join(sorted(map(str, state))[:3])
-        raise _wrong(path, f"no Conv3d_1a_7x7.conv3d.weight and logits.conv3d.weight among its keys ({found}, ...)")
+        found = ", ".join(sorted(state)[:3])
+        raise WeightsError(
+            f"{path}: not the weights of an I3D: no Conv3d_1a_7x7.conv3d.weight and logits.conv3d.weight among its "
+            f"keys ({found}, ...); {_REMEDY}"
+        )
+    if stem.ndim != 5 or stem.shape[0] == 0:
+        raise WeightsError(f"{path}: not the weights of an I3D: its stem is {tuple(stem.shape)}; {_REMEDY}")
+    network = "an RGB I3D (this one takes optical flow)" if stem.shape[1] == 2 else "an I3D"
     model = I3D(width=stem.shape[0] / 64, classes=head.shape[0])
-    expected = model.state_dict()
-    missing = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
-    unknown = sorted(key for key in state if key not in expected)
-    shapes = [
-        f"{key} is {tuple(state[key].shape)}, expected {tuple(tensor.shape)}"
-        for key, tensor in expected.items()
-        if key in state and state[key].shape != tensor.shape
-    ]
-    for title, keys in (("missing", missing), ("unknown", unknown), ("wrong shape", shapes)):
-        if keys:
-            raise _wrong(path, f"{len(keys)} key(s) {title}: {', '.join(keys[:3])}")
-    model.load_state_dict(expected | state)
-    return model.eval()
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file; set `visual.weights` to an I3D checkpoint that exists")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise _wrong(path, f"cannot be read ({type(error).__name__}: {str(error).partition(chr(10))[0]})") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise _wrong(path, "not a plain state dict of tensors")
-    return dict(state)
-
-
-def _wrong(path: Path, what: str) -> WeightsError:
-    remedy = "use the published rgb_imagenet.pt (RGB stream) or the output of the stage pretrain_visual"
-    return WeightsError(f"{path}: not the weights of an I3D: {what}; {remedy}")
+    return weights.load_strict(model, state, path, network, _REMEDY, may_lack=(".num_batches_tracked",))

@@ -96,12 +96,12 @@ def test_incomplete_weights_name_file_and_key(weights, tmp_path):
         load_lpips(tmp_path)
     state = torch.load(folder / "vgg16-397923af.pth", weights_only=True)
     torch.save({k: v for k, v in state.items() if k != "features.28.bias"}, tmp_path / "a.pth")
-    with pytest.raises(ValueError, match=r"a\.pth: key features\.28\.bias is missing"):
+    with pytest.raises(ValueError, match=r"a\.pth: .*missing: features\.28\.bias"):
         load_lpips(tmp_path)
     torch.save({**heads, "lin2.model.1.weight": torch.zeros(1, 3, 1, 1)}, tmp_path / "vgg.pth")
     torch.save(state, tmp_path / "a.pth")
-    with pytest.raises(ValueError, match=r"vgg\.pth: lin2\.model\.1\.weight has shape"):
+    with pytest.raises(ValueError, match=r"vgg\.pth: .*lin2\.model\.1\.weight is \(1, 3, 1, 1\), expected \(1, 256"):
         load_lpips(tmp_path)
     (tmp_path / "a.pth").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"a\.pth: not a file of plain weights"):
+    with pytest.raises(ValueError, match=r"a\.pth: not a readable weights file"):
         load_lpips(tmp_path)

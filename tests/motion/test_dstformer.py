@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.special import erf
 
 from pace.motion import dstformer
 from pace.motion.dstformer import DSTformer
@@ -24,8 +25,11 @@ def randomised(**sizes):
 SMALL = {"dim_feat": 16, "mlp_ratio": 2, "depth": 2, "dim_rep": 12, "maxlen": 9}
 
 
-def reference(state: dict, x: np.ndarray, joints: list[int], heads: int, depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """The published forward pass, token by token in plain NumPy: representation and output of x (F,J,3)."""
+def reference(
+    state: dict, x: np.ndarray, joints: list[int], heads: int, depth: int, fault: str = ""
+) -> tuple[np.ndarray, np.ndarray]:
+    """The published forward pass with an explicit softmax, in double precision NumPy: representation and output of
+    x (F,J,3). `fault` puts one mistake in, to see that a comparison would find it."""
     w = {key: value.double().numpy() for key, value in state.items()}
 
     def linear(name, v):
@@ -33,7 +37,7 @@ def reference(state: dict, x: np.ndarray, joints: list[int], heads: int, depth: 
 
     def norm(name, v):
         centred = v - v.mean(-1, keepdims=True)
-        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-6)
+        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + (1e-5 if fault == "eps" else 1e-6))
         return scaled * w[f"{name}.weight"] + w[f"{name}.bias"]
 
     def softmax(v):
@@ -52,7 +56,9 @@ def reference(state: dict, x: np.ndarray, joints: list[int], heads: int, depth: 
 
     def mlp(name, v):
         hidden = linear(f"{name}.fc1", v)
-        erf = np.vectorize(math.erf)
+        if fault == "gelu":
+            tanh = np.tanh(math.sqrt(2 / math.pi) * (hidden + 0.044715 * hidden**3))
+            return linear(f"{name}.fc2", 0.5 * hidden * (1 + tanh))
         return linear(f"{name}.fc2", 0.5 * hidden * (1 + erf(hidden / math.sqrt(2))))
 
     def space(b, v):
@@ -69,8 +75,11 @@ def reference(state: dict, x: np.ndarray, joints: list[int], heads: int, depth: 
     for i in range(depth):
         s = time(f"blocks_st.{i}", space(f"blocks_st.{i}", v))
         t = space(f"blocks_ts.{i}", time(f"blocks_ts.{i}", v))
-        a = softmax(linear(f"ts_attn.{i}", np.concatenate([s, t], -1)))
-        v = s * a[..., :1] + t * a[..., 1:]
+        if fault == "block order":
+            s = space(f"blocks_st.{i}", time(f"blocks_st.{i}", v))
+        a = softmax(linear(f"ts_attn.{i}", np.concatenate([t, s] if fault == "fusion input" else [s, t], -1)))
+        first = 1 if fault == "fusion output" else 0
+        v = s * a[..., first : first + 1] + t * a[..., 1 - first : 2 - first]
     representation = np.tanh(linear("pre_logits.fc", norm("norm", v)))
     return representation, linear("head", representation)
 
@@ -99,6 +108,52 @@ def test_forward_is_the_published_formula():
         wanted, wanted_pose = reference(model.state_dict(), x[b].numpy(), list(range(17)), 8, 2)
         np.testing.assert_allclose(representation[b].numpy(), wanted, atol=1e-4)
         np.testing.assert_allclose(pose[b].numpy(), wanted_pose, atol=5e-4)
+
+
+def relative(found: torch.Tensor, wanted: np.ndarray) -> float:
+    return float(np.linalg.norm(found.double().numpy() - wanted) / np.linalg.norm(wanted))
+
+
+@pytest.fixture(scope="module")
+def lite():
+    """MotionBERT's lite network with every tensor random, its embeddings faint: the first norms then see variances
+    near their epsilon. The scales keep the representation out of tanh's saturation."""
+    model = DSTformer(**dstformer.VARIANTS["lite"]).eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(5)
+    for name, p in model.named_parameters():
+        random = torch.randn(p.shape, generator=generator)
+        if "norm" in name and name.endswith("weight"):
+            p.copy_(1 + 0.3 * random)
+        elif name.endswith("_embed") or name.startswith("joints_embed"):
+            p.copy_(3e-3 * random)
+        else:
+            p.copy_(random / math.sqrt(p.shape[-1] if p.ndim > 1 else 100))
+    assert all(p.unique().numel() > 0.9 * p.numel() or p.numel() > 1e5 for p in model.parameters())
+    return model
+
+
+def test_lite_network_agrees_with_the_published_formula_in_float32(lite):
+    x = torch.randn(1, 27, 17, 3, generator=torch.Generator().manual_seed(6))
+    representation, pose = lite.represent(x), lite(x)
+    assert representation.shape == (1, 27, 17, 512) and pose.shape == (1, 27, 17, 3)
+    wanted = reference(lite.state_dict(), x[0].double().numpy(), list(range(17)), 8, 5)
+    assert np.quantile(np.abs(wanted[0]), 0.9) < 0.99
+    assert relative(representation[0], wanted[0]) < 1e-5
+    assert relative(pose[0], wanted[1]) < 1e-5
+
+
+@pytest.mark.parametrize("fault", ["eps", "gelu", "block order", "fusion input", "fusion output"])
+def test_the_comparison_finds_a_mistake(lite, fault):
+    x = torch.randn(1, 5, 17, 3, generator=torch.Generator().manual_seed(7))
+    wanted = reference(lite.state_dict(), x[0].double().numpy(), list(range(17)), 8, 5, fault)
+    assert relative(lite.represent(x)[0], wanted[0]) > 1e-4
+    assert relative(lite(x)[0], wanted[1]) > 1e-4
+
+
+def test_every_norm_has_the_published_epsilon(lite):
+    norms = [module for module in lite.modules() if isinstance(module, torch.nn.LayerNorm)]
+    assert len(norms) == 41
+    assert {norm.eps for norm in norms} == {1e-6}
 
 
 def test_small_inputs_show_the_norms_epsilon():
@@ -159,12 +214,10 @@ def test_load_names_file_fault_and_remedy(tmp_path):
     state = model.state_dict()
     del state["ts_attn.1.bias"]
     torch.save({"model_pos": {**state, "extra": torch.ones(1)}}, path)
-    with pytest.raises(
-        dstformer.WeightsError, match=r"w\.bin.*missing \['ts_attn\.1\.bias'\].*unexpected \['extra'\].*give"
-    ):
+    with pytest.raises(dstformer.WeightsError, match=r"w\.bin.*missing: ts_attn\.1\.bias; .*unknown: extra; give"):
         dstformer.load(path)
     torch.save(model.state_dict(), path)
-    with pytest.raises(dstformer.WeightsError, match=r"dim_feat 16.*not the full network.*auto"):
+    with pytest.raises(dstformer.WeightsError, match=r"dim_feat 16.*not the full one.*auto"):
         dstformer.load(path, "full")
     torch.save({"conv.weight": torch.ones(1)}, path)
     with pytest.raises(dstformer.WeightsError, match=r"not a DSTformer.*conv.weight"):
