@@ -30,9 +30,15 @@ def main(argv: list[str] | None = None) -> None:
     compose.add_argument("--seed", type=int, help="another number gives other music (default: sample.seed)")
     compose.add_argument("--wav", type=Path, help="write the music alone too")
 
+    fetch = commands.add_parser("fetch", help="download official weights; without a name, list them")
+    fetch.add_argument("names", nargs="*", metavar="NAME")
+
+    commands.add_parser("doctor", help="say what is configured, found and missing, and what follows")
+
     args = parser.parse_args(argv)
+    run = {"check": run_check, "preset": run_preset, "compose": run_compose, "fetch": run_fetch, "doctor": run_doctor}
     try:
-        {"check": run_check, "preset": run_preset, "compose": run_compose}[args.command](args)
+        run[args.command](args)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"python -m pace {args.command}: {error}")
 
@@ -85,6 +91,26 @@ def run_compose(args: argparse.Namespace) -> None:
     if args.seed is not None:
         settings = dataclasses.replace(settings, sample=dataclasses.replace(settings.sample, seed=args.seed))
     compose(args.video, args.out, settings, Models(MODELS / "vae", MODELS / "diffusion"), args.keypoints, args.wav)
+
+
+def run_fetch(args: argparse.Namespace) -> None:
+    """Download official weights into models/official, or list them."""
+    from pace import fetch
+
+    if not args.names:
+        print(fetch.listing())
+    elif not fetch.fetch(args.names):
+        sys.exit(1)
+
+
+def run_doctor(_: argparse.Namespace) -> None:
+    """Report on the set-up; exit status 1 where the configured pipeline cannot run."""
+    from pace import doctor
+
+    items = doctor.examine(Path(), lambda: params.read(PARAMS), check)
+    print(doctor.report(items))
+    if doctor.stopping(items):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

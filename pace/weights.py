@@ -1,6 +1,7 @@
 """Weights files: one safe reader for every container, and one strict check against a network's keys and shapes."""
 
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def read(
     that is there is taken, and a file without any of them must hold bare weights.
     numpy_values: also let NumPy arrays and scalars through, which some checkpoints have beside their weights.
     DataParallel's prefix `module.` is dropped. Pickled objects of any other kind are refused, so no code can run.
+    Tensors may be mapped from the file: copy those that are to outlive it, as `load_strict` does.
     Raises WeightsError (MissingWeightsError without a file).
     """
     path = Path(path)
@@ -110,7 +112,8 @@ def load_strict(
     own = model.state_dict()
     check(state, own, path, network, remedy, may_lack)
     lacking = {key: torch.zeros_like(t, device="cpu") if t.is_meta else t for key, t in own.items() if key not in state}
-    values = {key: tensor.to(own[key].dtype) for key, tensor in state.items()}
+    # Copies: what was read may be mapped from the file, which may change afterwards.
+    values = {key: tensor.to(own[key].dtype, copy=True) for key, tensor in state.items()}
     model.load_state_dict(lacking | values, assign=True)
     return model.eval().requires_grad_(False)
 
@@ -122,7 +125,8 @@ def _load(path: Path, remedy: str, numpy_values: bool) -> object:
 
             return load_file(path)
         with torch.serialization.safe_globals(_numpy_globals() if numpy_values else []):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            # Mapped into memory, so that an optimizer's state, twice the size of the weights, is never read.
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # zip, pickle and safetensors each raise their own kinds
         fault = _fault(str(error) or type(error).__name__, path.stat().st_size)
     raise WeightsError(f"{path}: {fault}; {remedy}")

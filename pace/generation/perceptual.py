@@ -98,5 +98,5 @@ def load_lpips(folder: Path | str) -> Lpips | None:
     model.features.load_state_dict({key.removeprefix("features."): tensor for key, tensor in used.items()})
     path, state = found["LPIPS"]
     weights.check(state, dict(zip(HEADS, model.heads, strict=True)), path, "LPIPS's heads for VGG-16", _REMEDY)
-    model.heads = nn.ParameterList([state[key].float() for key in HEADS])
+    model.heads = nn.ParameterList([state[key].to(torch.float32, copy=True) for key in HEADS])
     return model.eval().requires_grad_(False)

@@ -1,0 +1,269 @@
+"""The doctor on good and bad set-ups: what it finds, what it says follows, and that nothing bad makes it fall."""
+
+import copy
+import hashlib
+import json
+
+import layouts
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from projects import ROOT, run
+from safetensors.torch import save_file
+
+from pace import __main__, doctor, official, params
+from pace.motion.dstformer import DSTformer
+from pace.official import Official, OfficialFile
+from pace.visual.i3d import I3D
+
+CONTENT = params.read(ROOT / "params.yaml")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder with the project's own dvc.yaml files and requirements, nothing computed in it."""
+    for name in (*doctor.DVC_FILES, "requirements.txt", ".dvc/config", "data/none/README.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    return tmp_path
+
+
+def look(root, **changes) -> dict[str, list[doctor.Item]]:
+    """Items by name; changes: section__key=value."""
+    content = copy.deepcopy(CONTENT)
+    for key, value in changes.items():
+        section, name = key.split("__")
+        content[section][name] = value
+    found: dict[str, list[doctor.Item]] = {}
+    for item in doctor.examine(root, lambda: content, lambda _: None):
+        found.setdefault(item.name, []).append(item)
+    return found
+
+
+def one(found: dict, name: str) -> doctor.Item:
+    (item,) = found[name]
+    return item
+
+
+def failed(found: dict) -> list[str]:
+    return [name for name, items in found.items() if any(item.state == doctor.FAIL for item in items)]
+
+
+def dstformer(path, **sizes):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(DSTformer(**{"dim_feat": 16, "mlp_ratio": 2, "depth": 1, **sizes}).state_dict(), path)
+    return str(path)
+
+
+def test_a_fresh_clone_can_run(project):
+    out = run(project, "python", "-m", "pace", "doctor")  # exit status 0
+    assert "The pipeline can run." in out and "FAIL" not in out
+    assert "ok    params.yaml " in out
+    for key in ("lift.weights", "embed_motion.weights"):
+        assert f"ok    {key} " in out
+    assert "models/pretrain/motion.safetensors, not made yet -> `dvc repro` makes it (stage pretrain_motion)" in out
+    assert "not trained -> `dvc repro` trains it; compose needs it" in out
+
+
+def test_a_broken_set_up_ends_with_status_1(project, monkeypatch, capsys):
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(__main__, "PARAMS", project / "nowhere.yaml")
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["doctor"])
+    assert ended.value.code == 1
+    out = capsys.readouterr().out
+    assert "nowhere.yaml: no such file" in out
+    assert "The configured pipeline cannot run: 1 item(s) marked FAIL." in out
+    assert "ok    DVC cache" in out  # and went on
+
+
+def test_report_is_aligned_one_line_each():
+    items = [doctor.Item("ok", "a", "one"), doctor.Item("FAIL", "longer", "two", "three")]
+    assert doctor.report(items).splitlines() == [
+        "ok    a       one",
+        "FAIL  longer  two -> three",
+        "The configured pipeline cannot run: 1 item(s) marked FAIL.",
+    ]
+
+
+def test_missing_inputs_stop_the_pipeline(root):
+    found = look(root, dataset__root="/nowhere/aist", visual__weights="gone.pt", keypoints__source="")
+    assert set(failed(found)) == {"dataset.root", "visual.weights", "keypoints.source"}
+    assert "/nowhere/aist does not exist" in one(found, "dataset.root").found
+    assert "correct params.yaml" in one(found, "visual.weights").follows
+
+
+def test_dataset_and_index_are_counted(root):
+    videos = root / "videos/deep"
+    videos.mkdir(parents=True)
+    for name in ("a.mp4", "b.MOV", "c.txt"):
+        (videos / name).touch()
+    (root / "data/index").mkdir(parents=True)
+    pd.DataFrame({"split": ["train"] * 3 + ["test"]}).to_parquet(root / "data/index/videos.parquet")
+    pd.DataFrame({"split": ["train"] * 9 + ["test"] * 2}).to_parquet(root / "data/index/clips.parquet")
+    found = look(root, dataset__root="videos")
+    assert one(found, "dataset.root").found == "synthetic, videos: 2 videos"
+    assert one(found, "data/index").found == "4 videos (3 train, 1 test); 11 clips (9 train, 2 test)"
+    (root / "data/index/clips.parquet").write_bytes(b"broken")
+    found = look(root, dataset__root="data/none")
+    assert one(found, "dataset.root").state == doctor.FAIL and "no video in it" in one(found, "dataset.root").found
+    assert one(found, "data/index").state == doctor.NOTE and "cannot be read" in one(found, "data/index").found
+
+
+def test_networks_are_named(root, monkeypatch):
+    dstformer(root / "models/pretrain/motion.safetensors", dim_feat=48)
+    torch.save({"model_pos": layouts.flat(layouts.dstformer(256, 4))}, root / "lite.bin")
+    torch.save(layouts.flat(layouts.i3d()), root / "rgb.pt")
+    table = {
+        "motionbert-lite": one_file(root / "lite.bin", {"lift.weights": "x/lite.bin", "lift.root": "global"}),
+        "i3d": one_file(root / "rgb.pt", {"visual.weights": "x/rgb.pt", "visual.crop": 224, "visual.short_side": 256}),
+    }
+    for name, entry in table.items():
+        monkeypatch.setitem(official.OFFICIAL, name, entry)
+    found = look(root, lift__weights="lite.bin", visual__weights="rgb.pt", visual__crop=224)
+    assert not failed(found)
+    assert one(found, "lift.weights").found.startswith(
+        "DSTformer, the lite network (dim_feat 256, mlp_ratio 4); official (motionbert-lite), sha256 right"
+    )
+    assert "other sizes" in one(found, "embed_motion.weights").found
+    assert "dim_feat 48" in one(found, "embed_motion.weights").found
+    assert "stand-in of stage pretrain_motion" in one(found, "embed_motion.weights").found
+    assert one(found, "visual.weights").found.startswith("I3D of width 1, 400 classes; official (i3d), sha256 right")
+    # Settings that do not go with the official file are noted, those that do are not.
+    assert one(found, "lift.root").follows == "lite.bin was made for lift.root: global"
+    assert one(found, "visual.short_side").state == doctor.NOTE
+    assert "visual.crop" not in found
+
+
+def one_file(path, sets) -> Official:
+    content = path.read_bytes()
+    file = OfficialFile(path.name, "https://example.org", hashlib.sha256(content).hexdigest(), len(content))
+    return Official("a test", "none", (file,), sets)
+
+
+def test_an_unknown_official_looking_file_is_said_to_be_unknown(root):
+    torch.save(layouts.flat(layouts.dstformer(512, 2)), root / "full.bin")
+    item = one(look(root, lift__weights="full.bin"), "lift.weights")
+    assert "the full network" in item.found and "sha256 of no known official file" in item.found
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\nsize 64099897\n", "Git LFS pointer to a file of 64,099,897"),
+        (b"PK\x03\x04 cut", "damaged or cut short"),
+        (b"", "empty"),
+    ],
+)
+def test_unusable_weights_stop_the_pipeline_and_nothing_else(root, content, message):
+    (root / "w.bin").write_bytes(content)
+    found = look(root, lift__weights="w.bin", visual__weights="w.bin")
+    assert set(failed(found)) == {"lift.weights", "visual.weights"}
+    assert message in one(found, "lift.weights").found
+    assert one(found, "free disk").found.endswith("GB")
+
+
+def test_the_wrong_network_in_a_place(root):
+    save_file(I3D(1 / 16, classes=5).state_dict(), root / "i3d.safetensors")
+    torch.save(layouts.flat(layouts.i3d(inputs=2)), root / "flow.pt")
+    found = look(root, lift__weights="i3d.safetensors", visual__weights="flow.pt")
+    assert "not a DSTformer" in one(found, "lift.weights").found
+    assert "optical flow" in one(found, "visual.weights").found
+    assert set(failed(found)) == {"lift.weights", "visual.weights"}
+
+
+def test_perceptual_weights(root):
+    item = one(look(root), "train_vae.perceptual_weights")
+    assert item.follows == "the VAE's perceptual loss is feature matching"
+    folder = root / "lpips"
+    folder.mkdir()
+    torch.save(layouts.flat(layouts.lpips_heads()), folder / "vgg.pth")
+    item = one(look(root, train_vae__perceptual_weights="lpips"), "train_vae.perceptual_weights")
+    assert item.state == doctor.FAIL and "no VGG-16 weights" in item.found
+    vgg = {key: shape for key, shape in layouts.vgg16().items() if key.startswith("features.")}
+    torch.save(layouts.flat(vgg), folder / "vgg16.pth")
+    items = look(root, train_vae__perceptual_weights="lpips")["train_vae.perceptual_weights"]
+    assert [item.state for item in items] == ["ok", "ok"]
+    assert [item.found.split(";")[0] for item in items] == ["LPIPS heads", "VGG-16"]
+
+
+def test_fad_weights(root):
+    assert one(look(root), "FAD vggish").follows == "FAD over vggish is not computed; `python -m pace fetch vggish`"
+    there = root / "models/official/vggish/vggish-10086976.pth"
+    there.parent.mkdir(parents=True)
+    torch.save({"features.0.weight": torch.zeros(64, 1, 3, 3)}, there)
+    assert "no parameter names it" in one(look(root), "FAD vggish").found
+    found = look(root, evaluate__vggish_weights=str(there), evaluate__cnn14_weights=str(there))
+    assert "FAD vggish" not in found and "FAD clap" in found
+    assert one(found, "evaluate.vggish_weights").found.startswith("VGGish; ")
+    assert failed(found) == ["evaluate.cnn14_weights"]
+    assert "VGGish, not cnn14" in one(found, "evaluate.cnn14_weights").found
+    torch.save({"sampler": {"i": np.arange(3)}, "model": {"spectrogram_extractor.x": torch.zeros(1)}}, root / "c.pth")
+    torch.save({"state_dict": {"module.audio_branch.x": torch.zeros(1)}, "loss": np.float64(1)}, root / "l.pt")
+    torch.save({"x": torch.zeros(1)}, root / "other.pt")
+    found = look(
+        root,
+        evaluate__fad_weights={"cnn14": str(root / "c.pth"), "clap": str(root / "l.pt"), "vggish": "other.pt"},
+    )
+    assert one(found, "evaluate.fad_weights.cnn14").found.startswith("PANNs network")
+    assert one(found, "evaluate.fad_weights.clap").found.startswith("CLAP")
+    assert "no network that PACE knows" in one(found, "evaluate.fad_weights.vggish").found
+
+
+def test_packages_and_backends(root, monkeypatch):
+    versions = {"torch": "2.13.0+cpu", "numpy": "1.0"}
+    monkeypatch.setattr(doctor, "_version", versions.get)
+    (root / "requirements.txt").write_text("torch==2.13.0\nnumpy==2.4.6  # x\nabsent-one==1.0\n# comment==1\n")
+    found = look(root)
+    assert one(found, "packages").found == "1 of 3 as pinned in requirements.txt"
+    assert one(found, "numpy").found == "1.0, pinned is 2.4.6" and one(found, "numpy").state == doctor.NOTE
+    assert set(failed(found)) == {"absent-one", "mediapipe"}
+    assert "which is configured" in one(found, "mediapipe").follows
+    found = look(root, keypoints__backend="rtmpose")
+    assert set(failed(found)) == {"absent-one", "rtmlib", "onnxruntime"}
+    assert one(found, "transformers").state == doctor.NOTE
+
+
+def test_trained_models_and_cache(root):
+    (root / "models/vae").mkdir(parents=True)
+    (root / "models/vae/vae.safetensors").write_bytes(b"x")
+    assert one(look(root), "models/vae").state == doctor.NOTE  # without its config.json it is of no use
+    (root / "models/vae/config.json").write_text(json.dumps({}))
+    (root / ".dvc/config").write_text("[cache]\n    dir = ../shared-cache\n")
+    (root / "shared-cache/files").mkdir(parents=True)
+    (root / "shared-cache/files/one").write_bytes(bytes(300_000_000 // 1000))
+    found = look(root)
+    assert one(found, "models/vae").found == "trained (vae.safetensors)"
+    assert "1 files, 0.0 GB" in one(found, "DVC cache").found and not one(found, "DVC cache").follows
+
+
+def test_broken_dvc_files_stop_the_pipeline(root):
+    (root / "dvc.yaml").write_text("stages: [")
+    (root / "models/pretrain/dvc.yaml").unlink()
+    found = look(root)
+    assert "DVC" in failed(found)
+    assert "dvc.yaml" in one(found, "DVC").found and "models/pretrain/dvc.yaml is missing" in one(found, "DVC").found
+
+
+def test_one_bad_part_does_not_stop_the_rest(root, monkeypatch):
+    def _devices(_):
+        raise RuntimeError("driver mismatch\nmore")
+
+    monkeypatch.setattr(doctor, "_devices", _devices)
+    (root / "requirements.txt").unlink()
+    found = look(root, lift__weights=None, visual__weights=7)
+    assert one(found, "devices").found == "could not be examined: driver mismatch"
+    assert {"packages", "devices", "lift.weights", "visual.weights"} == set(failed(found))
+    assert "free disk" in found
+
+
+def test_params_that_are_wrong_are_reported_and_the_rest_is_seen(root):
+    content = copy.deepcopy(CONTENT) | {"odd": 3}
+
+    def check(_):
+        raise params.ParamsError("section `odd` is unknown")
+
+    items = doctor.examine(root, lambda: content, check)
+    assert [(item.name, item.found) for item in doctor.stopping(items)] == [("params.yaml", "section `odd` is unknown")]
+    assert any(item.name == "lift.weights" for item in items)
