@@ -50,6 +50,15 @@ def test_coco17_midpoints():
     assert np.allclose(joint(pose, "nose"), points[:, 0])
 
 
+def test_maps_have_public_names():
+    halpe, coco = numbered(26), numbered(17)
+    assert np.array_equal(skeleton.halpe26_to_h36m(halpe), skeleton.to_h36m(halpe, "halpe26"))
+    assert np.array_equal(skeleton.coco17_to_h36m(coco), skeleton.to_h36m(coco, "coco17"))
+    # The belly's confidence is the mean too; root and head of COCO by the indices of FACTS 1.
+    assert np.allclose(skeleton.halpe26_to_h36m(halpe)[:, 7, 2], (0.18 + 0.19) / 2)
+    assert np.allclose(skeleton.coco17_to_h36m(coco)[0, [0, 7, 8, 10], 0], [11.5, 8.5, 5.5, 1.5])
+
+
 def test_smpl24_trunk():
     points = numbered(24)
     pose = skeleton.to_h36m(points, "smpl24")
