@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import io
 import socket
+import sys
 import threading
 import zipfile
 
@@ -148,6 +149,15 @@ def test_member_of_an_archive(tmp_path, server, capsys):
         err = capsys.readouterr().err
         assert message in err and "its end2end.onnx goes to" in err
     assert left(folder) == ["net/w.onnx"]
+
+
+def test_progress_bar_on_a_terminal_only(tmp_path, server, monkeypatch, capsys):
+    base, _ = server
+    assert fetch.fetch(["net"], tmp_path / "a", one(f"{base}/good.pt"))
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert fetch.fetch(["net"], tmp_path / "b", one(f"{base}/good.pt"))
+    assert "100%" in capsys.readouterr().err
 
 
 def test_one_failure_does_not_stop_the_others(tmp_path, server):
