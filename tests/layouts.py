@@ -11,6 +11,9 @@ from ruamel.yaml import YAML
 from scipy.spatial.transform import Rotation
 
 from pace import media, skeleton
+from pace.datasets.listing import IndexParams
+from pace.params import read as read_params
+from pace.params import section
 from pace.synthetic.choreography import choreograph
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,11 +24,18 @@ ENVIRONMENT = "setting1"
 
 def write_params(folder: Path, **sections: dict) -> None:
     """A params.yaml with the project's values but for those given."""
-    content = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
+    content = read_params(ROOT / "params.yaml")
     for name, values in sections.items():
         content[name] |= values
     with open(folder / "params.yaml", "w") as file:
         YAML().dump(content, file)
+
+
+def index_params(name: str, root: Path, **changes: object) -> IndexParams:
+    """Parameters of an index: those of params.yaml but for a dataset's name and root and the given changes."""
+    content = read_params(ROOT / "params.yaml")
+    content["dataset"] |= {"name": name, "root": str(root)} | changes
+    return section(content, "dataset", IndexParams, partial=True)
 
 
 def tiny_video(path: Path, seed: int = 0, seconds: float = 5.0, fps: float = 10, sound: bool = True) -> None:
