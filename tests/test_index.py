@@ -1,5 +1,6 @@
 """Tables of a small dataset with every kind of bad video in it."""
 
+import dataclasses
 import json
 import wave
 
@@ -135,3 +136,8 @@ def test_stages_index_and_decode(dataset, tmp_path, monkeypatch):
     (dataset / "late.mp4").write_bytes((dataset / "a.mp4").read_bytes())
     index_stage.main([])
     assert tables == [(tmp_path / f"data/index/{name}.parquet").read_bytes() for name in ("videos", "clips")]
+
+
+def test_every_dataset_name_has_a_reader():
+    (name,) = (field for field in dataclasses.fields(index.IndexParams) if field.name == "name")
+    assert set(name.metadata["choices"]) == set(index.READERS)
