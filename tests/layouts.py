@@ -60,7 +60,9 @@ def camera(view: str) -> dict:
     """An entry of cameras/{environment}.json: c01 to c08 around the dancer, c09 higher up; world y up, centimetres."""
     number = VIEWS.index(view)
     turn = Rotation.from_euler("y", 180 - 45 * number if view != "c09" else 170, degrees=True)
-    rotation = turn * Rotation.from_euler("z", 180, degrees=True)
+    # Tilted too: without it the matrix is symmetric, and a test could not tell it from its inverse.
+    tilt = Rotation.from_euler("xyz", [7, -3, 5], degrees=True)
+    rotation = tilt * turn * Rotation.from_euler("z", 180, degrees=True)
     height = 90.0 if view != "c09" else 120.0
     focal, (width, height_px) = 0.9 * SIZE[0], SIZE
     return {
