@@ -7,7 +7,7 @@ import wave
 import numpy as np
 import pandas as pd
 import pytest
-from layouts import write_params
+from dataset_layouts import write_params
 
 from pace import index, media
 from stages import decode as decode_stage

@@ -1,7 +1,7 @@
 """AIST++: what names say, which videos are listed and in which split, and the leak of splits by camera."""
 
 import pytest
-from layouts import VIEWS, copies, index_params, tiny_video, write_annotations
+from dataset_layouts import VIEWS, copies, index_params, tiny_video, write_annotations
 
 from pace import index
 from pace.datasets import aistpp, leaks

@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 import pytest
-from layouts import copies, index_params, tiny_video
+from dataset_layouts import copies, index_params, tiny_video
 
 from pace import index
 from pace.datasets import folder, leaks, splits

@@ -1,7 +1,7 @@
 """TikTok videos in D2M-GAN's naming: its lists share music between train and test, the seeded split does not."""
 
 import pytest
-from layouts import copies, index_params, tiny_video
+from dataset_layouts import copies, index_params, tiny_video
 
 from pace import index
 from pace.datasets import leaks, tiktok

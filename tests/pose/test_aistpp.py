@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from layouts import SIZE, VIEWS, camera, project, write_aistpp, write_params, write_pickle
+from dataset_layouts import SIZE, VIEWS, camera, project, write_aistpp, write_params, write_pickle
 from safetensors.torch import save_file
 
 from pace import media, pickles, skeleton

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from layouts import write_params
+from dataset_layouts import write_params
 
 from pace import media
 from pace.pose import keypoints as kp
