@@ -8,54 +8,45 @@ from pathlib import Path
 import pandas as pd
 
 from pace import media
-from pace.params import choice, limits
+from pace.datasets import aistpp, folder, leaks, synthetic, tiktok
+from pace.datasets.listing import COLUMNS, MORE_COLUMNS, SPLITS, DatasetError, IndexParams, Listing
+from pace.datasets.splits import check_split
 
 CLIP_SECONDS = 5.0
 END_SLACK = 0.02  # seconds that the last clip may run past the end: files end a frame early
-SPLITS = ("train", "val", "test")
-COLUMNS = ("video_id", "file", "split", "genre", "music_id", "dancer")
 
-
-class DatasetError(ValueError):
-    """A dataset folder is not as its reader expects; the message names the file and what to do."""
-
-
-def read_synthetic(root: Path) -> pd.DataFrame:
-    """A folder with videos.csv beside the videos: columns video_id, file (relative to the folder), split, genre,
-    music_id, dancer, all text. Raises DatasetError."""
-    path = root / "videos.csv"
-    if not path.is_file():
-        raise DatasetError(f"{path}: no such file; run its stage, or set dataset.root and dataset.name to your dataset")
-    videos = pd.read_csv(path, dtype=str, keep_default_na=False)
-    missing = [name for name in COLUMNS if name not in videos]
-    if missing:
-        raise DatasetError(f"{path}: no column {missing[0]!r}; expected the columns {', '.join(COLUMNS)}")
-    return videos.loc[:, list(COLUMNS)]
-
-
-# Name of a dataset -> its reader: root folder to a table with COLUMNS.
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {"synthetic": read_synthetic}
+# Name of a dataset -> its reader.
+READERS: dict[str, Callable[[IndexParams], Listing]] = {
+    "synthetic": synthetic.read,
+    "aistpp": aistpp.read,
+    "tiktok": tiktok.read,
+    "folder": folder.read,
+}
 
 
 @dataclasses.dataclass(frozen=True)
-class IndexParams:
-    """The keys of section `dataset` that the index depends on; strides in seconds."""
+class Index:
+    """The tables of a dataset.
 
-    name: str = choice(*READERS)
-    root: str
-    train_stride: float = limits(0.01, 3600)
-    eval_stride: float = limits(0.01, 3600)
+    videos: video_id, path, split, genre, music_id, dancer, bpm, camera, sequence, source, duration_s, fps, width,
+    height, has_audio. clips: clip_id, video_id, split, start_s. failures: video left out -> reason. notes: sentences
+    of the reader on what it left out.
+    """
+
+    videos: pd.DataFrame
+    clips: pd.DataFrame
+    failures: dict[str, str]
+    notes: tuple[str, ...]
 
 
-def build(params: IndexParams) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
-    """Read a dataset and probe its videos.
+def build(params: IndexParams) -> Index:
+    """Read a dataset, probe its videos and cut them into clips.
 
-    Returns the videos (video_id, path, split, genre, music_id, dancer, duration_s, fps, width, height, has_audio),
-    the clips (clip_id, video_id, split, start_s), and the videos left out with the reason (video_id -> text).
     Raises DatasetError for a wrong table and when no video is usable.
     """
     root = Path(params.root)
-    listed = READERS[params.name](root)
+    listing = READERS[params.name](params)
+    listed, described = listing.videos, [*COLUMNS[2:], *MORE_COLUMNS]
     _check_table(listed, root)
     rows, failures = [], {}
     for row in listed.sort_values("video_id").itertuples(index=False):
@@ -66,19 +57,19 @@ def build(params: IndexParams) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, st
         except ValueError as error:
             failures[row.video_id] = str(error)
             continue
-        described = {name: getattr(row, name) for name in COLUMNS if name != "file"}
-        rows.append({**described, **dataclasses.asdict(info), "path": path.as_posix()})
+        known = {name: getattr(row, name) for name in ("video_id", *described)}
+        rows.append({**known, **dataclasses.asdict(info), "path": path.as_posix()})
     if not rows:
-        reason = next(iter(failures.values()), "its table is empty")
+        reason = next(iter(failures.values()), "; ".join(listing.notes) or "its table is empty")
         raise DatasetError(f"{root}: none of its {len(listed)} videos can be used; the first: {reason}")
-    order = ["video_id", "path", *COLUMNS[2:], *(field.name for field in dataclasses.fields(media.VideoInfo))]
+    order = ["video_id", "path", *described, *(field.name for field in dataclasses.fields(media.VideoInfo))]
     videos = pd.DataFrame(rows)[order]
     clips = [
         {"clip_id": clip_id(row.video_id, start), "video_id": row.video_id, "split": row.split, "start_s": start}
         for row in videos.itertuples()
         for start in clip_starts(row.duration_s, params.train_stride if row.split == "train" else params.eval_stride)
     ]
-    return videos, pd.DataFrame(clips), failures
+    return Index(videos, pd.DataFrame(clips), failures, listing.notes)
 
 
 def clip_starts(duration: float, stride: float) -> list[float]:
@@ -92,23 +83,26 @@ def clip_id(video_id: str, start_s: float) -> str:
     return f"{video_id}_{round(start_s * 1000):06d}"
 
 
-def summary(videos: pd.DataFrame, clips: pd.DataFrame, failures: dict[str, str]) -> str:
-    """Counts for each split, and each video left out with its reason."""
+def summary(index: Index) -> str:
+    """Counts for each split, the leak check, the reader's notes, and each video left out with its reason."""
+    videos, clips = index.videos, index.clips
     lines = []
     for split in SPLITS:
         of_split = videos[videos.split == split]
-        count, music = (clips.split == split).sum(), of_split.music_id.nunique()
+        count, music = (clips.split == split).sum(), of_split.music_id[of_split.music_id != ""].nunique()
         lines.append(f"{split}: {len(of_split)} videos, {count} clips, {music} pieces of music")
-    return "\n".join(lines + [f"left out: {video_id}: {reason}" for video_id, reason in failures.items()])
+    lines.append(leaks.sentence(leaks.count(videos, clips), int((clips.split == "test").sum())))
+    lines += [f"left out: {note}" for note in index.notes]
+    return "\n".join(lines + [f"left out: {video_id}: {reason}" for video_id, reason in index.failures.items()])
 
 
 def _check_table(videos: pd.DataFrame, root: Path) -> None:
     repeated = videos.video_id[videos.video_id.duplicated()]
     if len(repeated):
-        raise DatasetError(f"{root}: video_id {repeated.iloc[0]!r} is listed twice; give each video its own")
+        files = ", ".join(videos.file[videos.video_id == repeated.iloc[0]])
+        raise DatasetError(f"{root}: video_id {repeated.iloc[0]!r} is listed twice ({files}); give each video its own")
     for video_id, split in zip(videos.video_id, videos.split, strict=True):
-        if split not in SPLITS:
-            raise DatasetError(f"{root}: video {video_id} has the split {split!r}; allowed: {', '.join(SPLITS)}")
+        check_split(split, f"{root}: video {video_id}")
         if not re.fullmatch(r"[\w.-]+", video_id):
             raise DatasetError(f"{root}: video_id {video_id!r}; it names files: use letters, digits, '_', '-' and '.'")
 

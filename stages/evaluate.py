@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from pace import items, params
 from pace.audio.vocoder import VocoderParams
+from pace.datasets import leaks
 from pace.evaluation import accuracy, hearing, table
 from pace.evaluation.rhythm import STRICT, compare, summarise
 from pace.evaluation.truth import Truth, TruthParams, read_truth
@@ -108,6 +109,7 @@ def main(argv: list[str] | None = None) -> None:
             "true_beat_clips": sum(clip.beats is not None for clip in known),
             "train_clips": int((clips.split == "train").sum()),
             "failed_videos": len(failed),
+            "leak": leaks.count(videos, clips),
         },
     } | {name: accuracy.mean(found) for name, values in sections.items() if (found := [v for v in values if v])}
     METRICS.parent.mkdir(parents=True, exist_ok=True)

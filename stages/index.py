@@ -14,12 +14,12 @@ OUT = Path("data/index")
 def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.index", description=__doc__).parse_args(argv)
     dataset = params.load(PARAMS, partial=PARTIAL)["dataset"]
-    videos, clips, failures = index.build(dataset)
+    made = index.build(dataset)
     OUT.mkdir(parents=True, exist_ok=True)
-    videos.to_parquet(OUT / "videos.parquet", index=False)
-    clips.to_parquet(OUT / "clips.parquet", index=False)
-    (OUT / "failures.json").write_text(json.dumps(failures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    print(index.summary(videos, clips, failures))
+    made.videos.to_parquet(OUT / "videos.parquet", index=False)
+    made.clips.to_parquet(OUT / "clips.parquet", index=False)
+    (OUT / "failures.json").write_text(json.dumps(made.failures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    print(index.summary(made))
 
 
 if __name__ == "__main__":

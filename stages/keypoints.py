@@ -9,7 +9,7 @@ import pandas as pd
 
 from pace import items, params
 from pace.params import limits
-from pace.pose import estimation
+from pace.pose import aistpp, estimation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +29,11 @@ def main(argv: list[str] | None = None) -> None:
     loaded = params.load(PARAMS, partial=PARTIAL)
     keypoints, fps = loaded["keypoints"], loaded["decode"].fps
     source = Path(keypoints.source)
-    if keypoints.backend == "alphapose":
+    if keypoints.backend in ("alphapose", "aistpp"):
         videos = pd.read_parquet(VIDEOS)
         inputs = {row.video_id: (source / f"{row.video_id}.json", Path(row.path)) for row in videos.itertuples()}
+        if keypoints.backend == "aistpp":
+            inputs = {name: (aistpp.keypoints_file(source, name), video) for name, (_, video) in inputs.items()}
     else:
         inputs = {path.stem: (path,) for path in sorted(source.glob("*.mp4"))}
     items.map_items(

@@ -1,28 +1,41 @@
-"""Lift 2D keypoints to 3D poses with the motion network (paper 4.1)."""
+"""Lift 2D keypoints to 3D poses with the motion network (paper 4.1), or take a dataset's own 3D joints."""
 
 import argparse
+import dataclasses
 import functools
 from pathlib import Path
 
 from pace import items, params
 from pace.motion import dstformer, lifting
+from pace.pose import aistpp3d
 
-PARAMS = {"lift": lifting.LiftParams}
+
+@dataclasses.dataclass(frozen=True)
+class Annotations:
+    """The key of section `dataset` that names AIST++'s annotation folder."""
+
+    annotations: str
+
+
+PARAMS = {"lift": lifting.LiftParams, "dataset": Annotations}
+PARTIAL = ("dataset",)
 KEYPOINTS, OUT = Path("data/keypoints"), Path("data/pose3d")
 
 
 def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.lift", description=__doc__).parse_args(argv)
-    lift = params.load(PARAMS)["lift"]
-    weights = Path(lift.weights)
-    dstformer.load(weights)  # a wrong file stops the stage here, not once for each video
-    items.map_items(
-        "lift",
-        functools.partial(lifting.lift_video, lift),
-        {path.stem: (path, weights) for path in sorted(KEYPOINTS.glob("*.npz"))},
-        {"pose3d.npz": OUT / "{id}.npz"},
-        lift,
-    )
+    loaded = params.load(PARAMS, partial=PARTIAL)
+    lift, annotations = loaded["lift"], Path(loaded["dataset"].annotations)
+    found = {path.stem: path for path in sorted(KEYPOINTS.glob("*.npz"))}
+    if lift.source == "aistpp":
+        function = functools.partial(aistpp3d.pose_video, annotations)
+        inputs = {name: (path, *aistpp3d.annotation_files(annotations, name)) for name, path in found.items()}
+    else:
+        function = functools.partial(lifting.lift_video, lift)
+        weights = Path(lift.weights)
+        dstformer.load(weights)  # a wrong file stops the stage here, not once for each video
+        inputs = {name: (path, weights) for name, path in found.items()}
+    items.map_items("lift", function, inputs, {"pose3d.npz": OUT / "{id}.npz"}, lift)
 
 
 if __name__ == "__main__":

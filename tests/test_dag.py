@@ -119,6 +119,7 @@ def test_stand_ins_drop_out(tmp_path):
     content = yaml.load((project / "params.yaml").read_text())
     content["dataset"]["root"] = str(elsewhere)
     content["dataset"]["truth"] = "data/none"
+    content["dataset"]["annotations"] = content["dataset"]["split_lists"] = str(elsewhere / "none")
     content["lift"]["weights"] = content["embed_motion"]["weights"] = str(elsewhere / "motion.bin")
     content["visual"]["weights"] = str(elsewhere / "visual.pt")
     with open(project / "params.yaml", "w") as file:

@@ -1,17 +1,22 @@
 """Tables of a small dataset with every kind of bad video in it."""
 
+import dataclasses
 import json
 import wave
 
 import numpy as np
 import pandas as pd
 import pytest
+from dataset_layouts import write_params
 
 from pace import index, media
 from stages import decode as decode_stage
 from stages import index as index_stage
 
-PARAMS = {"name": "synthetic", "train_stride": 1.0, "eval_stride": 5.0}
+PARAMS = {
+    "name": "synthetic", "annotations": "data/none", "cameras": ("c01",), "split_lists": "data/none", "seed": 0,
+    "val_fraction": 0.1, "test_fraction": 0.1, "train_stride": 1.0, "eval_stride": 5.0,
+}  # fmt: skip
 
 
 def write_dataset(root, **videos):
@@ -38,7 +43,8 @@ def dataset(tmp_path):
 
 
 def test_tables(dataset):
-    videos, clips, failures = index.build(index.IndexParams(root=str(dataset), **PARAMS))
+    made = index.build(index.IndexParams(root=str(dataset), **PARAMS))
+    videos, clips, failures = made.videos, made.clips, made.failures
     assert list(videos.video_id) == ["a", "b", "edge"]
     assert list(videos.path) == [f"{dataset}/{name}.mp4" for name in ("a", "b", "edge")]
     assert list(videos.duration_s) == pytest.approx([10.0, 8.2, 5.0])
@@ -59,7 +65,14 @@ def test_tables(dataset):
     assert "short.mp4: 4.80 s long, shorter than a clip of 5 s" in failures["short"]
     assert "gone.mp4: no such file" in failures["gone"]
     assert "text.mp4: not a readable media file" in failures["text"]
-    assert "test: 1 videos, 2 clips, 1 pieces of music" in index.summary(videos, clips, failures)
+    assert list(videos.columns[:10]) == [
+        "video_id", "path", "split", "genre", "music_id", "dancer", "bpm", "camera", "sequence", "source",
+    ]  # fmt: skip
+    assert list(videos.sequence) == list(videos.source) == ["a", "b", "edge"]
+    assert videos.bpm.isna().all() and videos.bpm.dtype == float and (videos.camera == "").all()
+    summary = index.summary(made)
+    assert "test: 1 videos, 2 clips, 1 pieces of music" in summary
+    assert "of 2 test clips, 0 share their music, 0 their dance and 0 their source video" in summary
 
 
 @pytest.mark.parametrize(
@@ -85,7 +98,7 @@ def test_wrong_tables(tmp_path):
     root = write_dataset(tmp_path / "twice", a=("test", None))
     table = pd.read_csv(root / "videos.csv")
     pd.concat([table, table]).to_csv(root / "videos.csv", index=False)
-    with pytest.raises(index.DatasetError, match="'a' is listed twice"):
+    with pytest.raises(index.DatasetError, match=r"'a' is listed twice \(a\.mp4, a\.mp4\)"):
         build(root)
     table.drop(columns="dancer").to_csv(root / "videos.csv", index=False)
     with pytest.raises(index.DatasetError, match="no column 'dancer'"):
@@ -102,10 +115,7 @@ def test_stages_index_and_decode(dataset, tmp_path, monkeypatch):
     (dataset / "late.mp4").write_bytes((dataset / "a.mp4").read_bytes())
     with open(dataset / "videos.csv", "a") as file:
         file.write("late,late.mp4,train,pop,m2,d2\n")
-    (tmp_path / "params.yaml").write_text(
-        "dataset: {name: synthetic, root: set, truth: x, train_stride: 1, eval_stride: 5}\n"
-        "decode: {fps: 20, short_side: 24}\n"
-    )
+    write_params(tmp_path, dataset={"root": "set"}, decode={"fps": 20, "short_side": 24})
     index_stage.main([])
     tables = [(tmp_path / f"data/index/{name}.parquet").read_bytes() for name in ("videos", "clips")]
     assert set(json.loads((tmp_path / "data/index/failures.json").read_text())) == {"short", "gone", "text"}
@@ -126,3 +136,8 @@ def test_stages_index_and_decode(dataset, tmp_path, monkeypatch):
     (dataset / "late.mp4").write_bytes((dataset / "a.mp4").read_bytes())
     index_stage.main([])
     assert tables == [(tmp_path / f"data/index/{name}.parquet").read_bytes() for name in ("videos", "clips")]
+
+
+def test_every_dataset_name_has_a_reader():
+    (name,) = (field for field in dataclasses.fields(index.IndexParams) if field.name == "name")
+    assert set(name.metadata["choices"]) == set(index.READERS)

@@ -19,6 +19,9 @@ _BATCH = 8  # windows per call of the network; bounds the memory of a long video
 
 @dataclass(frozen=True)
 class LiftParams:
+    """Section `lift`. source: lift 2D keypoints, or take AIST++'s own 3D joints (pace.pose.aistpp3d)."""
+
+    source: str = choice("keypoints", "aistpp")
     weights: str
     normalise: str = choice("bbox", "pixel")
     overlap: int = limits(0, MAX_OVERLAP)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pace import media
 from pace.params import choice, limits
-from pace.pose import alphapose, mediapipe
+from pace.pose import aistpp, alphapose, mediapipe
 from pace.pose.keypoints import require_person
 
 
@@ -13,7 +13,7 @@ from pace.pose.keypoints import require_person
 class KeypointsParams:
     """Section `keypoints`: estimator, folder it reads, and the least share of frames with a person."""
 
-    backend: str = choice("mediapipe", "alphapose")
+    backend: str = choice("mediapipe", "alphapose", "aistpp")
     source: str
     min_detected: float = limits(0, 1)
 
@@ -25,6 +25,8 @@ def find_keypoints(params: KeypointsParams, fps: float, _: str, inputs: tuple[Pa
     """
     if params.backend == "alphapose":
         found = alphapose.estimate(*inputs, fps)
+    elif params.backend == "aistpp":
+        found = aistpp.estimate(*inputs, fps)
     else:
         found = mediapipe.estimate(media.read_frames(inputs[0]), fps)
     require_person(found, params.min_detected, str(inputs[0]))

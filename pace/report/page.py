@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pace.datasets import leaks
 from pace.params import limits
 from pace.report import clips, plots, tables
 from pace.report.clips import ClipView, Sources
@@ -75,7 +76,7 @@ def _training(folder: Path, out: Path) -> dict[str, str]:
 def html(metrics: dict, views: list[ClipView], training: dict[str, str], failures: list[tuple[str, str, str]]) -> str:
     """The page as text. training: title -> figure file; failures: (stage, video, reason)."""
     sections = {
-        "results": ("Rhythm", _tiles(metrics) + tables.rhythm(metrics.get("rhythm", {}))),
+        "results": ("Rhythm", _tiles(metrics) + tables.rhythm(metrics.get("rhythm", {})) + _leaks(metrics)),
         "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No test clip has generated music.</p>"),
         "training": ("Training", "".join(f"<h3>{escape(t)}</h3>{_image(f, t)}" for t, f in training.items())),
         "measures": ("Other measures", tables.others(metrics)),
@@ -119,6 +120,16 @@ def _tiles(metrics: dict) -> str:
             width = f"{100 * min(max(value, 0), 1):.1f}"
             tiles += f'<div class="tile{mark}"><b>{value:.2f}</b>{label}<i style="width:{width}%"></i></div>'
     return f'<h3>Beats within 70 ms (F-measure)</h3><div class="tiles">{tiles}</div>' if tiles else ""
+
+
+def _leaks(metrics: dict) -> str:
+    """What the test clips share with the training clips, with a warning where a score would flatter."""
+    data = metrics.get("data", {})
+    if "leak" not in data:
+        return ""
+    shared = max(data["leak"][name] for name in leaks.SHARED)
+    warning = " <b>Scores on shared clips show what was remembered, not what was learned.</b>" if shared else ""
+    return f"<p>{escape(leaks.sentence(data['leak'], data['test_clips']))}{warning}</p>"
 
 
 def _clip(view: ClipView) -> str:

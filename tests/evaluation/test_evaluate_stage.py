@@ -55,6 +55,7 @@ def miniature(tmp_path, monkeypatch):
         common = {"genre": "break", "dancer": "d", "duration_s": 10.0, "fps": 30.0, "has_audio": video_id != "mute"}
         videos.append(
             {"video_id": video_id, "split": "test", "music_id": music_id, "width": 512, "height": 512, **common}
+            | {"sequence": "" if video_id == "home" else f"dance_{video_id}", "source": video_id}
         )
         if video_id != "mute":
             soundfile.write(f"data/audio/{video_id}.wav", music(bpm), SR, subtype="PCM_16")
@@ -75,7 +76,7 @@ def miniature(tmp_path, monkeypatch):
         )
         np.savez(f"data/pose3d/{video_id}.npz", pose=(0.2 * pose()).astype(np.float32), fps=30.0)
     train = {"video_id": "t", "split": "train"}
-    videos.append({**videos[0], **train, "music_id": "m9"})
+    videos.append({**videos[0], **train, "music_id": "m9", "source": "t"})  # the dance of one, from another camera
     clips += [{"clip_id": f"t_{i}", "start_s": float(i), **train} for i in range(3)]
     pd.DataFrame(videos).to_parquet("data/index/videos.parquet")
     pd.DataFrame(clips).to_parquet("data/index/clips.parquet")
@@ -100,6 +101,7 @@ def test_stage(miniature, capsys):
     assert metrics["data"] == {
         "test_videos": 4, "test_clips": 8, "missing_clips": 3, "true_beat_clips": 4, "train_clips": 3,
         "failed_videos": 4,
+        "leak": {"music": 0, "dance": 2, "video": 0, "unknown_music": 2, "unknown_dance": 2},
     }  # fmt: skip
     rhythm = metrics["rhythm"]
     assert set(rhythm) == set(ROWS)

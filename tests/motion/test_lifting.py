@@ -183,7 +183,9 @@ def test_file_contract(tmp_path):
     np.savez(
         tmp_path / "v.npz", keypoints=halpe, layout="halpe26", fps=30.0, size=(256, 256), detected=np.ones(20, bool)
     )
-    params = LiftParams(weights="w.safetensors", normalise="bbox", overlap=81, flip=False, root="relative")
+    params = LiftParams(
+        source="keypoints", weights="w.safetensors", normalise="bbox", overlap=81, flip=False, root="relative"
+    )
     lifting.lift_video(params, "v", (tmp_path / "v.npz", tmp_path / "w.safetensors"), tmp_path)
     with np.load(tmp_path / "pose3d.npz") as file:
         assert file["pose"].dtype == np.float32

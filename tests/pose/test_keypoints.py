@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from dataset_layouts import write_params
 
 from pace import media
 from pace.pose import keypoints as kp
@@ -87,11 +88,8 @@ def project(tmp_path, monkeypatch):
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "set/videos.csv", index=False)
 
     def configure(backend, source):
-        (tmp_path / "params.yaml").write_text(
-            "dataset: {name: synthetic, root: set, train_stride: 1, eval_stride: 5}\n"
-            "decode: {fps: 30, short_side: 36}\n"
-            f"keypoints: {{backend: {backend}, source: {source}, min_detected: 0.3}}\n"
-        )
+        keypoints = {"backend": backend, "source": source, "min_detected": 0.3}
+        write_params(tmp_path, dataset={"root": "set"}, decode={"fps": 30, "short_side": 36}, keypoints=keypoints)
         index_stage.main([])
 
     return configure

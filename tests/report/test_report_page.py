@@ -41,8 +41,12 @@ def metrics() -> dict:
         "rhythm": {row: {"d2mgan": binned, "loris": binned, "strict": strict} for row in rows},
         "pose": {"detected": 0.991, "pck": {"0.1": 0.97}},
         "vae": {"l1": 0.0312},
-        "data": {"test_videos": 3, "test_clips": 4},
+        "data": {"test_videos": 3, "test_clips": 4, "leak": leak(music=3, unknown_dance=1)},
     }
+
+
+def leak(**counts: int) -> dict:
+    return {"music": 0, "dance": 0, "video": 0, "unknown_music": 0, "unknown_dance": 0} | counts
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +188,18 @@ def test_facts_of_a_clip(built):
     text = built.read_text()
     assert "beat F 70 ms <b>0.43</b>" in text
     assert "dancer" not in text.split('id="clips"')[1].split('id="training"')[0]
+
+
+def test_the_leak_check_stands_beside_the_results(built):
+    results = built.read_text().split('id="results"')[1].split("</section>")[0]
+    assert "of 4 test clips, 3 share their music, 0 their dance and 0 their source video with training" in results
+    assert "Not known: the dance of 1 test clips" in results
+    assert "what was remembered" in results
+    clean = page.html({"rhythm": {}, "data": {"test_clips": 4, "leak": leak()}}, [], {}, [])
+    assert "of 4 test clips, 0 share their music" in clean and "what was remembered" not in clean
+    for shared in ("dance", "video"):
+        assert "what was remembered" in page.html({"data": {"test_clips": 4, "leak": leak(**{shared: 1})}}, [], {}, [])
+    assert "Leak" not in page.html({"data": {"test_clips": 4}}, [], {}, [])
 
 
 def test_rhythm_table_has_rows_in_order_and_a_sentence_for_each_protocol():
