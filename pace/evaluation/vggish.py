@@ -80,7 +80,7 @@ def log_mel_examples(wave: np.ndarray) -> np.ndarray:
 
 
 def mel_matrix() -> np.ndarray:
-    """Mel matrix (257,64) float64: triangles of height 1 over HTK mels, not over Hz; nothing from the DC bin."""
+    """Mel matrix (257,64) float64: triangles of height 1 over HTK mels, not over Hz; DC is below them all."""
 
     def to_mel(hz: np.ndarray) -> np.ndarray:
         return 1127 * np.log1p(np.asarray(hz) / 700)
@@ -88,9 +88,7 @@ def mel_matrix() -> np.ndarray:
     corners = np.linspace(*to_mel(MEL_HZ), N_MELS + 2)
     bins = to_mel(np.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1))[:, None]
     left, centre, right = corners[:-2], corners[1:-1], corners[2:]
-    matrix = np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)).clip(min=0)
-    matrix[0] = 0
-    return matrix
+    return np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)).clip(min=0)
 
 
 def load(path: Path | str) -> VGGish:

@@ -6,8 +6,8 @@ import numpy as np
 def mono_at(wave: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:
     """Samples (S',) float32 at `wanted` Hz of a wave (S,) or (C,S) in [-1,1]; channels are averaged.
 
-    S' = ceil(S * wanted / sample_rate) exactly. Resampled by soxr's high quality, which keeps all below 0.91 of the
-    lower half rate. Raises ValueError for an empty wave, integers, NaN or infinity, a shape like (S,C), or a sample
+    S' = ceil(S * wanted / sample_rate) exactly. Resampled by soxr's high quality, which keeps what lies below 0.91 of
+    half the lower rate. Raises ValueError for an empty wave, integers, NaN or infinity, a shape like (S,C), or a sample
     rate that is not a positive integer.
     """
     wave = np.asarray(wave)
