@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pace.evaluation import _weights as weights
+from pace import weights
 from pace.evaluation.logmel import LogMel, Spectrogram
 from pace.evaluation.waves import mono_at
 

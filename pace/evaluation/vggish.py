@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pace.evaluation import _weights as weights
+from pace import weights
 from pace.evaluation.waves import mono_at
 
 SAMPLE_RATE = 16000
