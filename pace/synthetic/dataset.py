@@ -83,7 +83,7 @@ def make(video: Video, params: SyntheticParams, video_out: Path, truth_out: Path
     motion = choreograph(video.style, clock.bpm, clock.first_beat, params.seconds, params.fps, dance_rng)
     camera = random_camera(rng, params.size, motion)
     sound = music.compose(video.style, clock.bpm, clock.first_beat, params.seconds, music_rng, SAMPLE_RATE)
-    media.write_video(video_out, render(motion, camera, params.size, rng), params.fps, sound, SAMPLE_RATE)
+    media.write_video(video_out, render(motion, camera, params.size, rng, video.style), params.fps, sound, SAMPLE_RATE)
     beats = clock.beats(params.seconds)
     np.savez(
         truth_out,

@@ -4,7 +4,6 @@ The figure is drawn well enough for a pose estimator trained on people to follow
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,9 +12,8 @@ from pace.synthetic.backdrop import noise_bank, room
 from pace.synthetic.body import SIDES, Motion
 from pace.synthetic.camera import Camera
 from pace.synthetic.shapes import Colour, Shape, capsule, ellipse, fixed, hull, shade
+from pace.synthetic.wardrobe import Look, random_look
 
-SKINS = ((241, 205, 178), (224, 177, 142), (198, 146, 108), (160, 110, 78), (116, 78, 56))
-HAIRS = ((30, 24, 22), (64, 42, 28), (110, 74, 40), (176, 136, 78), (90, 90, 94))
 # Radii in metres for a dancer of 1.70 m and ordinary girth.
 RADII = {
     "shoulder": 0.058,
@@ -32,25 +30,16 @@ RADII = {
 }
 
 
-@dataclass(frozen=True)
-class Look:
-    """What the dancer wears."""
+def render(
+    motion: Motion, camera: Camera, size: int, rng: np.random.Generator, style: str | None = None
+) -> Iterator[np.ndarray]:
+    """Frames (size, size, 3) uint8 RGB of the motion seen by the camera; clothes, room and light come from `rng`.
 
-    skin: Colour
-    hair: Colour
-    shirt: Colour
-    trousers: Colour
-    shoes: Colour
-    sleeve: bool
-    shorts: bool
-    long_hair: bool
-
-
-def render(motion: Motion, camera: Camera, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Frames (size, size, 3) uint8 RGB of the motion seen by the camera; clothes, room and light come from `rng`."""
+    style: most of its dancers wear its colours (`wardrobe`); None: any clothes.
+    """
     camera = camera.resized(size)
     backdrop, noise = room(camera, rng), noise_bank(size, rng)
-    figure = Figure(motion, camera, _random_look(rng, backdrop))
+    figure = Figure(motion, camera, random_look(rng, float(backdrop.mean()), style))
     shapes, shadow, strength = figure.shapes(), figure.shadow(), rng.uniform(0.25, 0.5)
     order = draw_order(shapes)
     for frame in range(len(motion.joints)):
@@ -69,21 +58,6 @@ def paint(image: np.ndarray, shapes: list[Shape], order: np.ndarray, frame: int)
     """Draw the shapes of one frame into the image, in the given order."""
     for index in order:
         shapes[index].draw(image, frame)
-
-
-def _random_look(rng: np.random.Generator, backdrop: np.ndarray) -> Look:
-    """Draw clothes whose brightness differs from the room's."""
-    around = float(backdrop.mean())
-
-    def cloth() -> Colour:
-        while True:
-            colour = rng.uniform(20, 235, 3)
-            if abs(colour.mean() - around) > 35:
-                return tuple(map(float, colour))
-
-    skin, hair = SKINS[rng.integers(len(SKINS))], HAIRS[rng.integers(len(HAIRS))]
-    sleeve, shorts, long_hair = (bool(draw) for draw in rng.random(3) < (0.5, 0.25, 0.4))
-    return Look(skin, hair, cloth(), cloth(), tuple(map(float, rng.uniform(15, 240, 3))), sleeve, shorts, long_hair)
 
 
 def _darken(image: np.ndarray, polygons: list[np.ndarray], strength: float) -> None:

@@ -51,7 +51,7 @@ def render_clip(style: str, split: int, index: int, params: PretrainVisualParams
     first_beat = rng.uniform(0, 4 * 60 / bpm)
     motion = choreograph(style, bpm, first_beat, params.frames / params.fps, params.fps, rng)
     camera = random_camera(rng, params.size, motion)
-    return np.stack(list(render(motion, camera, params.size, rng)))
+    return np.stack(list(render(motion, camera, params.size, rng, style)))
 
 
 def render_clips(count: int, split: int, params: PretrainVisualParams, workers: int) -> tuple[Tensor, Tensor]:

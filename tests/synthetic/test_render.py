@@ -4,8 +4,9 @@ import pytest
 from pace.synthetic.backdrop import room
 from pace.synthetic.camera import look, random_camera
 from pace.synthetic.choreography import choreograph
-from pace.synthetic.render import Figure, Look, draw_order, paint, render
+from pace.synthetic.render import Figure, draw_order, paint, render
 from pace.synthetic.shapes import SHIFT, capsule, ellipse
+from pace.synthetic.wardrobe import Look
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,5 @@
+import colorsys
+
 import numpy as np
 import pytest
 import torch
@@ -60,3 +62,19 @@ def test_crop_and_window_must_fit():
         params(crop=41)
     with pytest.raises(ParamsError, match=r"pretrain_visual\.window"):
         params(window=8)
+
+
+def test_training_tells_unseen_clips_apart():
+    """Ten hues with noise stand for the ten styles; the same network on other labels stays at chance."""
+
+    def clips(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rng, labels = np.random.default_rng(seed), torch.arange(10).repeat_interleave(count)
+        hues = np.array([colorsys.hsv_to_rgb(label / 10, 0.8, 0.7) for label in labels])
+        noise = rng.normal(0, 0.1, (len(labels), 9, 32, 32, 3))
+        return torch.from_numpy((255 * np.clip(hues[:, None, None, None] + noise, 0, 1)).astype(np.uint8)), labels
+
+    chosen = params(size=32, frames=9, batch=20, steps=40)
+    model = pretraining.train(*clips(10, 0), chosen)
+    unseen, labels = clips(4, 1)
+    assert pretraining.accuracy(model, unseen, labels, 32) > 0.7
+    assert pretraining.accuracy(model, unseen, labels.roll(4), 32) < 0.2
