@@ -33,7 +33,8 @@ def main(argv: list[str] | None = None) -> None:
         videos = pd.read_parquet(VIDEOS)
         inputs = {row.video_id: (source / f"{row.video_id}.json", Path(row.path)) for row in videos.itertuples()}
     else:
-        inputs = {path.stem: (path,) for path in sorted(source.glob("*.mp4"))}
+        files = estimation.estimator_files(keypoints)  # wrong ones stop the stage here, not once for each video
+        inputs = {path.stem: (path, *files) for path in sorted(source.glob("*.mp4"))}
     items.map_items(
         "keypoints",
         functools.partial(estimation.find_keypoints, keypoints, fps),

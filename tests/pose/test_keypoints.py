@@ -90,7 +90,8 @@ def project(tmp_path, monkeypatch):
         (tmp_path / "params.yaml").write_text(
             "dataset: {name: synthetic, root: set, train_stride: 1, eval_stride: 5}\n"
             "decode: {fps: 30, short_side: 36}\n"
-            f"keypoints: {{backend: {backend}, source: {source}, min_detected: 0.3}}\n"
+            f"keypoints: {{backend: {backend}, source: {source}, min_detected: 0.3, "
+            "rtmpose_det: data/none, rtmpose_pose: data/none}\n"
         )
         index_stage.main([])
 
