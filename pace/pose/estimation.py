@@ -35,7 +35,8 @@ def estimator_files(params: KeypointsParams) -> tuple[Path, ...]:
 def find_keypoints(params: KeypointsParams, fps: float, item: str, inputs: tuple[Path, ...], folder: Path) -> None:
     """Write keypoints.npz of one video, frame i at i/fps.
 
-    inputs: (decoded video, *estimator_files), or (result file, original video) for alphapose. Raises ValueError for an unusable file and when too few frames show a person.
+    inputs: (decoded video, *estimator_files), or (result file, original video) for alphapose.
+    Raises ValueError for an unusable file and when too few frames show a person.
     """
     if params.backend == "alphapose":
         found = alphapose.estimate(*inputs, fps)
