@@ -20,8 +20,8 @@ lint: venv
 
 venv: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.txt requirements-mediapipe.txt requirements-clap.txt requirements-test.txt
+$(VENV)/.installed: $(wildcard requirements*.txt)
 	$(PYTHON) -m venv $(VENV)
 	pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-test.txt
-	pip install --quiet --disable-pip-version-check --no-deps -r requirements-mediapipe.txt
+	pip install --quiet --disable-pip-version-check --no-deps -r requirements-mediapipe.txt -r requirements-rtmpose.txt
 	touch $@

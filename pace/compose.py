@@ -61,7 +61,8 @@ def compose(
 ) -> None:
     """Write `video` with generated music to `out` (mp4), and the music alone to `wav` when given.
 
-    keypoints: an AlphaPose result file for this video, instead of the estimator.
+    keypoints: an AlphaPose result file for this video, instead of the estimator: RTMPose when it is the backend in
+    params.yaml, else MediaPipe.
     Raises ValueError or FileNotFoundError naming the file and the remedy: no such or unreadable video, shorter than
     five seconds, no person, missing weights or models.
     """
@@ -130,9 +131,10 @@ def _conditions(
         files[key] = folder / file
     decoded = folder / "video.mp4"
     media.decode(video, decoded, folder / "audio.wav", decode.fps, decode.short_side)
-    backend = "alphapose" if keypoints else "mediapipe"
+    backend = "alphapose" if keypoints else "rtmpose" if settings.keypoints.backend == "rtmpose" else "mediapipe"
     found = dataclasses.replace(settings.keypoints, backend=backend)
-    estimation.find_keypoints(found, decode.fps, name, (keypoints, video) if keypoints else (decoded,), folder)
+    inputs = (keypoints, video) if keypoints else (decoded, *estimation.estimator_files(found))
+    estimation.find_keypoints(found, decode.fps, name, inputs, folder)
     with np.load(files["keypoints"], allow_pickle=False) as file:
         detected = file["detected"]
     say(f"{video}: person found in {100 * detected.mean():.1f} % of {len(detected)} frames ({backend})")

@@ -15,7 +15,7 @@ import filelock
 import joblib
 from tqdm import tqdm
 
-from pace import imports
+from pace import cluster, imports
 
 Inputs = tuple[Path, ...]
 Function = Callable[[str, Inputs, Path], None]
@@ -36,31 +36,38 @@ def map_items(
     step: name of the store's folder, `.resume/<step>`. items: item id -> input files.
     outputs: name of a file that the function may write into `folder` -> its final path, with `{id}` in it.
     params: a dataclass or a dict of JSON values that the function depends on.
-    workers: processes; by default PACE_WORKERS or the number of cores.
+    workers: processes; by default PACE_WORKERS or the number of cores. With PACE_DASK (tcp://host:port of a Dask
+    scheduler) the cluster's workers do the work instead; they need this folder and this environment.
 
     A result is kept in the store under a key made of the item's id, the content of its input files, the
     parameters and the code that the function imports, and is taken from there when the key is met again.
     An item that raises ValueError, OSError or RuntimeError is recorded with its reason and the others go on.
     Returns the failures (id -> reason) and writes them to failures.json beside the first output.
-    Raises RuntimeError when there is no item or when every item failed.
+    Raises RuntimeError when there is no item, when every item failed, and when PACE_DASK names no usable cluster.
     """
     if not items:
         raise RuntimeError(f"{step}: nothing to do: no input file was found; see the failures of the stage before")
     _clear(outputs)
-    store = Path(os.environ.get("DVC_ROOT", ".")) / ".resume" / step
+    root = Path.cwd()
+    store = root / os.environ.get("DVC_ROOT", ".") / ".resume" / step
     store.mkdir(parents=True, exist_ok=True)
     function = _importable(function)
-    base = _base_key(step, function, params)
-    task = _Task(function, store, base, {name: str(path) for name, path in outputs.items()})
+    code = _code(_module(function))
+    base = _base_key(step, code, params)
+    dask = os.environ.get("PACE_DASK", "")
+    targets = {name: str(root / path) for name, path in outputs.items()}
+    task = _Task(function, root, store, base, code if dask else "", targets)
+    call = cluster.sealed(task) if dask else task
     jobs = min(workers or worker_count(), len(items))
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    results = parallel(joblib.delayed(task)(item, inputs) for item, inputs in items.items())
     keys, failures = set(), {}
-    for item, key, reason in tqdm(results, total=len(items), desc=step, unit="item", disable=None):
-        keys.add(key)
-        if reason:
-            failures[item] = reason
-            tqdm.write(f"{step}: {item}: {reason}", file=sys.stderr)
+    with cluster.backend(dask):
+        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+        results = parallel(joblib.delayed(call)(item, inputs) for item, inputs in items.items())
+        for item, key, reason in tqdm(results, total=len(items), desc=step, unit="item", disable=None):
+            keys.add(key)
+            if reason:
+                failures[item] = reason
+                tqdm.write(f"{step}: {item}: {reason}", file=sys.stderr)
     _prune(store, keys)
     folder = next(iter(outputs.values())).parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,18 +90,36 @@ def worker_count() -> int:
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    """One item's work, run in a worker process."""
+    """One item's work, run in a worker process, which may have another working folder than `root`.
+
+    code: digest of the function's code that a long-lived worker must have loaded; empty when workers are fresh.
+    """
 
     function: Function
+    root: Path
     store: Path
     base: str
+    code: str
     outputs: dict[str, str]
 
     def __call__(self, item: str, inputs: Inputs) -> tuple[str, str, str | None]:
+        """The item, its key in the store, and the reason when it failed."""
+        if self.code and self.code != _loaded_code(_module(self.function)):
+            raise RuntimeError(
+                f"a worker runs other code than that in {self.root}; one Dask cluster serves one version of the "
+                "project at a time, on machines that share its folder: run again when the other run has ended"
+            )
+        files = tuple(self.root / path for path in inputs)
+        key, reason = self._run(item, files)
+        for file, path in zip(files, inputs, strict=True):
+            reason = reason and reason.replace(str(file), str(path))  # failures.json is the same in every folder
+        return item, key, reason
+
+    def _run(self, item: str, inputs: Inputs) -> tuple[str, str | None]:
         try:
             key = self._key(item, inputs)
         except OSError as error:
-            return item, "", f"{error.filename}: {error.strerror}"
+            return "", f"{error.filename}: {error.strerror}"
         entry = self.store / key
         with filelock.FileLock(f"{entry}.lock"):
             if not entry.is_dir():
@@ -106,12 +131,12 @@ class _Task:
                         self.function(item, inputs, folder)
                 except (ValueError, OSError, RuntimeError) as error:
                     shutil.rmtree(folder)
-                    return item, key, str(error) or type(error).__name__
+                    return key, str(error) or type(error).__name__
                 folder.rename(entry)
             for name, pattern in self.outputs.items():
                 if (entry / name).is_file():
                     _link(entry / name, Path(pattern.format(id=item)))
-        return item, key, None
+        return key, None
 
     def _key(self, item: str, inputs: Inputs) -> str:
         digest = hashlib.sha256(f"{self.base}\n{item}".encode())
@@ -148,15 +173,29 @@ def _importable(function: Function) -> Function:
     return getattr(importlib.import_module(spec.name), function.__qualname__)
 
 
-def _base_key(step: str, function: Function, params: object) -> str:
-    plain = function.func if isinstance(function, functools.partial) else function
-    values = dataclasses.asdict(params) if dataclasses.is_dataclass(params) else params
-    digest = hashlib.sha256(json.dumps([step, values], sort_keys=True).encode())
-    module = plain.__module__
-    if imports.module_path(module):
-        for path in imports.closure(module):
-            digest.update((imports.ROOT / path).read_bytes())
+def _module(function: Function) -> str:
+    return (function.func if isinstance(function, functools.partial) else function).__module__
+
+
+def _code(module: str) -> str:
+    """Digest of the project's files that a module's functions run; empty for a module from elsewhere."""
+    if not imports.module_path(module):
+        return ""
+    digest = hashlib.sha256()
+    for path in imports.closure(module):
+        digest.update((imports.ROOT / path).read_bytes())
     return digest.hexdigest()
+
+
+@functools.cache
+def _loaded_code(module: str) -> str:
+    """The code when this process first used it."""
+    return _code(module)
+
+
+def _base_key(step: str, code: str, params: object) -> str:
+    values = dataclasses.asdict(params) if dataclasses.is_dataclass(params) else params
+    return json.dumps([step, values, code], sort_keys=True)
 
 
 def _link(source: Path, target: Path) -> None:

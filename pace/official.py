@@ -181,5 +181,11 @@ OFFICIAL: dict[str, Official] = {
                 member="end2end.onnx",
             ),
         ),
+        {
+            "keypoints.backend": "rtmpose",
+            "keypoints.rtmpose_det": "models/official/rtmpose/yolox_m_8xb8-300e_humanart-c2c7a14a.onnx",
+            "keypoints.rtmpose_pose": "models/official/rtmpose/"
+            "rtmpose-m_simcc-body7_pt-body7-halpe26_700e-256x192-4d3e73dd_20230605.onnx",
+        },
     ),
 }

@@ -35,7 +35,8 @@ def main(argv: list[str] | None = None) -> None:
         if keypoints.backend == "aistpp":
             inputs = {name: (aistpp.keypoints_file(source, name), video) for name, (_, video) in inputs.items()}
     else:
-        inputs = {path.stem: (path,) for path in sorted(source.glob("*.mp4"))}
+        files = estimation.estimator_files(keypoints)  # wrong ones stop the stage here, not once for each video
+        inputs = {path.stem: (path, *files) for path in sorted(source.glob("*.mp4"))}
     items.map_items(
         "keypoints",
         functools.partial(estimation.find_keypoints, keypoints, fps),

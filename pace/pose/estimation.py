@@ -5,28 +5,46 @@ from pathlib import Path
 
 from pace import media
 from pace.params import choice, limits
-from pace.pose import aistpp, alphapose, mediapipe
+from pace.pose import aistpp, alphapose, mediapipe, rtmpose
 from pace.pose.keypoints import require_person
 
 
 @dataclasses.dataclass(frozen=True)
 class KeypointsParams:
-    """Section `keypoints`: estimator, folder it reads, and the least share of frames with a person."""
+    """Section `keypoints`: estimator, folder it reads, RTMPose's files, and the least share of frames with a person."""
 
-    backend: str = choice("mediapipe", "alphapose", "aistpp")
+    backend: str = choice("mediapipe", "alphapose", "rtmpose", "aistpp")
     source: str
+    rtmpose_det: str
+    rtmpose_pose: str
     min_detected: float = limits(0, 1)
 
 
-def find_keypoints(params: KeypointsParams, fps: float, _: str, inputs: tuple[Path, ...], folder: Path) -> None:
-    """Write keypoints.npz of one video, frame i at i/fps; inputs: (decoded video,), or (result file, original video).
+def estimator_files(params: KeypointsParams) -> tuple[Path, ...]:
+    """What an estimator reads beside the decoded video: RTMPose's two ONNX files, nothing for MediaPipe.
 
+    Raises KeypointsError when a file cannot be used.
+    """
+    if params.backend != "rtmpose":
+        return ()
+    files = rtmpose.model_files(params.rtmpose_det, params.rtmpose_pose)
+    rtmpose.load(*files)
+    return files
+
+
+def find_keypoints(params: KeypointsParams, fps: float, item: str, inputs: tuple[Path, ...], folder: Path) -> None:
+    """Write keypoints.npz of one video, frame i at i/fps.
+
+    inputs: (decoded video, *estimator_files), or (result file, original video) for alphapose.
     Raises ValueError for an unusable file and when too few frames show a person.
     """
     if params.backend == "alphapose":
         found = alphapose.estimate(*inputs, fps)
     elif params.backend == "aistpp":
         found = aistpp.estimate(*inputs, fps)
+    elif params.backend == "rtmpose":
+        video, detector, pose = inputs
+        found = rtmpose.estimate(media.read_frames(video), fps, detector, pose, item)
     else:
         found = mediapipe.estimate(media.read_frames(inputs[0]), fps)
     require_person(found, params.min_detected, str(inputs[0]))

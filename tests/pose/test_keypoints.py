@@ -89,6 +89,7 @@ def project(tmp_path, monkeypatch):
 
     def configure(backend, source):
         keypoints = {"backend": backend, "source": source, "min_detected": 0.3}
+        keypoints |= {"rtmpose_det": "data/none", "rtmpose_pose": "data/none"}
         write_params(tmp_path, dataset={"root": "set"}, decode={"fps": 30, "short_side": 36}, keypoints=keypoints)
         index_stage.main([])
 
