@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from pace import streams
 from pace.params import limits
@@ -83,10 +84,10 @@ def read_frames(path: Path | str, fps: float | None = None, short_side: int | No
         display = streams.Display.of(stream, streams.first_frame(container, path)[1])
     timed = streams.timed_frames(path, info.duration_s)
     frames = (frame for _, frame in timed) if fps is None else streams.on_grid(timed, fps, frame_count(info, fps))
-    last = image = None
+    last, image, reformatter = None, None, VideoReformatter()
     for frame in frames:
         if frame is not last:
-            last, image = frame, display.rgb(frame, short_side)
+            last, image = frame, display.rgb(frame, short_side, reformatter)
         yield image
 
 
@@ -151,10 +152,10 @@ def write_video(
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = 1 / rate
         sound = _AudioWriter(container, audio, sample_rate) if audio is not None else None
-        index = 0
+        index, reformatter = 0, VideoReformatter()
         while first is not None:
             pixels = np.ascontiguousarray(first[:height, :width])
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
+            frame = reformatter.reformat(av.VideoFrame.from_ndarray(pixels, format="rgb24"), format="yuv420p")
             frame.pts, frame.time_base = index, 1 / rate
             container.mux(stream.encode(frame))
             index += 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.stream import Disposition
+from av.video.reformatter import VideoReformatter
 
 AUDIO_SLACK = 0.01  # seconds that audio timestamps may wander before silence is put in or samples are dropped
 TRUNCATION_SLACK = 0.5  # seconds of video that may be missing at the end before the file counts as truncated
@@ -130,13 +131,16 @@ class Display:
         width, height = round(frame.width * self.aspect), frame.height
         return (width, height) if self.matrix[0] else (height, width)
 
-    def rgb(self, frame: av.VideoFrame, short_side: int | None) -> np.ndarray:
-        """The frame as shown, (H,W,3) uint8; with `short_side`, area-filtered to it, both sides even."""
+    def rgb(self, frame: av.VideoFrame, short_side: int | None, reformatter: VideoReformatter) -> np.ndarray:
+        """The frame as shown, (H,W,3) uint8; with `short_side`, area-filtered to it, both sides even.
+
+        One `reformatter` for all frames of a video: setting one up costs more than a frame.
+        """
         width, height = round(frame.width * self.aspect), frame.height
         if short_side is not None:
             scale = short_side / min(width, height)
             width, height = (max(2, 2 * round(side * scale / 2)) for side in (width, height))
-        image = frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
+        image = reformatter.reformat(frame, width, height, "rgb24", interpolation="AREA").to_ndarray()
         a, b, c, d = self.matrix
         if not a:
             image, a, d = image.transpose(1, 0, 2), c, b

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pace.audio.mel import CLIP_SAMPLES, N_FRAMES, N_MELS, SAMPLE_RATE, mel_image, to_uint8
-from pace.audio.wave import read_wave
+from pace.audio.clips import clip_images
+from pace.audio.mel import N_FRAMES, N_MELS
 
 CLIPS, AUDIO, OUT = Path("data/index/clips.parquet"), Path("data/audio"), Path("data/mel")
 SPLITS = ("train", "val", "test")
@@ -26,14 +26,10 @@ def main(argv: list[str] | None = None) -> None:
         path = AUDIO / f"{video_id}.wav"
         if not path.is_file():
             continue
-        wave = read_wave(path)
-        for row, clip_id, start_s in zip(group.row, group.clip_id, group.start_s, strict=True):
-            start = round(start_s * SAMPLE_RATE)
-            try:
-                images[row] = to_uint8(mel_image(wave[start : start + CLIP_SAMPLES]))
-                heard[row] = True
-            except ValueError as error:
-                failures[clip_id] = f"{path} from {start_s:.3f} s: {error}"
+        rows = group.row.to_numpy()
+        images[rows], reasons = clip_images(path, group.start_s)
+        heard[rows] = [place not in reasons for place in range(len(rows))]
+        failures |= {group.clip_id.iloc[place]: reason for place, reason in reasons.items()}
     OUT.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
         chosen = heard & (clips.split == split).to_numpy()

@@ -1,5 +1,6 @@
 """I3D: the Inflated Inception-v1 network for video, with the published structure and state-dict keys (FACTS 5)."""
 
+import functools
 from pathlib import Path
 
 import torch
@@ -39,8 +40,17 @@ def same_padding(size: Size, kernel: Size, stride: Size) -> list[int]:
 
 
 def same_max_pool(x: Tensor, kernel: Size, stride: Size) -> Tensor:
-    """Max pool of x (B,C,T,H,W) with SAME padding by zeros: all inputs come from a ReLU, so zeros never win."""
-    return F.max_pool3d(F.pad(x, same_padding(x.shape[2:], kernel, stride)), kernel, stride)
+    """Max pool of x (B,C,T,H,W) with SAME padding by zeros: all inputs come from a ReLU, so zeros never win.
+
+    Where no gradient is asked for, the maximum is taken along one axis after the other: the same values, and the
+    published network gives half as many frames again per second on a CPU.
+    """
+    x = F.pad(x, same_padding(x.shape[2:], kernel, stride))
+    if x.requires_grad:
+        return F.max_pool3d(x, kernel, stride)
+    for axis, (length, step) in enumerate(zip(kernel, stride, strict=True), start=2):
+        x = functools.reduce(torch.maximum, x.unfold(axis, length, step).unbind(-1))
+    return x
 
 
 class Unit(nn.Module):

@@ -64,6 +64,18 @@ def test_unit_takes_the_windows_that_same_padding_names():
     assert torch.allclose(unit(x)[0, 0, :, 0, 0], torch.tensor([7.0, 28, 48]) * scale)
 
 
+@pytest.mark.parametrize("size", [(1, 1, 1), (2, 2, 2), (5, 7, 9), (8, 14, 15)])
+@pytest.mark.parametrize(
+    ("kernel", "stride"), [((1, 3, 3), (1, 2, 2)), ((3, 3, 3), (2, 2, 2)), ((2, 2, 2), (2, 2, 2)), ((3, 3, 3), (1, 1, 1))]
+)
+def test_max_pool_has_the_same_values_with_and_without_gradients(size, kernel, stride):
+    x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0)).relu()
+    padded = torch.nn.functional.pad(x, i3d.same_padding(size, kernel, stride))
+    expected = torch.nn.functional.max_pool3d(padded, kernel, stride)
+    assert torch.equal(i3d.same_max_pool(x, kernel, stride), expected)
+    assert torch.equal(i3d.same_max_pool(x.requires_grad_(), kernel, stride), expected)
+
+
 def test_batch_norm_epsilon():
     unit = i3d.Unit(1, 1).eval()
     torch.nn.init.ones_(unit.conv3d.weight)
