@@ -66,7 +66,8 @@ def test_unit_takes_the_windows_that_same_padding_names():
 
 @pytest.mark.parametrize("size", [(1, 1, 1), (2, 2, 2), (5, 7, 9), (8, 14, 15)])
 @pytest.mark.parametrize(
-    ("kernel", "stride"), [((1, 3, 3), (1, 2, 2)), ((3, 3, 3), (2, 2, 2)), ((2, 2, 2), (2, 2, 2)), ((3, 3, 3), (1, 1, 1))]
+    ("kernel", "stride"),
+    [((1, 3, 3), (1, 2, 2)), ((3, 3, 3), (2, 2, 2)), ((2, 2, 2), (2, 2, 2)), ((3, 3, 3), (1, 1, 1))],
 )
 def test_max_pool_has_the_same_values_with_and_without_gradients(size, kernel, stride):
     x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0)).relu()
