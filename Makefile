@@ -1,12 +1,13 @@
 # make repro   the whole pipeline: data, models, music, metrics, report
 # make test    the test suite
 # make lint    style
+# make bench   speed and memory of the stages on this machine
 
 PYTHON ?= python3.11
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint venv
+.PHONY: repro test lint bench venv
 
 repro: venv
 	python -m pace check
@@ -17,6 +18,9 @@ test: venv
 
 lint: venv
 	ruff check . && ruff format --check .
+
+bench: venv
+	python -m benchmarks
 
 venv: $(VENV)/.installed
 

@@ -81,6 +81,7 @@ def main(argv: list[str] | None = None) -> None:
     if not present:
         raise SystemExit(f"evaluate: none of {len(tests)} test clips has both {AUDIO}/*.wav and {GENERATED}/*.wav")
 
+    hearing.compile_once()
     folders = hearing.Folders(AUDIO, GENERATED, VAE, Path(truth_folder))
     jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"]) for clip in present)
     workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(present)), return_as="generator")

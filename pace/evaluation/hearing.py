@@ -32,6 +32,15 @@ def vae_of(folder: Path) -> AutoencoderKL:
     return load_vae(folder)
 
 
+def compile_once() -> None:
+    """Hear a click track, so that librosa's compiled functions lie in numba's cache before worker processes start.
+
+    Processes that write that cache at the same time can leave it broken, and then every later call ends in a
+    segmentation fault until it is removed.
+    """
+    events(controls.clicks(), SAMPLE_RATE)
+
+
 def listen(clip: dict, folders: Folders, vocoder: VocoderParams) -> tuple[table.Clip, float]:
     """Make and hear all rows of one clip; also the error of its mel image through the VAE.
 

@@ -1,0 +1,50 @@
+"""Measure speed and memory of the per-video stages: python -m benchmarks [NAME ...].
+
+Makes its own videos and random networks in a temporary folder, prints a table and writes it to reports/bench.json.
+The numbers hold for the machine named beside them, and only while nothing else runs on it.
+"""
+
+import argparse
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+
+from benchmarks import energy, mel, memory, throughput
+from benchmarks.rows import Row, Scale, machine, table
+from pace.imports import ROOT
+
+BENCHMARKS = {module.NAME: module for module in (energy, mel, throughput, memory)}
+OUT = ROOT / "reports/bench.json"
+
+
+def measure(names: list[str], scale: Scale) -> list[Row]:
+    """The rows of these benchmarks, each run in an empty folder of its own."""
+    found = []
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix=f"pace-{name}-") as folder:
+            found += BENCHMARKS[name].rows(scale, Path(folder))
+    return found
+
+
+def main(argv: list[str] | None = None, scale: Scale | None = None, out: Path = OUT) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)} (default: all)")
+    names = parser.parse_args(argv).names or list(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"unknown benchmark {unknown[0]!r}; choose from {', '.join(BENCHMARKS)}")
+    where = machine()
+    rows = measure(names, scale or Scale())
+    out.parent.mkdir(parents=True, exist_ok=True)
+    content = {"machine": where, "rows": [dataclasses.asdict(row) | {"met": row.met} for row in rows]}
+    out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(", ".join(f"{key} {value}" for key, value in where.items()))
+    print(table(rows))
+    print(f"written to {out}")
+
+
+if __name__ == "__main__":
+    main()

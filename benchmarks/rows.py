@@ -1,0 +1,94 @@
+"""What a benchmark returns: rows of one table, with what machine they were measured on."""
+
+import dataclasses
+import os
+import platform
+from pathlib import Path
+
+import numpy
+import scipy
+import torch
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """How much to measure, and the sizes of the networks beside the default ones."""
+
+    videos: int = 4
+    seconds: float = 10.0  # length of a video
+    fps: float = 30.0
+    published_videos: int = 2
+    motion: tuple[tuple[str, int], ...] = (("dim_feat", 256), ("mlp_ratio", 4))  # the lite DSTformer
+    long_motion: tuple[tuple[str, int], ...] = (("dim_feat", 512), ("mlp_ratio", 2))  # the full one, for memory
+    width: float = 1.0  # of I3D
+    short_side: int = 256
+    crop: int = 224
+    minutes: float = 10.0  # length of the long video and of the track in memory
+    published_seconds: float = 20.0  # of the long video that the published sizes see
+    repeats: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One measured number. target: the bound that it has to meet, a minimum, or a maximum when `at_most`."""
+
+    benchmark: str
+    what: str
+    value: float
+    unit: str
+    workers: int | None = None
+    target: float | None = None
+    at_most: bool = False
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None without one."""
+        if self.target is None:
+            return None
+        return self.value <= self.target if self.at_most else self.value >= self.target
+
+
+def machine() -> dict[str, str | int | float]:
+    """What the numbers belong to: processor, cores this process may use, load before, versions."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {
+        "cpu": _processor(),
+        "cores": cores,
+        "load": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "scipy": scipy.__version__,
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as text in aligned columns."""
+    cells = [("benchmark", "what", "workers", "value", "unit", "target", "note")]
+    for row in rows:
+        target = "" if row.target is None else f"{'<=' if row.at_most else '>='} {_short(row.target)}"
+        target += {None: "", True: " met", False: " MISSED"}[row.met]
+        workers = "" if row.workers is None else str(row.workers)
+        cells.append((row.benchmark, row.what, workers, _short(row.value), row.unit, target, row.note))
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    right = (False, False, True, True, False, False, False)
+    return "\n".join(
+        "  ".join(
+            text.rjust(width) if to_right else text.ljust(width)
+            for text, width, to_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in cells
+    )
+
+
+def _short(value: float) -> str:
+    """Three significant digits, whole from 100 on."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

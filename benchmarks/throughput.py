@@ -1,0 +1,149 @@
+"""Frames per second of every per-video stage, through `pace.items.map_items`, with one and with two workers.
+
+The workers are started and their networks loaded by a first, short video; that time is left out.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from joblib.externals.loky import get_reusable_executor
+
+from benchmarks import inputs
+from benchmarks.rows import Row, Scale
+from pace import items
+from pace.audio import clips
+from pace.motion import embedding, energy, lifting
+from pace.pose import estimation
+from pace.visual import features
+from stages.decode import decode_video
+
+WORKERS = (1, 2)
+NAME = "throughput"
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One stage at one size: its per-video function and parameters, files in and out, frames/s of what it reads."""
+
+    name: str
+    function: Callable
+    params: object
+    source: str  # folder and ending of the videos' input files
+    outputs: dict[str, str]  # written file -> folder and ending
+    fps: float
+    weights: Path | None = None  # input file beside the video's
+    few: bool = False  # on the first videos alone
+    note: str = ""
+
+
+def mel_video(starts: tuple[float, ...], _: str, inputs: tuple[Path, ...], folder: Path) -> None:
+    """Write `mel.npz`, the images of one wav's clips."""
+    images, _ = clips.clip_images(inputs[0], starts)
+    np.savez(folder / "mel.npz", mel=images)
+
+
+def steps(scale: Scale, folder: Path) -> list[Step]:
+    """The stages, each after those whose results it reads; the networks of the published sizes last."""
+    read, fps = inputs.settings(), scale.fps
+    decode = dataclasses.replace(read["decode"], fps=fps)
+    keypoints = dataclasses.replace(read["keypoints"], backend="mediapipe")
+    visual = dataclasses.replace(read["visual"], short_side=scale.short_side, crop=scale.crop)
+    stand_in = {"dim_feat": read["pretrain_motion"].dim_feat, "mlp_ratio": read["pretrain_motion"].mlp_ratio}
+    starts = tuple(np.arange(0, scale.seconds - 4.99, 5.0).tolist())
+    decoded = {"video.mp4": "decoded/{id}.mp4", "audio.wav": "audio/{id}.wav"}
+    found = {"keypoints.npz": "keypoints/{id}.npz"}
+    find = functools.partial(estimation.find_keypoints, keypoints, fps)
+    split = functools.partial(energy.energy_video, read["energy"])
+    return [
+        Step("decode", functools.partial(decode_video, decode), decode, "videos/{id}.mp4", decoded, fps),
+        Step("keypoints", find, dataclasses.asdict(keypoints), "decoded/{id}.mp4", found, fps, note="BlazePose"),
+        *network_steps("stand-in", stand_in, read["pretrain_visual"].width, read["visual"], scale, folder),
+        Step(
+            "energy", split, read["energy"], "stand-in-pose3d/{id}.npz", {"energy.parquet": "energy/{id}.parquet"}, fps
+        ),
+        Step("mel", functools.partial(mel_video, starts), starts, "audio/{id}.wav", {"mel.npz": "mel/{id}.npz"}, 1 / 5),
+        *network_steps("published", dict(scale.motion), scale.width, visual, scale, folder),
+    ]
+
+
+def network_steps(
+    size: str, motion: dict[str, int], width: float, visual: features.VisualParams, scale: Scale, folder: Path
+) -> list[Step]:
+    """lift, embed_motion and embed_visual with random networks of one size; the published one on few videos."""
+    read, few = inputs.settings(), size == "published"
+    weights = inputs.make_motion_weights(folder / f"{size}-motion.safetensors", motion)
+    look = inputs.make_visual_weights(folder / f"{size}-visual.safetensors", width)
+    lift, embed = read["lift"], dataclasses.replace(read["embed_motion"], input="pose3d")
+    sizes = ", ".join(f"{name} {value}" for name, value in motion.items())
+    poses = {"pose3d.npz": f"{size}-pose3d/{{id}}.npz"}
+    motions, looks = {"motion.npz": "motion/{id}.npz"}, {"visual.npz": "visual/{id}.npz"}
+    source, cut = poses["pose3d.npz"], f"width {width:g}, crop {visual.crop}"
+    lifting_step = functools.partial(lifting.lift_video, lift)
+    embedding_step = functools.partial(embedding.embed_video, embed)
+    look_step = functools.partial(features.embed_video, params=visual)
+    flip = ", flip" if lift.flip else ""
+    return [
+        Step(f"lift, {size}", lifting_step, lift, "keypoints/{id}.npz", poses, scale.fps, weights, few, sizes + flip),
+        Step(f"embed_motion, {size}", embedding_step, embed, source, motions, scale.fps, weights, few, sizes),
+        Step(f"embed_visual, {size}", look_step, visual, "decoded/{id}.mp4", looks, visual.fps, look, few, cut),
+    ]
+
+
+def rows(scale: Scale, folder: Path) -> list[Row]:
+    """Frames/s (mel: clips/s) of each stage for each number of workers, and the gain of the second worker."""
+    videos = [path.stem for path in inputs.make_videos(folder / "videos", scale.videos, scale.seconds, scale.fps)]
+    first = [path.stem for path in inputs.make_videos(folder / "videos", 2, 1.0, scale.fps, "first_")]
+    result = []
+    for step in steps(scale, folder):
+        if step.name == "mel":
+            for video in first:
+                inputs.make_noise(folder / f"audio/{video}.wav", 5.0)
+        chosen = videos[: scale.published_videos] if step.few else videos
+        frames = len(chosen) * round(scale.seconds * step.fps)
+        rates = {}
+        for workers in WORKERS:
+            _map(step, first, folder, workers)
+            start = time.perf_counter()
+            _map(step, first + chosen, folder, workers)
+            rates[workers] = frames / (time.perf_counter() - start)
+        # New workers for each stage, as in the pipeline: joblib ends one whose memory grew, taking networks for a leak.
+        get_reusable_executor().shutdown()
+        unit = "clips/s" if step.name == "mel" else "frames/s"
+        for workers, rate in rates.items():
+            gain = "" if workers == 1 else f"{rate / rates[1]:.2f} times one worker"
+            result.append(Row(NAME, step.name, rate, unit, workers, note=gain or step.note))
+    return result
+
+
+def _map(step: Step, videos: list[str], folder: Path, workers: int) -> None:
+    """Run a stage over videos, with a store that is new for each stage and number of workers."""
+    weights = (step.weights,) if step.weights else ()
+    found = {video: (folder / step.source.format(id=video), *weights) for video in videos}
+    outputs = {name: folder / pattern for name, pattern in step.outputs.items()}
+    for pattern in outputs.values():
+        pattern.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{step.name.replace(', ', '-')}-{workers}"
+    with _environment(DVC_ROOT=str(folder), PACE_DASK=""):
+        failures = items.map_items(name, step.function, found, outputs, step.params, workers)
+    if failures:
+        raise RuntimeError(f"{step.name}: {failures}")
+
+
+@contextlib.contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    saved = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in saved.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
