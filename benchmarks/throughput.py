@@ -67,7 +67,17 @@ def steps(scale: Scale, folder: Path) -> list[Step]:
         Step(
             "energy", split, read["energy"], "stand-in-pose3d/{id}.npz", {"energy.parquet": "energy/{id}.parquet"}, fps
         ),
-        Step("mel", functools.partial(mel_video, starts), starts, "audio/{id}.wav", {"mel.npz": "mel/{id}.npz"}, 1 / 5),
+        Step(
+            *(
+                "mel",
+                functools.partial(mel_video, starts),
+                starts,
+                "audio/{id}.wav",
+                {"mel.npz": "mel/{id}.npz"},
+                1 / 5,
+            ),
+            note="the stage itself runs in one process",
+        ),
         *network_steps("published", dict(scale.motion), scale.width, visual, scale, folder),
     ]
 
