@@ -26,6 +26,7 @@ class Scale:
     minutes: float = 10.0  # length of the long video and of the track in memory
     published_seconds: float = 20.0  # of the long video that the published sizes see
     repeats: int = 5
+    copies: int = 50  # of each video, for the stages that take milliseconds
 
 
 @dataclasses.dataclass(frozen=True)

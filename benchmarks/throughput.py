@@ -40,6 +40,7 @@ class Step:
     weights: Path | None = None  # input file beside the video's
     few: bool = False  # on the first videos alone
     note: str = ""
+    copies: int = 1  # times that each video is done, where one takes milliseconds
 
 
 def mel_video(starts: tuple[float, ...], _: str, inputs: tuple[Path, ...], folder: Path) -> None:
@@ -58,26 +59,16 @@ def steps(scale: Scale, folder: Path) -> list[Step]:
     starts = tuple(np.arange(0, scale.seconds - 4.99, 5.0).tolist())
     decoded = {"video.mp4": "decoded/{id}.mp4", "audio.wav": "audio/{id}.wav"}
     found = {"keypoints.npz": "keypoints/{id}.npz"}
+    tables, images = {"energy.parquet": "energy/{id}.parquet"}, {"mel.npz": "mel/{id}.npz"}
+    hear, serial = functools.partial(mel_video, starts), "the stage itself runs in one process"
     find = functools.partial(estimation.find_keypoints, keypoints, fps)
     split = functools.partial(energy.energy_video, read["energy"])
     return [
         Step("decode", functools.partial(decode_video, decode), decode, "videos/{id}.mp4", decoded, fps),
         Step("keypoints", find, dataclasses.asdict(keypoints), "decoded/{id}.mp4", found, fps, note="BlazePose"),
         *network_steps("stand-in", stand_in, read["pretrain_visual"].width, read["visual"], scale, folder),
-        Step(
-            "energy", split, read["energy"], "stand-in-pose3d/{id}.npz", {"energy.parquet": "energy/{id}.parquet"}, fps
-        ),
-        Step(
-            *(
-                "mel",
-                functools.partial(mel_video, starts),
-                starts,
-                "audio/{id}.wav",
-                {"mel.npz": "mel/{id}.npz"},
-                1 / 5,
-            ),
-            note="the stage itself runs in one process",
-        ),
+        Step("energy", split, read["energy"], "stand-in-pose3d/{id}.npz", tables, fps, copies=scale.copies),
+        Step("mel", hear, starts, "audio/{id}.wav", images, 1 / 5, note=serial, copies=scale.copies),
         *network_steps("published", dict(scale.motion), scale.width, visual, scale, folder),
     ]
 
@@ -115,7 +106,7 @@ def rows(scale: Scale, folder: Path) -> list[Row]:
             for video in first:
                 inputs.make_noise(folder / f"audio/{video}.wav", 5.0)
         chosen = videos[: scale.published_videos] if step.few else videos
-        frames = len(chosen) * round(scale.seconds * step.fps)
+        frames = step.copies * len(chosen) * round(scale.seconds * step.fps)
         rates = {}
         for workers in WORKERS:
             _map(step, first, folder, workers)
@@ -134,7 +125,11 @@ def rows(scale: Scale, folder: Path) -> list[Row]:
 def _map(step: Step, videos: list[str], folder: Path, workers: int) -> None:
     """Run a stage over videos, with a store that is new for each stage and number of workers."""
     weights = (step.weights,) if step.weights else ()
-    found = {video: (folder / step.source.format(id=video), *weights) for video in videos}
+    found = {
+        f"{video}-{copy}" if copy else video: (folder / step.source.format(id=video), *weights)
+        for video in videos
+        for copy in range(step.copies)
+    }
     outputs = {name: folder / pattern for name, pattern in step.outputs.items()}
     for pattern in outputs.values():
         pattern.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from benchmarks import energy, mel, memory, rows, throughput
 SMALL = rows.Scale(
     videos=1, seconds=5.0, fps=15.0, published_videos=1, motion=(("dim_feat", 16), ("mlp_ratio", 2)),
     long_motion=(("dim_feat", 16), ("mlp_ratio", 2)), width=1 / 32, short_side=48, crop=32, minutes=0.1,
-    published_seconds=5.0, repeats=1,
+    published_seconds=5.0, repeats=1, copies=2,
 )  # fmt: skip
 
 
