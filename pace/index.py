@@ -92,7 +92,7 @@ def summary(index: Index) -> str:
         count, music = (clips.split == split).sum(), of_split.music_id[of_split.music_id != ""].nunique()
         lines.append(f"{split}: {len(of_split)} videos, {count} clips, {music} pieces of music")
     lines.append(leaks.sentence(leaks.count(videos, clips), int((clips.split == "test").sum())))
-    lines += [f"left out: {note}" for note in index.notes]
+    lines += [f"note: {note}" for note in index.notes]
     return "\n".join(lines + [f"left out: {video_id}: {reason}" for video_id, reason in index.failures.items()])
 
 

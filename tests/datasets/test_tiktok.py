@@ -46,8 +46,8 @@ def test_published_lists_leak_music_and_the_check_says_so(root, tmp_path):
     summary = index.summary(made)
     assert f"of 3 test clips, {shared} share their music" in summary
     assert "Not known: the dance of 3 test clips" in summary
-    assert "left out: 1 videos in no list, such as 000000_0_1" in summary
-    assert "left out: 1 files not named music_index_number, such as other.mp4" in summary
+    assert "note: 1 videos in no list, such as 000000_0_1" in summary
+    assert "note: 1 files not named music_index_number, such as other.mp4" in summary
 
 
 def test_seeded_split_shares_no_music(root):
