@@ -54,7 +54,7 @@ def build(params: IndexParams) -> Index:
         try:
             info = media.probe(path)
             _check_length(info, path)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             failures[row.video_id] = str(error)
             continue
         known = {name: getattr(row, name) for name in ("video_id", *described)}

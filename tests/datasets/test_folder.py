@@ -4,12 +4,13 @@ import contextlib
 import itertools
 import re
 
+import av
 import pandas as pd
 import pytest
 from dataset_layouts import copies, index_params, tiny_video
 
 from pace import index
-from pace.datasets import folder, leaks, splits
+from pace.datasets import folder, leaks, listing, splits
 from pace.datasets.listing import DatasetError
 
 
@@ -233,3 +234,37 @@ def test_seeded_split(tmp_path, seed):
     assert splits.by_group(groups, params(tmp_path, val_fraction=0.0, test_fraction=0.0)) == dict.fromkeys(
         groups, "train"
     )
+
+
+def test_linked_folders_are_looked_into_once(tmp_path):
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    for path in (root / "in/a.mp4", elsewhere / "deep/b.mp4", tmp_path / "c.mp4"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (root / "link").symlink_to(elsewhere)
+    (root / "again").symlink_to(elsewhere)
+    (elsewhere / "circle").symlink_to(root)
+    (root / "in/self").symlink_to(root / "in")
+    (root / "c.mp4").symlink_to(tmp_path / "c.mp4")
+    (root / "gone.mp4").symlink_to(tmp_path / "gone.mp4")
+    assert listing.find_videos(root) == ["again/deep/b.mp4", "c.mp4", "in/a.mp4"]
+    (root / "in/a.mp4").unlink()
+    (root / "c.mp4").unlink()
+    (root / "again").unlink()
+    assert listing.find_videos(root) == ["link/deep/b.mp4"]
+    rooted = tmp_path / "rooted"
+    rooted.symlink_to(elsewhere)
+    assert listing.find_videos(rooted) == ["deep/b.mp4"]
+
+
+def test_a_file_whose_packets_cannot_be_read_has_no_known_music(root, monkeypatch):
+    real = folder.streams.audio_stream
+
+    def fail(container):
+        if container.name.endswith("dance4.mp4"):
+            raise av.error.PatchWelcomeError(1, "not yet")
+        return real(container)
+
+    monkeypatch.setattr(folder.streams, "audio_stream", fail)
+    videos = folder.read(params(root)).videos.set_index("video_id")
+    assert videos.music_id["dance4"] == "" and videos.music_id["dance5"] != ""

@@ -39,6 +39,10 @@ def test_published_lists_leak_music_and_the_check_says_so(root, tmp_path):
     held = videos[videos.split == "val"]
     assert held.music_id.nunique() == 1 and not set(held.music_id) & set(videos.music_id[videos.split == "train"])
     val_music = set(held.music_id)
+    gone = write_lists(tmp_path / "more", [*test, "000009_9_99", "000009_9_98"])
+    assert index.build(params(root, split_lists=gone)).notes[-1] == (
+        f"2 videos of the lists that are not in {root}, such as 000009_9_98"
+    )
     shared = sum(name[:6] not in val_music for name in test)
     assert shared > 0
     leak = leaks.count(made.videos, made.clips)
