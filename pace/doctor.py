@@ -23,7 +23,6 @@ EXTRAS = {
 }
 FAD = ("vggish", "cnn14", "clap")
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".onnx")
-VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 FREE_GB = 5
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"  # FAIL: the configured pipeline cannot run
@@ -176,11 +175,16 @@ def _devices(setup: Setup) -> Iterator[Item]:
 def _dataset(setup: Setup) -> Iterator[Item]:
     import pandas as pd
 
+    from pace.datasets.listing import DatasetError, find_videos
+
     name, value = setup.value("dataset.name"), setup.value("dataset.root")
     item = _path(setup, "dataset.root", value)
     root = setup.root / str(value)
     if item.state == OK and root.is_dir():
-        videos = sum(path.suffix.lower() in VIDEOS for path in root.rglob("*"))
+        try:
+            videos = len(find_videos(root))
+        except DatasetError:
+            videos = 0
         empty = Item(FAIL, "dataset.root", f"{name}, {value}: no video in it", "there is nothing to index")
         item = Item(OK, "dataset.root", f"{name}, {value}: {videos} videos") if videos else empty
     yield item

@@ -54,7 +54,7 @@ def build(params: IndexParams) -> Index:
         try:
             info = media.probe(path)
             _check_length(info, path)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             failures[row.video_id] = str(error)
             continue
         known = {name: getattr(row, name) for name in ("video_id", *described)}
@@ -92,7 +92,7 @@ def summary(index: Index) -> str:
         count, music = (clips.split == split).sum(), of_split.music_id[of_split.music_id != ""].nunique()
         lines.append(f"{split}: {len(of_split)} videos, {count} clips, {music} pieces of music")
     lines.append(leaks.sentence(leaks.count(videos, clips), int((clips.split == "test").sum())))
-    lines += [f"left out: {note}" for note in index.notes]
+    lines += [f"note: {note}" for note in index.notes]
     return "\n".join(lines + [f"left out: {video_id}: {reason}" for video_id, reason in index.failures.items()])
 
 

@@ -41,7 +41,8 @@ def map_items(
 
     A result is kept in the store under a key made of the item's id, the content of its input files, the
     parameters and the code that the function imports, and is taken from there when the key is met again.
-    An item that raises ValueError, OSError or RuntimeError is recorded with its reason and the others go on.
+    A missing input file is for the function to name. An item that raises ValueError, OSError or RuntimeError is
+    recorded with its reason and the others go on.
     Returns the failures (id -> reason) and writes them to failures.json beside the first output.
     Raises RuntimeError when there is no item, when every item failed, and when PACE_DASK names no usable cluster.
     """
@@ -119,7 +120,7 @@ class _Task:
         try:
             key = self._key(item, inputs)
         except OSError as error:
-            return "", f"{error.filename}: {error.strerror}"
+            return "", _reason(error)
         entry = self.store / key
         with filelock.FileLock(f"{entry}.lock"):
             if not entry.is_dir():
@@ -131,19 +132,41 @@ class _Task:
                         self.function(item, inputs, folder)
                 except (ValueError, OSError, RuntimeError) as error:
                     shutil.rmtree(folder)
-                    return key, str(error) or type(error).__name__
+                    return key, _reason(error)
                 folder.rename(entry)
             for name, pattern in self.outputs.items():
                 if (entry / name).is_file():
-                    _link(entry / name, Path(pattern.format(id=item)))
+                    _link(entry / name, Path(pattern.replace("{id}", item)))
         return key, None
 
     def _key(self, item: str, inputs: Inputs) -> str:
         digest = hashlib.sha256(f"{self.base}\n{item}".encode())
         for path in inputs:
-            with open(path, "rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(_digest(path))
         return digest.hexdigest()[:32]
+
+
+def _digest(path: Path) -> bytes:
+    """Digest of a file's content; zeros where there is no file."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return bytes(32)
+    return _digest_of_state(path, state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=256)
+def _digest_of_state(path: Path, size: int, mtime_ns: int) -> bytes:
+    """Digest of a file that is read once in a process as long as it stays as it is: items share their weights."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _reason(error: Exception) -> str:
+    """What an error says; the file and what is wrong with it where the system says it."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
 
 
 class _one_thread:

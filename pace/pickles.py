@@ -102,6 +102,17 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+def _filled(kind: type[bytes] | type[bytearray]) -> Callable:
+    """The type as a function that takes content alone: of a number it would make as many zeros, in memory at once."""
+
+    def make(*arguments: object) -> bytes | bytearray:
+        if arguments and not isinstance(arguments[0], str | bytes | bytearray | list | tuple):
+            raise pickle.UnpicklingError(f"refuses {kind.__name__} of {type(arguments[0]).__name__}")
+        return kind(*arguments)
+
+    return make
+
+
 _NUMPY = {
     ("multiarray", "_reconstruct"): _Allowed(_Array),
     ("multiarray", "scalar"): _Allowed(_scalar),
@@ -116,7 +127,7 @@ _GLOBALS = {
     ("collections", "OrderedDict"): _Allowed(collections.OrderedDict),
     **{(module, name): _Allowed(kind)
        for module in ("builtins", "__builtin__")
-       for name, kind in {"set": set, "frozenset": frozenset, "bytearray": bytearray, "bytes": bytes,
+       for name, kind in {"set": set, "frozenset": frozenset, "bytearray": _filled(bytearray), "bytes": _filled(bytes),
                           "complex": complex}.items()},
 }  # fmt: skip
 

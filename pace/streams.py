@@ -22,15 +22,23 @@ class MediaError(ValueError):
 
 @contextlib.contextmanager
 def open_media(path: Path | str) -> Iterator[av.container.InputContainer]:
-    """Open a file for reading. Raises MediaError when it is missing or not a media file."""
+    """Open a file for reading. Raises MediaError when it is missing or not a media file, or FFmpeg fails within.
+
+    Errors of the operating system pass as they are.
+    """
     if not Path(path).is_file():
         raise MediaError(f"{path}: no such file; correct the path or restore the file")
     try:
         container = av.open(str(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: not a readable media file ({error.strerror}); get a sound copy") from None
-    with container:
-        yield container
+    try:
+        with container:
+            yield container
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise MediaError(f"{path}: FFmpeg cannot process it ({error.strerror}); get a sound copy") from None
 
 
 def video_stream(container: av.container.InputContainer, path: Path | str) -> av.VideoStream:

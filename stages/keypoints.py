@@ -9,7 +9,7 @@ import pandas as pd
 
 from pace import items, params
 from pace.params import limits
-from pace.pose import aistpp, estimation
+from pace.pose import estimation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,15 +28,13 @@ def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.keypoints", description=__doc__).parse_args(argv)
     loaded = params.load(PARAMS, partial=PARTIAL)
     keypoints, fps = loaded["keypoints"], loaded["decode"].fps
-    source = Path(keypoints.source)
     if keypoints.backend in ("alphapose", "aistpp"):
         videos = pd.read_parquet(VIDEOS)
-        inputs = {row.video_id: (source / f"{row.video_id}.json", Path(row.path)) for row in videos.itertuples()}
-        if keypoints.backend == "aistpp":
-            inputs = {name: (aistpp.keypoints_file(source, name), video) for name, (_, video) in inputs.items()}
+        paths = dict(zip(videos.video_id, map(Path, videos.path), strict=True))
+        inputs = {name: (estimation.result_file(keypoints, name), path) for name, path in paths.items()}
     else:
         files = estimation.estimator_files(keypoints)  # wrong ones stop the stage here, not once for each video
-        inputs = {path.stem: (path, *files) for path in sorted(source.glob("*.mp4"))}
+        inputs = {path.stem: (path, *files) for path in sorted(Path(keypoints.source).glob("*.mp4"))}
     items.map_items(
         "keypoints",
         functools.partial(estimation.find_keypoints, keypoints, fps),

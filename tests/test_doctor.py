@@ -95,10 +95,12 @@ def test_missing_inputs_stop_the_pipeline(root):
 
 
 def test_dataset_and_index_are_counted(root):
-    videos = root / "videos/deep"
+    videos = root / "linked/deep"
     videos.mkdir(parents=True)
     for name in ("a.mp4", "b.MOV", "c.txt"):
         (videos / name).touch()
+    (root / "videos").mkdir()
+    (root / "videos/link").symlink_to(root / "linked")
     (root / "data/index").mkdir(parents=True)
     pd.DataFrame({"split": ["train"] * 3 + ["test"]}).to_parquet(root / "data/index/videos.parquet")
     pd.DataFrame({"split": ["train"] * 9 + ["test"] * 2}).to_parquet(root / "data/index/clips.parquet")

@@ -4,12 +4,13 @@ import dataclasses
 import json
 import wave
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
 from dataset_layouts import write_params
 
-from pace import index, media
+from pace import index, media, streams
 from stages import decode as decode_stage
 from stages import index as index_stage
 
@@ -73,6 +74,20 @@ def test_tables(dataset):
     summary = index.summary(made)
     assert "test: 1 videos, 2 clips, 1 pieces of music" in summary
     assert "of 2 test clips, 0 share their music, 0 their dance and 0 their source video" in summary
+
+
+@pytest.mark.parametrize("error", [av.error.PatchWelcomeError(1, "not yet"), OSError(5, "Input/output error")])
+def test_a_video_that_fails_in_ffmpeg_or_on_disk_is_left_out(dataset, monkeypatch, error):
+    real = streams.first_frame
+
+    def fail(container, path):
+        if str(path).endswith("a.mp4"):
+            raise error
+        return real(container, path)
+
+    monkeypatch.setattr(streams, "first_frame", fail)
+    made = index.build(index.IndexParams(root=str(dataset), **PARAMS))
+    assert list(made.videos.video_id) == ["b", "edge"] and error.strerror in made.failures["a"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The per-item store: what is redone, what is kept, what happens to a bad item."""
 
 import functools
+import hashlib
 import json
 from pathlib import Path
 
@@ -77,6 +78,66 @@ def test_missing_input_is_recorded(tmp_path, monkeypatch):
     inputs = {"a": (tmp_path / "a.in",), "b": (tmp_path / "gone.in",)}
     failures = items.map_items("double", function, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
     assert failures == {"b": f"{tmp_path / 'gone.in'}: No such file or directory"}
+
+
+def weigh(item: str, inputs: tuple[Path, ...], folder: Path) -> None:
+    """Write the product of the item's number and the shared weight."""
+    (folder / "out.txt").write_text(str(int(inputs[0].read_text()) * int(inputs[1].read_text())))
+
+
+def test_a_file_that_items_share_is_hashed_once_until_it_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    read, real = [], hashlib.file_digest
+
+    def count(file, name):
+        read.append(Path(file.name).name)
+        return real(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", count)
+
+    def run(weight: str) -> list[str]:
+        (tmp_path / "weights").write_text(weight)
+        items.map_items("weigh", weigh, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+        return [Path(f"out/{name}.txt").read_text() for name in inputs]
+
+    inputs = {name: (tmp_path / f"{name}.in", tmp_path / "weights") for name in "abcd"}
+    for number, name in enumerate(inputs):
+        (tmp_path / f"{name}.in").write_text(str(number))
+    assert run("2") == ["0", "2", "4", "6"]
+    assert sorted(read) == ["a.in", "b.in", "c.in", "d.in", "weights"]
+    assert run("30") == ["0", "30", "60", "90"]
+    assert sorted(read) == ["a.in", "b.in", "c.in", "d.in", "weights", "weights"]
+
+
+def test_braces_in_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "{0} {x}").mkdir()
+    monkeypatch.chdir(tmp_path / "{0} {x}")
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    Path("a.in").write_text("1")
+    function = functools.partial(double, tmp_path / "log")
+    assert items.map_items("double", function, {"a": (Path("a.in"),)}, {"out.txt": Path("out/{id}.txt")}, {}, 1) == {}
+    assert Path("out/a.txt").read_text() == "2"
+
+
+def complain(item: str, inputs: tuple[Path, ...], folder: Path) -> None:
+    if not inputs[0].is_file():
+        raise ValueError(f"{inputs[0]}: make it first")
+    (folder / "out.txt").write_text("made")
+
+
+def test_the_function_says_what_a_missing_input_means(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    Path("a.in").write_text("1")
+    inputs = {name: (Path(f"{name}.in"),) for name in "ab"}
+
+    def run():
+        return items.map_items("complain", complain, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+
+    assert run() == {"b": "b.in: make it first"}
+    Path("b.in").write_text("1")
+    assert run() == {}
 
 
 def test_interrupted_run_keeps_what_was_done(world, monkeypatch):

@@ -26,6 +26,7 @@ VALUES = {
     "scalar": np.float64(2.5),
     "whole": np.int32(-7),
     "dtype": np.dtype("<f4"),
+    "nothing": [b"", bytearray()],
     "plain": [1, (2.5, None, "text"), {"a": b"raw"}, {3, 4}, frozenset({5}), bytearray(b"x"), 2j, True],
     "ordered": collections.OrderedDict(b=np.zeros(2), a=1),
 }
@@ -104,6 +105,8 @@ def test_a_hostile_pickle_does_not_execute(tmp_path, protocol, wrap):
         (np.zeros(2, dtype=[("a", "f4"), ("b", "i4")]), r"dtype 'V8'"),
         (np.ma.masked_array([1.0, 2.0]), r"refuses to load numpy\.ma"),
         (pickle.PickleBuffer, r"refuses to load"),
+        (Call(bytes, 10), r"refuses bytes of int"),
+        (Call(bytearray, np.int64(10)), r"refuses bytearray of int64"),
     ],
 )
 def test_other_objects_are_refused(tmp_path, value, refused):

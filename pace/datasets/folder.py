@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from pace import streams
-from pace.datasets import splits
+from pace.datasets import leaks, splits
 from pace.datasets.listing import DatasetError, IndexParams, Listing, counted, find_videos
 from pace.streams import MediaError
 
@@ -22,25 +22,28 @@ def read(params: IndexParams) -> Listing:
     """All videos below `root`, or those that `root`/videos.csv lists.
 
     videos.csv: column `file` (relative to the folder) and any of split, genre, music_id, dancer, bpm, camera,
-    sequence, source; an empty cell is unknown. Music that is not named is known by its sound track: `audio-` and a
-    digest of the stored stream, so copies of one track are one piece of music. Videos without a split are split by the
-    seed, grouped by music, sound track and recording. Raises DatasetError.
+    sequence, source; an empty cell is unknown. Music that is not named has the name of a video with the same sound
+    track; without one it is known by the track alone: `audio-` and a digest of the stored stream, so copies of a stream
+    are one piece of music, and one that was encoded again is another. Videos without a split are split by the seed,
+    grouped by music, sound track, dance and recording. Which videos show the same dance is known by `sequence` alone.
+    Raises DatasetError.
     """
     root = Path(params.root)
     found = find_videos(root)
     rows, notes = _table(root / TABLE, found) if (root / TABLE).is_file() else ([{"file": file} for file in found], [])
     ids = video_ids([row["file"] for row in rows])
+    digests = [_digests(root / row["file"]) for row in rows]
+    music, disputed = _music_of_tracks(rows, [audio for audio, _ in digests])
     groups = []
-    for row in rows:
-        audio, video = _digests(root / row["file"])
+    for row, (audio, video) in zip(rows, digests, strict=True):
         row["video_id"] = ids[row["file"]]
-        row["sequence"] = row.get("sequence") or row["video_id"]
         row["source"] = row.get("source") or (f"video-{video}" if video else row["video_id"])
-        named = row.get("music_id", "")
-        row["music_id"] = named or (f"audio-{audio}" if audio else "")
-        keys = (f"music {named}" if named else "", f"audio {audio}" if audio else "", f"source {row['source']}")
-        groups.append([key for key in keys if key])
-    return Listing.of(_with_splits(rows, _components(groups), params), notes)
+        row["music_id"] = row.get("music_id") or music.get(audio) or (f"{leaks.TRACK}{audio}" if audio else "")
+        keys = {"music": row["music_id"], "audio": audio, "dance": row.get("sequence"), "source": row["source"]}
+        groups.append([f"{name} {key}" for name, key in keys.items() if key])
+    rows, moved = _with_splits(rows, _components(groups), params)
+    notes += counted(disputed, f"videos with a sound track that {TABLE} gives two music_ids")
+    return Listing.of(rows, notes + counted(moved, "videos moved from train to val (dataset.val_fraction)"))
 
 
 def video_ids(files: list[str]) -> dict[str, str]:
@@ -81,11 +84,17 @@ def _safe(text: str) -> str:
 
 def _table(path: Path, found: list[str]) -> tuple[list[dict], list[str]]:
     """Rows of videos.csv, and what is said about columns and files that are not used."""
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+    except ValueError as error:  # not UTF-8, no columns, rows of different lengths
+        reason = " ".join(str(error).split())
+        raise DatasetError(f"{path}: not a table ({reason}); save it as CSV in UTF-8, column names first") from None
     if "file" not in table:
         raise DatasetError(f"{path}: no column 'file'; its columns are {', '.join(table.columns)}")
     used = [name for name in KNOWN if name in table]
     rows = [{key: value.strip() for key, value in row.items()} for row in table[used].to_dict("records")]
+    nameless = [f"row {number}" for number, row in enumerate(rows, 1) if not row["file"]]
+    rows = [row for row in rows if row["file"]]
     for row in rows:
         row["file"] = Path(row["file"].replace("\\", "/")).as_posix()
         if row.get("split"):
@@ -99,18 +108,34 @@ def _table(path: Path, found: list[str]) -> tuple[list[dict], list[str]]:
         raise DatasetError(f"{path}: {repeated[0]} is listed twice")
     unlisted = sorted(set(found) - {row["file"] for row in rows})
     unused = [name for name in table.columns if name not in KNOWN]
-    return rows, [*counted(unlisted, f"videos not in {TABLE}"), *counted(unused, f"columns of {TABLE} not used")]
+    return rows, [
+        *counted(unlisted, f"videos not in {TABLE}"),
+        *counted(unused, f"columns of {TABLE} not used"),
+        *counted(nameless, f"rows of {TABLE} without a file"),
+    ]
+
+
+def _music_of_tracks(rows: list[dict], tracks: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Sound track -> the music_id that rows give it, the first of several, and the files of tracks with several."""
+    named = defaultdict(set)
+    for row, track in zip(rows, tracks, strict=True):
+        if track and row.get("music_id"):
+            named[track].add(row["music_id"])
+    disputed = [row["file"] for row, track in zip(rows, tracks, strict=True) if len(named.get(track, ())) > 1]
+    return {track: min(found) for track, found in named.items()}, disputed
 
 
 def _digests(path: Path) -> tuple[str, str]:
-    """Digests of the stored sound track and video track, '' for one that is not there or a file that does not open."""
+    """Digests of the stored sound and video track, '' for one that is not there or empty or in an unreadable file."""
     try:
         with streams.open_media(path) as container:
             tracks = [streams.audio_stream(container), streams.video_stream(container, path)]
-            hashes = {track.index: hashlib.sha256() for track in tracks if track}
+            hashes = {}
             for packet in container.demux([track for track in tracks if track]):
-                hashes[packet.stream.index].update(bytes(packet))
-            audio, video = (hashes[track.index].hexdigest()[:12] if track else "" for track in tracks)
+                if packet.size:
+                    hashes.setdefault(packet.stream.index, hashlib.sha256()).update(bytes(packet))
+            found = [hashes.get(track.index) if track else None for track in tracks]
+            audio, video = (digest.hexdigest()[:12] if digest else "" for digest in found)
             return audio, video
     except (MediaError, OSError, ValueError):  # the index reports it when it probes the file
         return "", ""
@@ -132,10 +157,11 @@ def _components(groups: list[list[str]]) -> list[str]:
     return [root(keys[0]) for keys in groups]
 
 
-def _with_splits(rows: list[dict], groups: list[str], params: IndexParams) -> list[dict]:
-    """Rows with a split each: their own, or that of their group, or a seeded one.
+def _with_splits(rows: list[dict], groups: list[str], params: IndexParams) -> tuple[list[dict], list[str]]:
+    """Rows with a split each: their own, or that of their group, or a seeded one; and the files moved out of train.
 
-    Where the table names test videos, the rest is for training and validation alone.
+    Where the table names test videos, the rest is for training, and groups of that are for validation where the table
+    names none, as with published lists.
     """
     named = defaultdict(set)
     for row, group in zip(rows, groups, strict=True):
@@ -143,15 +169,15 @@ def _with_splits(rows: list[dict], groups: list[str], params: IndexParams) -> li
             named[group].add(row["split"])
     # In a group that the table itself divides, what it leaves open goes to train, where it cannot flatter a score.
     of_group = {group: found.pop() if len(found) == 1 else "train" for group, found in named.items()}
-    free = {row["video_id"]: group for row, group in zip(rows, groups, strict=True) if group not in of_group}
+    settled = [row.get("split") or of_group.get(group) for row, group in zip(rows, groups, strict=True)]
+    videos = [row["video_id"] for row in rows]
+    group_of = dict(zip(videos, groups, strict=True))
+    chosen = {video: split or "train" for video, split in zip(videos, settled, strict=True)}
+    free = {video: group_of[video] for video, split in zip(videos, settled, strict=True) if not split}
     given = {row["split"] for row in rows if row.get("split")}
-    if "test" not in given:
-        seeded = splits.by_group(free, params) if free else {}
-    elif "val" in given:
-        seeded = dict.fromkeys(free, "train")
-    else:
-        seeded = splits.hold_out_val(dict.fromkeys(free, "train"), free, params)
-    return [
-        {**row, "split": row.get("split") or of_group.get(group) or seeded[row["video_id"]]}
-        for row, group in zip(rows, groups, strict=True)
-    ]
+    if "test" in given:
+        chosen = splits.hold_out_val(chosen, group_of, params)
+    elif free:
+        chosen |= splits.by_group(free, params, needs_train="train" not in given)
+    moved = [row["file"] for row in rows if row.get("split") == "train" and chosen[row["video_id"]] == "val"]
+    return [{**row, "split": chosen[row["video_id"]]} for row in rows], moved

@@ -1,6 +1,7 @@
 """What a dataset's reader gets and gives: parameters, the table of videos, and the files of a folder."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -59,15 +60,20 @@ def given(path: str) -> bool:
 
 
 def find_videos(root: Path) -> list[str]:
-    """Paths of all video files below a folder, relative to it, sorted; hidden ones left out. Raises DatasetError."""
+    """Paths of all video files below a folder, relative to it, sorted; hidden ones left out.
+
+    Linked folders are looked into, each folder once, so that links in a circle end. Raises DatasetError.
+    """
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder; set dataset.root to the folder of your videos")
-    found = []
-    for path in root.rglob("*"):
-        relative = path.relative_to(root)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if path.suffix.lower() in VIDEO_SUFFIXES and not hidden and path.is_file():
-            found.append(relative.as_posix())
+    found, seen = [], set()
+    for name, folders, files in os.walk(root, followlinks=True):
+        folder, real = Path(name), os.path.realpath(name)
+        folders[:] = [] if real in seen else sorted(inner for inner in folders if not inner.startswith("."))
+        paths = [] if real in seen else [folder / file for file in files if not file.startswith(".")]
+        seen.add(real)
+        chosen = (path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
+        found += [path.relative_to(root).as_posix() for path in chosen]
     if not found:
         raise DatasetError(f"{root}: no video in it; set dataset.root to the folder of your videos")
     return sorted(found)

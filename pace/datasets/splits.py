@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pace.datasets.listing import SPLITS, DatasetError, IndexParams
 
-_SPLIT_IN_NAME = re.compile(r"(?<![a-z])(train|val|test)(?![a-z])")
+_SPLIT_IN_NAME = re.compile(r"(?<![a-z])(train|val|test)(?:(?<=val)idation)?(?![a-z])")
 _SEGMENT = re.compile(r"_seg\d+$")
 
 
 def read_lists(folder: Path) -> dict[str, str]:
     """Video name -> split, from list files in the manner of D2M-GAN.
 
-    Each *.txt whose name has the word train, val or test lists paths of segments, one a line, such as
+    Each *.txt whose name has the word train, val, validation or test lists paths of segments, one a line, such as
     `./video/test/gPO_sBM_c01_d11_mPO1_ch02_seg1.npy`; the video's name is the file name without `_seg1` and ending.
     Raises DatasetError where there is no list, and for a video that two lists put into different splits.
     """
@@ -38,19 +38,20 @@ def read_lists(folder: Path) -> dict[str, str]:
     return splits
 
 
-def by_group(groups: dict[str, str], params: IndexParams) -> dict[str, str]:
+def by_group(groups: dict[str, str], params: IndexParams, needs_train: bool = True) -> dict[str, str]:
     """A seeded split of videos (video -> its group) in which no group is on two sides.
 
     The groups' order comes from a hash of seed and name, so that more videos change it little. In that order groups
     that fit are put into test until it has its share of the videos, then into val; the rest is train.
-    Raises DatasetError where there are too few groups, or one so large that nothing is left to train on.
+    Raises DatasetError where there are too few groups, or one so large that nothing is left to train on, unless there
+    are other videos to train on (`needs_train` false).
     """
     members, splits = _grouped(groups, params.seed), {}
     count = len(members)
     for split, fraction in (("test", params.test_fraction), ("val", params.val_fraction)):
         for group in _take(members, fraction * len(groups)):
             splits |= dict.fromkeys(members.pop(group), split)
-    if not members:
+    if not members and needs_train:
         raise DatasetError(
             f"{count} pieces of music are too few for train, val and test; add videos with other music, or set "
             "dataset.val_fraction or dataset.test_fraction to 0"

@@ -14,7 +14,7 @@ def read(params: IndexParams) -> Listing:
 
     With `split_lists` (D2M-GAN's train and test lists) a video in no list is left out, and where no list is for
     validation, pieces of the training music are held out for it. Without, a seeded split grouped by music. Which videos
-    show the same dance is not known. Raises DatasetError.
+    show the same dance is not known, and each video counts as a recording of its own. Raises DatasetError.
     """
     files, strange = {}, []
     for file in find_videos(Path(params.root)):
@@ -24,10 +24,10 @@ def read(params: IndexParams) -> Listing:
         else:
             strange.append(file)
     music = {match.group(): match["music"] for match in files.values()}
-    unlisted = []
+    unlisted, absent = [], []
     if given(params.split_lists):
         listed = splits.read_lists(Path(params.split_lists))
-        unlisted = sorted(set(music) - set(listed))
+        unlisted, absent = sorted(set(music) - set(listed)), sorted(set(listed) - set(music))
         chosen = splits.hold_out_val({name: listed[name] for name in music if name in listed}, music, params)
     else:
         chosen = splits.by_group(music, params)
@@ -36,5 +36,9 @@ def read(params: IndexParams) -> Listing:
         for file, match in files.items()
         if (name := match.group()) in chosen
     ]
-    notes = [*counted(strange, "files not named music_index_number"), *counted(unlisted, "videos in no list")]
+    notes = [
+        *counted(strange, "files not named music_index_number"),
+        *counted(unlisted, "videos in no list"),
+        *counted(absent, f"videos of the lists that are not in {params.root}"),
+    ]
     return Listing.of(rows, notes)

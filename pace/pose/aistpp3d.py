@@ -48,10 +48,10 @@ def camera_pose(annotations: Path, video_id: str, count: int, fps: float) -> np.
     joints that are NaN are interpolated. Raises KeypointsError.
     """
     name = names.parse_video(video_id, "lift.source aistpp")
-    path = annotations / "keypoints3d" / f"{name.sequence}.pkl"
-    world = np.asarray(aistpp.content(path, "keypoints3d_optim")["keypoints3d_optim"], np.float64)
+    path, key = annotations / "keypoints3d" / f"{name.sequence}.pkl", "keypoints3d_optim"
+    world = aistpp.numbers(aistpp.content(path, key)[key], key, path)
     if world.ndim != 3 or world.shape[1:] != (17, 3):
-        raise KeypointsError(f"{path}: keypoints3d_optim {world.shape}; expected (N, 17, 3)")
+        raise KeypointsError(f"{path}: {key} {world.shape}; expected (N, 17, 3)")
     times = _times(annotations, name.sequence, len(world))
     finite = np.isfinite(world).all(axis=2)
     if not finite.any(axis=0).all():

@@ -32,10 +32,19 @@ def estimator_files(params: KeypointsParams) -> tuple[Path, ...]:
     return files
 
 
+def result_file(params: KeypointsParams, video_id: str) -> Path:
+    """The file of the folder `source` that has a video's keypoints, for alphapose and aistpp.
+
+    Raises KeypointsError when the folder is not AIST++'s.
+    """
+    source = Path(params.source)
+    return aistpp.keypoints_file(source, video_id) if params.backend == "aistpp" else source / f"{video_id}.json"
+
+
 def find_keypoints(params: KeypointsParams, fps: float, item: str, inputs: tuple[Path, ...], folder: Path) -> None:
     """Write keypoints.npz of one video, frame i at i/fps.
 
-    inputs: (decoded video, *estimator_files), or (result file, original video) for alphapose.
+    inputs: (decoded video, *estimator_files), or (result file, original video) for alphapose and aistpp.
     Raises ValueError for an unusable file and when too few frames show a person.
     """
     if params.backend == "alphapose":
@@ -44,8 +53,8 @@ def find_keypoints(params: KeypointsParams, fps: float, item: str, inputs: tuple
         found = aistpp.estimate(*inputs, fps)
     elif params.backend == "rtmpose":
         video, detector, pose = inputs
-        found = rtmpose.estimate(media.read_frames(video), fps, detector, pose, item)
+        found = rtmpose.estimate(media.read_frames(video, fps), fps, detector, pose, item)
     else:
-        found = mediapipe.estimate(media.read_frames(inputs[0]), fps)
+        found = mediapipe.estimate(media.read_frames(inputs[0], fps), fps)
     require_person(found, params.min_detected, str(inputs[0]))
     found.save(folder / "keypoints.npz")

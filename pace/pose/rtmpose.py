@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pace import skeleton
+from pace.datasets.listing import given
 from pace.pose.keypoints import Keypoints, KeypointsError, fill_gaps
 from pace.pose.tracks import Detection, follow
 
@@ -75,7 +76,7 @@ class Networks:
 
 
 def model_files(detector: str, pose: str) -> tuple[Path, Path]:
-    """The ONNX files that two parameters name; a folder (`data/none`) stands for rtmlib's own file.
+    """The ONNX files that two parameters name; `data/none` stands for rtmlib's own file.
 
     rtmlib's own files come from its cache folder, to which it downloads them when they are used for the first time.
     Raises KeypointsError without rtmlib, for a missing file and for a failed download.
@@ -87,7 +88,7 @@ def model_files(detector: str, pose: str) -> tuple[Path, Path]:
     files = []
     for key, value, kind in (("rtmpose_det", detector, "det"), ("rtmpose_pose", pose, "pose")):
         path = Path(value)
-        if path.is_dir():
+        if not given(value):
             url = BodyWithFeet.MODE[MODE][kind]
             log.warning("keypoints.%s is %s: using %s, downloaded on first use", key, value, url)
             try:

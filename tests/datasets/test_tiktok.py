@@ -39,6 +39,10 @@ def test_published_lists_leak_music_and_the_check_says_so(root, tmp_path):
     held = videos[videos.split == "val"]
     assert held.music_id.nunique() == 1 and not set(held.music_id) & set(videos.music_id[videos.split == "train"])
     val_music = set(held.music_id)
+    gone = write_lists(tmp_path / "more", [*test, "000009_9_99", "000009_9_98"])
+    assert index.build(params(root, split_lists=gone)).notes[-1] == (
+        f"2 videos of the lists that are not in {root}, such as 000009_9_98"
+    )
     shared = sum(name[:6] not in val_music for name in test)
     assert shared > 0
     leak = leaks.count(made.videos, made.clips)
@@ -46,8 +50,8 @@ def test_published_lists_leak_music_and_the_check_says_so(root, tmp_path):
     summary = index.summary(made)
     assert f"of 3 test clips, {shared} share their music" in summary
     assert "Not known: the dance of 3 test clips" in summary
-    assert "left out: 1 videos in no list, such as 000000_0_1" in summary
-    assert "left out: 1 files not named music_index_number, such as other.mp4" in summary
+    assert "note: 1 videos in no list, such as 000000_0_1" in summary
+    assert "note: 1 files not named music_index_number, such as other.mp4" in summary
 
 
 def test_seeded_split_shares_no_music(root):

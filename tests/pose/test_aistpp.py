@@ -1,6 +1,7 @@
 """AIST++'s own keypoints and 3D joints in a miniature of its layout, through the stages from index to mel."""
 
 import json
+import pickle
 import shutil
 
 import cv2
@@ -142,6 +143,48 @@ def test_time_stamps_say_when_not_the_frames_number(dataset, annotations):
     assert (found.keypoints[~found.detected, :, 2] == 0).all()
 
 
+def test_a_long_hole_in_the_time_stamps_is_not_detected(dataset, annotations):
+    """Two missing frames in a row are bridged; of longer holes only their edges are."""
+    root, _ = dataset
+    path = annotations / "keypoints2d" / f"{TEST}.pkl"
+    kept = np.array([i for i in range(324) if i not in (20, 21) and not 100 <= i < 160 and not 200 <= i < 203])
+    change(path, lambda data: data.update(
+        keypoints2d=data["keypoints2d"][:, kept], det_scores=data["det_scores"][:, kept],
+        timestamps=data["timestamps"][kept]))  # fmt: skip
+    found = aistpp.estimate(path, root / "videos" / f"{video_id(TEST, 'c01')}.mp4", 60.0)
+    assert list(np.flatnonzero(~found.detected)) == [*range(101, 159), 201]
+    assert (found.keypoints[101:159, :, 2] == 0).all()
+
+
+def test_joints_outside_the_frame(dataset, tmp_path):
+    """A video that was made smaller than the annotated one."""
+    root, _ = dataset
+    path = aistpp.keypoints_file(root / "annotations", video_id(TEST, "c01"))
+    video = root / "videos" / f"{video_id(TEST, 'c01')}.mp4"
+    (tmp_path / "small").mkdir()
+    small = tmp_path / "small" / video.name
+    media.write_video(small, media.read_frames(video, short_side=20), 60)
+    with pytest.raises(KeypointsError, match=r"% of its joints lie outside the 30 x 20 pixels of .*small.*own size"):
+        aistpp.estimate(path, small, 30.0)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, "text", [[1], [2, 3]], [{}]])
+def test_values_of_a_wrong_type_are_named(dataset, annotations, value):
+    root, _ = dataset
+    video = root / "videos" / f"{video_id(TEST, 'c01')}.mp4"
+    path = annotations / "keypoints2d" / f"{TEST}.pkl"
+    good = pickles.load(path)
+    for key in good:
+        path.write_bytes(pickle.dumps(good | {key: value}))
+        with pytest.raises(KeypointsError, match=rf"{TEST}\.pkl: its '{key}' is no array of numbers"):
+            aistpp.estimate(path, video, 30.0)
+    path.write_bytes(pickle.dumps(good))
+    path = annotations / "keypoints3d" / f"{TEST}.pkl"
+    path.write_bytes(pickle.dumps({"keypoints3d_optim": value}))
+    with pytest.raises(KeypointsError, match=rf"{TEST}\.pkl: its 'keypoints3d_optim' is no array of numbers"):
+        aistpp3d.camera_pose(annotations, video_id(TEST, "c01"), 324, 60.0)
+
+
 def test_wrong_files_are_named(dataset, annotations, tmp_path):
     root, _ = dataset
     video = root / "videos" / f"{video_id(TEST, 'c01')}.mp4"
@@ -280,6 +323,15 @@ def test_stages_from_index_to_mel(project_folder, tmp_path, capsys):
         slow, fast = energies.energies(truth, 30.0, settings)
         table = pd.read_parquet(f"data/energy/{name}.parquet")
         np.testing.assert_allclose(table[list(energies.COLUMNS)], np.hstack([slow, fast]), rtol=2e-3, atol=1e-4)
+
+
+def test_the_stage_asks_for_the_annotation_folder(project_folder, tmp_path):
+    configure, _ = project_folder
+    configure("keypoints")
+    index.main([])
+    shutil.rmtree(tmp_path / "annotations/keypoints2d")
+    with pytest.raises(KeypointsError, match=r"no folder keypoints2d; set keypoints\.source to AIST\+\+'s"):
+        keypoints.main([])
 
 
 def test_one_bad_annotation_never_stops_the_others(project_folder, annotations, tmp_path):

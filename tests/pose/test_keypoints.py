@@ -1,6 +1,7 @@
 """The keypoints file, its gaps and its frame grid; the stage that writes it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from dataset_layouts import write_params
 
 from pace import media
+from pace.pose import estimation
 from pace.pose import keypoints as kp
 from stages import index as index_stage
 from stages import keypoints as keypoints_stage
@@ -121,7 +123,7 @@ def test_stage_with_result_files(project, tmp_path):
     failures = json.loads((tmp_path / "data/keypoints/failures.json").read_text())
     assert set(failures) == {"torn", "lost", "blank"}
     assert "torn.json: not JSON" in failures["torn"]
-    assert "lost.json" in failures["lost"]
+    assert failures["lost"].startswith("results/lost.json: no such file; run AlphaPose on the video")
     assert "blank.json: no person in 81 % of its frames" in failures["blank"]
 
 
@@ -129,3 +131,21 @@ def test_stage_reports_videos_without_a_person(project, tmp_path):
     project("mediapipe", "set")
     with pytest.raises(RuntimeError, match=r"every one of 4 items failed.*no person in 100 % of its frames"):
         keypoints_stage.main([])
+
+
+@pytest.mark.parametrize("backend", ["mediapipe", "rtmpose"])
+def test_frames_of_another_rate_come_on_the_grid(tmp_path, monkeypatch, backend):
+    """Videos of `keypoints.source` need not be the decoded ones: 20 frames a second for 5 s are 150 at 30."""
+    media.write_video(tmp_path / "v.mp4", (np.full((36, 64, 3), 2 * i, np.uint8) for i in range(100)), 20)
+    seen = []
+
+    def estimate(frames, fps, *_):
+        seen.extend(round(float(frame.mean()) / 2) for frame in frames)
+        return straight(len(seen), fps)
+
+    monkeypatch.setattr(getattr(estimation, backend), "estimate", estimate)
+    settings = estimation.KeypointsParams(backend, "x", "data/none", "data/none", 0.3)
+    inputs = (tmp_path / "v.mp4", *([Path("det"), Path("pose")] if backend == "rtmpose" else []))
+    estimation.find_keypoints(settings, 30.0, "v", inputs, tmp_path)
+    assert len(seen) == 150 and kp.load(tmp_path / "keypoints.npz").fps == 30
+    assert abs(np.array(seen) - np.arange(150) * 20 / 30).max() < 1.5  # the greys are quantised

@@ -142,6 +142,8 @@ def test_open_input_size_of_rtmlibs_own_file(files, tmp_path):
 def test_missing_file_and_missing_extra(files, tmp_path, monkeypatch):
     with pytest.raises(kp.KeypointsError, match=r"keypoints\.rtmpose_pose is gone\.onnx: no such file; give an ONNX"):
         rtmpose.model_files(str(files[0]), "gone.onnx")
+    with pytest.raises(kp.KeypointsError, match=r"keypoints\.rtmpose_det is .*: no such file; give an ONNX file"):
+        rtmpose.model_files(str(tmp_path), str(files[1]))  # a folder that is not the placeholder
     for name in ("rtmlib", "onnxruntime"):
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, name, None)
