@@ -1,7 +1,7 @@
 """Weights files: one safe reader for every container, and one strict check against a network's keys and shapes."""
 
 import re
-import zipfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -89,6 +89,11 @@ def check(
     ]
     named = (("missing", missing), ("unknown", unknown), ("of another shape", shapes))
     faults = [f"{len(keys)} key(s) {title}: {_list(keys)}" for title, keys in named if keys]
+    faults += [
+        f"{key} holds {state[key].dtype}, expected {tensor.dtype}"
+        for key, tensor in expected.items()
+        if key in state and state[key].is_floating_point() != tensor.is_floating_point()
+    ][:_SHOWN]
     if not faults:
         broken = [key for key, tensor in state.items() if not torch.isfinite(tensor).all()]
         faults = [f"{len(broken)} tensor(s) with values that are not finite: {_list(broken)}"] if broken else []
@@ -124,9 +129,12 @@ def _load(path: Path, remedy: str, numpy_values: bool) -> object:
             from safetensors.torch import load_file
 
             return load_file(path)
-        with torch.serialization.safe_globals(_numpy_globals() if numpy_values else []):
+        with open(path, "rb") as file:
+            is_zip = file.read(4) == b"PK\x03\x04"
+        with torch.serialization.safe_globals(_numpy_globals() if numpy_values else []), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what they warn of ends in an error that says the same
             # Mapped into memory, so that an optimizer's state, twice the size of the weights, is never read.
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except Exception as error:  # zip, pickle and safetensors each raise their own kinds
         fault = _fault(str(error) or type(error).__name__, path.stat().st_size)
     raise WeightsError(f"{path}: {fault}; {remedy}")
@@ -136,6 +144,10 @@ def _fault(message: str, size: int) -> str:
     refused = re.search(r"GLOBAL (\S+)", message)
     if refused:
         return f"holds {refused[1]}, a Python object other than tensors, refused because loading it could run code"
+    if "TorchScript" in message:
+        return "holds a TorchScript program, not a plain state dict of tensors"
+    if "Unsupported operand 149" in message:  # the first code of protocol 4
+        return "cannot be read as plain weights: pickled with another protocol than 2; torch.save it again without one"
     reason = message.partition("WeightsUnpickler error:")[2].strip() or message
     return f"not a readable weights file of {size:,} bytes, damaged or cut short ({reason.splitlines()[0].rstrip('.')})"
 

@@ -164,7 +164,24 @@ def test_other_contents(tmp_path):
     buffer = io.BytesIO()
     torch.jit.save(torch.jit.script(nn.Linear(2, 2)), buffer)
     path.write_bytes(buffer.getvalue())
-    refused(path)
+    assert "holds a TorchScript program" in refused(path)
+    torch.save({"a": torch.ones(3)}, path, pickle_protocol=4)
+    assert "torch.save it again" in refused(path)
+
+
+def test_a_zip_mark_at_the_end_of_an_old_container_does_not_matter(tmp_path):
+    path = tmp_path / "w.pt"
+    torch.save({"a": torch.ones(3)}, path, _use_new_zipfile_serialization=False)
+    with open(path, "ab") as file:
+        file.write(b"PK\x05\x06" + bytes(18))
+    assert torch.equal(weights.read(path, REMEDY)["a"], torch.ones(3))
+
+
+def test_kinds_of_numbers_must_fit():
+    state = state_of(Small())
+    state["line.weight"] = state["line.weight"].long()
+    with pytest.raises(weights.WeightsError, match=r"line\.weight holds torch\.int64, expected torch\.float32"):
+        weights.check(state, Small().state_dict(), "w.pt", "a small one", REMEDY)
 
 
 class Small(nn.Module):

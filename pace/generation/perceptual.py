@@ -84,7 +84,8 @@ def load_lpips(folder: Path | str) -> Lpips | None:
         for kind, mark in (("VGG-16", "features."), ("LPIPS", "lin0.")):
             if any(key.startswith(mark) for key in state):
                 if kind in found:
-                    raise WeightsError(f"{folder}: {found[kind][0].name} and {path.name} both hold {kind} weights")
+                    both = f"{found[kind][0].name} and {path.name} both hold {kind} weights"
+                    raise WeightsError(f"{folder}: {both}; keep only vgg.pth of LPIPS there")
                 found[kind] = (path, state)
     for kind, layout in (("VGG-16", "features.0.weight ..."), ("LPIPS", "lin0.model.1.weight ...")):
         if kind not in found:

@@ -156,6 +156,10 @@ def load(path: Path | str, variant: str = "auto") -> DSTformer:
             f"{path}: holds {describe(sizes)}, not the {variant} one ({_plain(VARIANTS[variant])}); "
             f"give the {variant} file, or load it with variant auto"
         )
+    if sizes["joints"] != _COMMON["joints"]:
+        raise WeightsError(
+            f"{path}: a DSTformer for {sizes['joints']} joints; poses here have {_COMMON['joints']} (H36M); {_REMEDY}"
+        )
     with torch.device("meta"):
         model = DSTformer(**sizes)
     return weights.load_strict(model, state, path, "a DSTformer", _REMEDY)

@@ -166,8 +166,10 @@ def load(path: Path | str) -> I3D:
             f"{path}: not the weights of an I3D: no Conv3d_1a_7x7.conv3d.weight and logits.conv3d.weight among its "
             f"keys ({found}, ...); {_REMEDY}"
         )
-    if stem.ndim != 5 or stem.shape[0] == 0:
-        raise WeightsError(f"{path}: not the weights of an I3D: its stem is {tuple(stem.shape)}; {_REMEDY}")
+    if stem.ndim != 5 or stem.shape[0] == 0 or head.ndim != 5:
+        shapes = f"its stem is {tuple(stem.shape)}, its logits are {tuple(head.shape)}"
+        raise WeightsError(f"{path}: not the weights of an I3D: {shapes}; {_REMEDY}")
     network = "an RGB I3D (this one takes optical flow)" if stem.shape[1] == 2 else "an I3D"
-    model = I3D(width=stem.shape[0] / 64, classes=head.shape[0])
+    with torch.device("meta"):
+        model = I3D(width=stem.shape[0] / 64, classes=head.shape[0])
     return weights.load_strict(model, state, path, network, _REMEDY, may_lack=(".num_batches_tracked",))

@@ -236,3 +236,9 @@ def test_cached_network_follows_the_file(tmp_path):
     assert dstformer.load_cached(path) is first
     save_file(DSTformer(dim_feat=24, mlp_ratio=2, depth=1).state_dict(), path)
     assert dstformer.load_cached(path).pos_embed.shape[-1] == 24
+
+
+def test_poses_of_other_joints_are_refused(tmp_path):
+    torch.save(dstformer.DSTformer(16, 2, depth=1, joints=24).state_dict(), tmp_path / "smpl.pt")
+    with pytest.raises(dstformer.WeightsError, match=r"smpl\.pt: a DSTformer for 24 joints; poses here have 17"):
+        dstformer.load(tmp_path / "smpl.pt")

@@ -139,6 +139,8 @@ def test_load_the_old_container_format(tmp_path):
         (lambda s: s.update({"Mixed_6a.b0.bn.bias": torch.ones(1)}), "unknown: Mixed_6a.b0.bn.bias"),
         (lambda s: s.update({"Mixed_3b.b0.bn.bias": torch.ones(9)}), r"Mixed_3b.b0.bn.bias is \(9,\), expected \(4,\)"),
         (lambda s: s.pop("Conv3d_1a_7x7.conv3d.weight"), "no Conv3d_1a_7x7.conv3d.weight"),
+        (lambda s: s.update({"logits.conv3d.bias": torch.ones(5).long()}), "logits.conv3d.bias holds torch.int64"),
+        (lambda s: s.update({"logits.conv3d.weight": torch.tensor(1.0)}), r"its logits are \(\)"),
         (lambda s: s.update({"epoch": 3}), "not a plain state dict"),
     ],
 )
