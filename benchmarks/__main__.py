@@ -18,13 +18,10 @@ BENCHMARKS = {module.NAME: module for module in (energy, mel, throughput, memory
 OUT = ROOT / "reports/bench.json"
 
 
-def measure(names: list[str], scale: Scale) -> list[Row]:
-    """The rows of these benchmarks, each run in an empty folder of its own."""
-    found = []
-    for name in names:
-        with tempfile.TemporaryDirectory(prefix=f"pace-{name}-") as folder:
-            found += BENCHMARKS[name].rows(scale, Path(folder))
-    return found
+def measure(name: str, scale: Scale) -> list[Row]:
+    """The rows of one benchmark, run in an empty folder of its own."""
+    with tempfile.TemporaryDirectory(prefix=f"pace-{name}-") as folder:
+        return BENCHMARKS[name].rows(scale, Path(folder))
 
 
 def main(argv: list[str] | None = None, scale: Scale | None = None, out: Path = OUT) -> None:
@@ -37,10 +34,12 @@ def main(argv: list[str] | None = None, scale: Scale | None = None, out: Path = 
     if unknown:
         parser.error(f"unknown benchmark {unknown[0]!r}; choose from {', '.join(BENCHMARKS)}")
     where = machine()
-    rows = measure(names, scale or Scale())
+    rows: list[Row] = []
     out.parent.mkdir(parents=True, exist_ok=True)
-    content = {"machine": where, "rows": [dataclasses.asdict(row) | {"met": row.met} for row in rows]}
-    out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    for name in names:  # written after each, so that none is lost when a later one fails
+        rows += measure(name, scale or Scale())
+        content = {"machine": where, "rows": [dataclasses.asdict(row) | {"met": row.met} for row in rows]}
+        out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(", ".join(f"{key} {value}" for key, value in where.items()))
     print(table(rows))
     print(f"written to {out}")

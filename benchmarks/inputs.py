@@ -1,5 +1,6 @@
 """What the benchmarks run on: synthetic videos, random networks, and the settings of params.yaml."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -51,13 +52,13 @@ def make_videos(folder: Path, count: int, seconds: float, fps: float, prefix: st
 
 
 def make_long_video(path: Path, seconds: float, fps: float) -> None:
-    """A video of any length with sound: ten seconds of dance, encoded once, its packets repeated."""
+    """A video with sound of at least `seconds`: up to ten seconds of dance, encoded once, its packets repeated."""
     import av
 
     short, silent = make_videos(path.parent, 1, min(10.0, seconds), fps, "loop_")[0], path.with_name("silent.mp4")
     with av.open(str(silent), "w", format="mp4") as target:
         stream, shift = None, 0
-        for _ in range(max(1, round(seconds / 10))):
+        for _ in range(math.ceil(seconds / 10)):
             with av.open(str(short)) as source:
                 template = source.streams.video[0]
                 stream = stream or target.add_stream_from_template(template)

@@ -61,4 +61,4 @@ def measure(step: str, folder: Path) -> float:
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise RuntimeError(f"memory: {step} ended with {done.returncode}; see the messages above")
-    return int(done.stdout.split()[-1]) / 1e6
+    return int(done.stdout.split()[-1]) * 1024 / 1e9

@@ -16,7 +16,7 @@ NETWORKS = ("lift", "embed_motion", "embed_visual")
 
 
 def main() -> None:
-    """Run the step, then print the peak of the resident memory in kB."""
+    """Run the step, then print the peak of the resident memory in KiB."""
     step, folder = sys.argv[1], Path(sys.argv[2])
     if step in NETWORKS:
         import torch

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pace.conflicts import conflicts
 from pace.official import FOLDER, OFFICIAL
 
 PYTHON = (3, 11)
@@ -19,10 +20,11 @@ EXTRAS = {
     "mediapipe": "keypoints.backend: mediapipe",
     "rtmlib": "keypoints.backend: rtmpose",
     "onnxruntime": "keypoints.backend: rtmpose",
-    "transformers": "FAD over CLAP",
+    "transformers": "CLAP embeddings",
+    "distributed": "PACE_DASK",
 }
-FAD = ("vggish", "cnn14", "clap")
-SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".onnx")
+REQUIREMENTS = ("mediapipe", "rtmpose", "clap", "dask")  # requirements-{name}.txt
+SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".onnx")  # not from pace.weights: PyTorch may be missing
 FREE_GB = 5
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"  # FAIL: the configured pipeline cannot run
@@ -82,7 +84,7 @@ def examine(root: Path, read: Callable[[], dict], check: Callable[[dict], object
     except Exception as error:
         items.append(Item(FAIL, "params.yaml", _reason(error), "no stage runs"))
     setup = Setup(root, content, *_graph(root))
-    configured = (_dataset, _inputs, _networks, _fad) if content else ()
+    configured = (_dataset, _inputs, _networks, _conflicts) if content else ()
     for part in (_python, _packages, _extras, _devices, *configured, _models, _storage):
         try:
             items += part(setup)
@@ -137,11 +139,9 @@ def _python(setup: Setup) -> Iterator[Item]:
 
 
 def _packages(setup: Setup) -> Iterator[Item]:
-    pinned = re.findall(
-        r"^([\w.-]+)==([\w.]+)", (setup.root / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE
-    )
+    pinned = _pins(setup.root / "requirements.txt")
     right = 0
-    for name, version in pinned:
+    for name, version in pinned.items():
         found = _version(name)
         right += found is not None and found.partition("+")[0] == version
         if found is None:
@@ -151,13 +151,26 @@ def _packages(setup: Setup) -> Iterator[Item]:
     yield Item(OK, "packages", f"{right} of {len(pinned)} as pinned in requirements.txt")
 
 
+def _pins(path: Path) -> dict[str, str]:
+    """Package -> version of a requirements file; none where there is no file."""
+    text = path.read_text(encoding="utf-8") if path.name == "requirements.txt" or path.is_file() else ""
+    return dict(re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE))
+
+
 def _extras(setup: Setup) -> Iterator[Item]:
-    backend = setup.value("keypoints.backend")
+    pinned: dict[str, str] = {}
+    for name in REQUIREMENTS:
+        pinned |= _pins(setup.root / f"requirements-{name}.txt")
+    configured = [*BACKENDS.get(setup.value("keypoints.backend"), ()), *["distributed"] * ("PACE_DASK" in os.environ)]
     for name, use in EXTRAS.items():
-        found = _version(name)
-        needed = name in BACKENDS.get(backend, ())
+        found, needed = _version(name), name in configured
         follows = f"needed for `{use}`" + (", which is configured" if needed else ", which is not available")
-        yield Item(OK, name, found) if found else Item(FAIL if needed else NOTE, name, "not installed", follows)
+        if found is None:
+            yield Item(FAIL if needed else NOTE, name, "not installed", follows)
+        elif found != pinned.get(name, found):
+            yield Item(NOTE, name, f"{found}, pinned is {pinned[name]}", "other versions were not tried or do not work")
+        else:
+            yield Item(OK, name, found)
 
 
 def _devices(setup: Setup) -> Iterator[Item]:
@@ -219,8 +232,7 @@ def _path(setup: Setup, key: str, value: object) -> Item:
 
 
 def _is_weights(key: str, value: object) -> bool:
-    name = key.rpartition(".")[2]
-    return name.endswith("weights") or name in FAD or str(value).endswith(SUFFIXES)
+    return key.endswith("weights") or str(value).endswith(SUFFIXES)
 
 
 def _networks(setup: Setup) -> Iterator[Item]:
@@ -250,15 +262,23 @@ def _network(setup: Setup, key: str, value: object) -> Iterator[Item]:
         yield Item(OK, key, f"none in {value}", without)
     for file in files:
         kind, text = recognise.network(file)
-        wanted = next((name for name in FAD if name in key), kind)
-        if kind not in ("ONNX", wanted) and kind.lower() != wanted:
-            yield Item(FAIL, key, f"{file}: {text}, not {wanted}", "FAD over it fails")
+        if ("rtmpose" in key) != (kind == "ONNX"):
+            yield Item(FAIL, key, f"{file}: {text}, not {'ONNX' if 'rtmpose' in key else 'weights'}", "its stage stops")
             continue
         official = recognise.official_file(file)
+        placed = recognise.official_place(file, setup.root / FOLDER)
+        if placed and not official and placed[1].sha256:
+            again = f"not the published file: fetch it again with `python -m pace fetch {placed[0]}`"
+            yield Item(NOTE, key, f"{text}; its sha256 is not that of official {placed[0]}: {file}", again)
+            continue
         stage = setup.maker(str(value))
-        origin = f"official ({official[0]}), sha256 right" if official else "sha256 of no known official file"
-        yield Item(OK, key, f"{text}; {f'stand-in of stage {stage}' if stage and not official else origin}: {file}")
-        yield from _settings(setup, key, official)
+        origin = f"stand-in of stage {stage}" if stage else "sha256 of no known official file"
+        if official:
+            origin = f"official ({official[0]}), sha256 right"
+        elif placed:
+            origin = f"as fetched ({placed[0]}), no published sha256 is known"
+        yield Item(OK, key, f"{text}; {origin}: {file}")
+        yield from _settings(setup, key, official or placed)
 
 
 def _fault(key: str, path: Path) -> str | None:
@@ -282,25 +302,18 @@ def _fault(key: str, path: Path) -> str | None:
 
 
 def _settings(setup: Setup, key: str, official: tuple | None) -> Iterator[Item]:
-    """Parameters of the same section that do not go with an official file."""
+    """Other parameters, weights apart, that do not go with an official file."""
     if official is None or not str(OFFICIAL[official[0]].sets.get(key, "")).endswith(official[1].path):
         return
     for other, right in OFFICIAL[official[0]].sets.items():
         value = setup.value(other)
-        if other != key and other.split(".")[0] == key.split(".")[0] and value != right:
+        if other != key and not _is_weights(other, right) and value != right:
             yield Item(NOTE, other, f"{value}", f"{official[1].path} was made for {other}: {right}")
 
 
-def _fad(setup: Setup) -> Iterator[Item]:
-    paths = [f"{key} {value}".lower() for key, value in setup.values().items() if _is_weights(key, value)]
-    given = [text for text in paths if not text.endswith("data/none")]
-    for name in FAD:
-        if any(name in text for text in given):
-            continue  # it has its own line
-        there = [file.path for file in OFFICIAL[name].files if (setup.root / FOLDER / file.path).is_file()]
-        found = f"{FOLDER / there[0]} is there, but no parameter names it" if there else "no weights"
-        follows = f"FAD over {name} is not computed" + ("" if there else f"; `python -m pace fetch {name}`")
-        yield Item(NOTE, f"FAD {name}", found, follows)
+def _conflicts(setup: Setup) -> Iterator[Item]:
+    for conflict in conflicts(setup.root, setup.values()):
+        yield Item(FAIL if conflict.stops else NOTE, conflict.key, conflict.found, conflict.remedy)
 
 
 def _models(setup: Setup) -> Iterator[Item]:

@@ -4,6 +4,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,16 +39,22 @@ def fetch(names: list[str], folder: Path = FOLDER, table: Mapping[str, Official]
         for file in dict.fromkeys(file for name in names for file in table[name].files):
             try:
                 print(f"{folder / file.path}: {_get(file, folder)}", flush=True)
-            except (ValueError, OSError, zipfile.BadZipFile) as error:
+            except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
                 print(f"{folder / file.path}: not fetched: {_short(error)}", file=sys.stderr, flush=True)
                 failed.append(file)
-    if failed:
-        print(by_hand(failed, folder), file=sys.stderr)
-        return False
-    sets = {key: value for name in names for key, value in table[name].sets.items()}
+    sets = {key: value for name in names for key, value in _usable(name, folder, table).items()}
     if sets:
         print("To use them, set in params.yaml:\n" + "\n".join(f"  {key}: {value}" for key, value in sets.items()))
-    return True
+    if failed:
+        print(by_hand(failed, folder), file=sys.stderr)
+    return not failed
+
+
+def _usable(name: str, folder: Path, table: Mapping[str, Official]) -> dict[str, object]:
+    """What to set for these weights, once all files that the same settings need are there."""
+    sets = table[name].sets
+    files = [file for entry in table.values() if entry.sets == sets for file in entry.files]
+    return sets if all((folder / file.path).is_file() for file in files) else {}
 
 
 def listing(folder: Path = FOLDER, table: Mapping[str, Official] = OFFICIAL) -> str:
@@ -117,9 +124,9 @@ def _get(file: OfficialFile, folder: Path) -> str:
 def _download(file: OfficialFile, staging: Path) -> Path:
     import pooch
 
-    pooch.get_logger().setLevel("ERROR")
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT)
-    path = Path(pooch.retrieve(file.url, None, fname="download", path=staging, downloader=downloader))
+    path = staging / "download"
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT, chunk_size=1 << 20)
+    downloader(file.url, str(path), None)
     if file.member is None:
         return path
     with zipfile.ZipFile(path) as archive:
@@ -132,6 +139,6 @@ def _download(file: OfficialFile, staging: Path) -> Path:
 
 
 def _short(error: Exception) -> str:
-    """The reason of a chain of connection errors: its innermost sentence."""
+    """The first line of an error, cut at 300 characters."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     return text if len(text) < 300 else f"{type(error).__name__}: {text[:300]}..."

@@ -97,12 +97,13 @@ OFFICIAL: dict[str, Official] = {
         {
             "decode.short_side": 256,
             "visual.weights": "models/official/i3d/rgb_imagenet.pt",
+            "visual.fps": 25,
             "visual.short_side": 256,
             "visual.crop": 224,
         },
     ),
     "vggish": Official(
-        "FAD over VGGish embeddings",
+        "VGGish embeddings for Frechet audio distances (`pace.evaluation.embedders`; no stage uses them yet)",
         "Apache-2.0",
         (
             OfficialFile(
@@ -113,7 +114,7 @@ OFFICIAL: dict[str, Official] = {
         ),
     ),
     "cnn14": Official(
-        "FAD over PANNs CNN14 embeddings",
+        "PANNs CNN14 embeddings for Frechet audio distances, likewise",
         "CC BY 4.0",
         (
             OfficialFile(
@@ -125,7 +126,7 @@ OFFICIAL: dict[str, Official] = {
         ),
     ),
     "clap": Official(
-        "FAD over CLAP embeddings (LAION's music and AudioSet checkpoint)",
+        "CLAP embeddings for Frechet audio distances, likewise (LAION's music and AudioSet checkpoint)",
         "CC0-1.0",
         (
             OfficialFile(
@@ -155,7 +156,7 @@ OFFICIAL: dict[str, Official] = {
         (
             OfficialFile(
                 "lpips/vgg.pth",
-                "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/vgg.pth",
+                "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/082bb24f84c091ea94de2867d34c4544f68e0963/lpips/weights/v0.1/vgg.pth",
                 "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
                 7_289,
             ),

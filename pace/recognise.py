@@ -22,17 +22,25 @@ def official_file(path: Path) -> tuple[str, OfficialFile] | None:
     return next(((name, file) for name, file in likely if file.sha256 == found), None)
 
 
+def official_place(path: Path, folder: Path) -> tuple[str, OfficialFile] | None:
+    """Name and file of the official weights that belong at this path below `folder`, whatever lies there."""
+    files = ((name, file) for name, entry in OFFICIAL.items() for file in entry.files)
+    return next(((name, file) for name, file in files if (folder / file.path).resolve() == path.resolve()), None)
+
+
 def network(path: Path) -> tuple[str, str]:
     """(kind, description) of the network in a file, for example ("I3D", "I3D of width 0.125, 10 classes").
 
-    Kinds: DSTformer, I3D, VGGish, CNN14, CLAP, VGG-16, LPIPS heads; ONNX files are not read. Raises WeightsError.
+    Kinds: DSTformer, I3D, VGGish, CNN14, CLAP, VGG-16, LPIPS heads; of an ONNX file only its head is read.
+    Raises WeightsError.
     """
     if path.suffix == ".onnx":
+        if (kind := weights.not_weights(path)) is not None:
+            raise weights.WeightsError(f"{path}: {kind}; {_REMEDY}")
         return "ONNX", f"ONNX, {path.stat().st_size / 1e6:,.1f} MB"
     sections = ("model_pos", "model", "state_dict")
     state = weights.read(path, _REMEDY, sections=sections, numpy_values=True)
-    state = {key.removeprefix("backbone."): value for key, value in state.items()}
-    return _kind(state, path)
+    return _kind({key.removeprefix("backbone."): value for key, value in state.items()}, path)
 
 
 def _kind(state: Mapping[str, Tensor], path: Path) -> tuple[str, str]:

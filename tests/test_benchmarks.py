@@ -42,8 +42,9 @@ def test_throughput_has_every_stage_with_one_and_two_workers(tmp_path):
 
 
 def test_memory_is_that_of_a_process_of_its_own(tmp_path):
-    found = memory.rows(SMALL, tmp_path, ("decode", "mel"))
-    assert [row.what for row in found] == ["decode", "mel"]
+    found = memory.rows(SMALL, tmp_path, ("decode", "keypoints", "lift", "mel"))
+    assert [row.what for row in found] == ["decode", "keypoints", "lift", "mel", "lift, published"]
+    assert "GB that 0.1 minutes add" in found[-1].note
     assert all(0.02 < row.value < 2 and row.target == 2 and row.met for row in found)
 
 

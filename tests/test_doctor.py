@@ -5,7 +5,6 @@ import hashlib
 import json
 
 import layouts
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -97,7 +96,7 @@ def test_missing_inputs_stop_the_pipeline(root):
 def test_dataset_and_index_are_counted(root):
     videos = root / "linked/deep"
     videos.mkdir(parents=True)
-    for name in ("a.mp4", "b.MOV", "c.txt"):
+    for name in ("a.m4v", "b.MOV", "c.txt", ".hidden.mp4"):
         (videos / name).touch()
     (root / "videos").mkdir()
     (root / "videos/link").symlink_to(root / "linked")
@@ -190,27 +189,63 @@ def test_perceptual_weights(root):
     assert [item.found.split(";")[0] for item in items] == ["LPIPS heads", "VGG-16"]
 
 
-def test_fad_weights(root):
-    assert one(look(root), "FAD vggish").follows == "FAD over vggish is not computed; `python -m pace fetch vggish`"
-    there = root / "models/official/vggish/vggish-10086976.pth"
-    there.parent.mkdir(parents=True)
-    torch.save({"features.0.weight": torch.zeros(64, 1, 3, 3)}, there)
-    assert "no parameter names it" in one(look(root), "FAD vggish").found
-    found = look(root, evaluate__vggish_weights=str(there), evaluate__cnn14_weights=str(there))
-    assert "FAD vggish" not in found and "FAD clap" in found
-    assert one(found, "evaluate.vggish_weights").found.startswith("VGGish; ")
-    assert failed(found) == ["evaluate.cnn14_weights"]
-    assert "VGGish, not cnn14" in one(found, "evaluate.cnn14_weights").found
-    torch.save({"sampler": {"i": np.arange(3)}, "model": {"spectrogram_extractor.x": torch.zeros(1)}}, root / "c.pth")
-    torch.save({"state_dict": {"module.audio_branch.x": torch.zeros(1)}, "loss": np.float64(1)}, root / "l.pt")
-    torch.save({"x": torch.zeros(1)}, root / "other.pt")
-    found = look(
-        root,
-        evaluate__fad_weights={"cnn14": str(root / "c.pth"), "clap": str(root / "l.pt"), "vggish": "other.pt"},
-    )
-    assert one(found, "evaluate.fad_weights.cnn14").found.startswith("PANNs network")
-    assert one(found, "evaluate.fad_weights.clap").found.startswith("CLAP")
-    assert "no network that PACE knows" in one(found, "evaluate.fad_weights.vggish").found
+@pytest.mark.parametrize(
+    ("changes", "key", "state", "message"),
+    [
+        ({"dataset__name": "aistpp"}, "dataset.annotations", "FAIL", "no splits for dataset.name: aistpp"),
+        (
+            {"dataset__name": "aistpp", "dataset__annotations": "some"},
+            "dataset.annotations",
+            "FAIL",
+            "no folder splits",
+        ),
+        ({"dataset__name": "aistpp", "dataset__split_lists": "some"}, "dataset.annotations", "ok", "not given"),
+        ({"lift__source": "aistpp"}, "lift.source", "FAIL", "dataset.annotations is not given"),
+        ({"keypoints__backend": "alphapose"}, "keypoints.source", "FAIL", "data/decoded has no result files"),
+        (
+            {"keypoints__backend": "alphapose", "keypoints__source": "some"},
+            "keypoints.source",
+            "FAIL",
+            "no result files",
+        ),
+        ({"keypoints__backend": "aistpp", "keypoints__source": "some"}, "keypoints.source", "FAIL", "keypoints2d"),
+        ({"keypoints__source": "some"}, "keypoints.source", "FAIL", "some has no mp4 files"),
+        ({"keypoints__backend": "rtmpose"}, "keypoints.rtmpose_det", "note", "not given"),
+        ({"dataset__root": "some"}, "dataset.truth", "note", "the truth of another dataset"),
+    ],
+)
+def test_settings_that_do_not_go_together(root, changes, key, state, message):
+    (root / "some").mkdir()
+    (root / "some/video.m4v").touch()
+    items = look(root, **changes)[key]
+    assert any(item.state == state and message in item.found for item in items), items
+    assert all(item.state == "ok" for item in look(root).get(key, []))
+
+
+def test_a_damaged_official_file_is_not_taken_for_one(root):
+    place = root / "models/official/i3d/rgb_imagenet.pt"
+    place.parent.mkdir(parents=True)
+    torch.save(layouts.flat(layouts.i3d()), place)
+    item = one(look(root, visual__weights=str(place.relative_to(root))), "visual.weights")
+    assert item.state == doctor.NOTE and "its sha256 is not that of official i3d" in item.found
+    assert "python -m pace fetch i3d" in item.follows
+    pose = root / "models/official/motionbert/pose3d.bin"  # no sha256 of it is published
+    pose.parent.mkdir()
+    torch.save({"model_pos": layouts.flat(layouts.dstformer(512, 2))}, pose)
+    found = look(root, lift__weights=str(pose.relative_to(root)), lift__root="global")
+    assert "as fetched (motionbert), no published sha256 is known" in one(found, "lift.weights").found
+    assert one(found, "lift.root").follows == "motionbert/pose3d.bin was made for lift.root: relative"
+
+
+def test_onnx_files_are_looked_at(root):
+    (root / "page.onnx").write_text("<!doctype html><html>")
+    (root / "net.onnx").write_bytes(b"\x08\x07" + bytes(100))
+    save_file(I3D(1 / 16, classes=5).state_dict(), root / "i3d.safetensors")
+    found = look(root, keypoints__rtmpose_det="page.onnx", keypoints__rtmpose_pose="net.onnx")
+    assert failed(found) == ["keypoints.rtmpose_det"]
+    assert "a web page" in one(found, "keypoints.rtmpose_det").found
+    found = look(root, keypoints__rtmpose_det="i3d.safetensors", visual__weights="net.onnx")
+    assert set(failed(found)) == {"keypoints.rtmpose_det", "visual.weights"}
 
 
 def test_packages_and_backends(root, monkeypatch):
@@ -225,6 +260,11 @@ def test_packages_and_backends(root, monkeypatch):
     found = look(root, keypoints__backend="rtmpose")
     assert set(failed(found)) == {"absent-one", "rtmlib", "onnxruntime"}
     assert one(found, "transformers").state == doctor.NOTE
+    versions |= {"mediapipe": "0.10.35", "torch": "2.13.0"}
+    (root / "requirements-mediapipe.txt").write_text("mediapipe==0.10.21\n")
+    assert one(look(root), "mediapipe").found == "0.10.35, pinned is 0.10.21"
+    monkeypatch.setenv("PACE_DASK", "tcp://127.0.0.1:1")
+    assert "distributed" in failed(look(root))
 
 
 def test_trained_models_and_cache(root):

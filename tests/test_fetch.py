@@ -17,6 +17,15 @@ from pace import __main__, fetch, official, params
 from pace.official import Official, OfficialFile
 
 CONTENT = bytes(range(256)) * 400
+FACTS = {  # sha256 and bytes (None: not given there)
+    "motionbert/pretrain.bin": ("02a9ee017e5c9d688b5dd41e0055bddb75b6eee7f5eed326a8cdc6e5bf08eaf8", 169_958_969),
+    "motionbert-lite/pretrain.bin": ("6a6ad0055c7ad50da083af0549a24c52ec1c21f89e440912645054d74be0a461", 64_099_897),
+    "motionbert-lite/pose3d-global.bin": (
+        "9811155371db4ca5d20f31a36a232d41012e12e1333882888a564d741861148f",
+        None,
+    ),
+    "i3d/rgb_imagenet.pt": ("2609088c2e8c868187c9921c50bc225329a9057ed75e76120e0b4a397a2c7538", 50_883_138),
+}
 
 
 def digest(content: bytes) -> str:
@@ -87,6 +96,9 @@ def test_fetch_checks_keeps_and_does_not_ask_again(tmp_path, server, capsys):
     assert left(folder) == ["net/w.pt"]
     out = capsys.readouterr().out
     assert "w.pt: fetched, sha256 right" in out and "lift.weights: w" in out
+    (folder / "plain").touch()
+    assert (folder / "net/w.pt").stat().st_mode == (folder / "plain").stat().st_mode  # not for the owner alone
+    (folder / "plain").unlink()
     assert fetch.fetch(["net"], folder, table)
     assert "there already, sha256 right" in capsys.readouterr().out
     assert seen == ["/good.pt"]
@@ -160,6 +172,33 @@ def test_progress_bar_on_a_terminal_only(tmp_path, server, monkeypatch, capsys):
     assert "100%" in capsys.readouterr().err
 
 
+def test_settings_are_printed_once_all_their_files_are_there(tmp_path, server, capsys):
+    base, _ = server
+    sets, folder = {"train_vae.perceptual_weights": "x"}, tmp_path / "official"
+    table = one(f"{base}/good.pt") | {
+        name: Official("a test", "none", (OfficialFile(f"x/{name}.pt", f"{base}/{name}.pt", None),), sets)
+        for name in ("good", "none")
+    }
+    assert not fetch.fetch(["net", "none", "good"], folder, table)
+    out = capsys.readouterr().out
+    assert "lift.weights: w" in out and "perceptual" not in out
+    (folder / "x/none.pt").write_bytes(CONTENT)
+    assert fetch.fetch(["good"], folder, table)
+    assert "train_vae.perceptual_weights: x" in capsys.readouterr().out
+
+
+def test_a_damaged_member_is_reported(tmp_path, server, capsys):
+    base, _ = server
+    with zipfile.ZipFile(tmp_path / "served/bad.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("end2end.onnx", CONTENT)
+    whole = bytearray((tmp_path / "served/bad.zip").read_bytes())
+    whole[60:90] = bytes(30)
+    (tmp_path / "served/bad.zip").write_bytes(whole)
+    folder = tmp_path / "official"
+    assert not fetch.fetch(["net"], folder, one(f"{base}/bad.zip", path="net/w.onnx", member="end2end.onnx"))
+    assert "w.onnx: not fetched" in capsys.readouterr().err and left(folder) == []
+
+
 def test_one_failure_does_not_stop_the_others(tmp_path, server):
     base, _ = server
     files = tuple(OfficialFile(f"{n}.pt", f"{base}/{n}.pt", digest(CONTENT)) for n in ("none", "good"))
@@ -225,8 +264,11 @@ def test_the_table_is_sound():
     for file in files:
         assert file.url.startswith("https://")
         assert file.sha256 is None or (len(file.sha256) == 64 and set(file.sha256) <= set("0123456789abcdef"))
-    # The digests that file names and FACTS carry themselves.
+    # The digests that FACTS and file names carry themselves.
     named = {file.path: file.sha256 for file in files}
+    for path, (digest_, size) in FACTS.items():
+        (file,) = (file for file in files if file.path == path)
+        assert (file.sha256, file.size) == (digest_, size or file.size), path
     assert named["vggish/vggish-10086976.pth"].startswith("10086976")
     assert named["lpips/vgg16-397923af.pth"].startswith("397923af")
     paths = {f"{official.FOLDER}/{file.path}" for file in files}
