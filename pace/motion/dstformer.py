@@ -176,14 +176,14 @@ def describe(sizes: dict[str, int]) -> str:
 
 
 def load_cached(path: Path | str) -> DSTformer:
-    """`load(path)` kept in memory for the process; read anew when the file has changed."""
+    """`load(path)` on the GPU if there is one, kept in memory for the process; read anew when the file has changed."""
     status = Path(path).stat() if Path(path).is_file() else None
     return _load_once(str(path), status and (status.st_mtime_ns, status.st_size))
 
 
 @functools.lru_cache(maxsize=2)
 def _load_once(path: str, _stamp: tuple[int, int] | None) -> DSTformer:
-    return load(path)
+    return load(path).to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _backbone(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pace.motion.dstformer import DSTformer, load_cached
-from pace.motion.lifting import in_windows, normalise, read_keypoints
+from pace.motion.lifting import device_of, in_windows, normalise, read_keypoints
 from pace.params import choice
 from pace.skeleton import PARTS
 
@@ -51,7 +51,8 @@ def embed(model: DSTformer, track: np.ndarray, parts: str, overlap: int = OVERLA
 
     function = {"tokens": alone, "pool": pooled}[parts]
     with torch.inference_mode():
-        return in_windows(function, torch.from_numpy(np.ascontiguousarray(track)), overlap, model.maxlen).numpy()
+        whole = torch.from_numpy(np.ascontiguousarray(track)).to(device_of(model))
+        return in_windows(function, whole, overlap, model.maxlen).cpu().numpy()
 
 
 def embed_video(params: EmbedMotionParams, video_id: str, inputs: tuple[Path, ...], folder: Path) -> None:

@@ -87,7 +87,7 @@ def in_windows(
         # One window at a time: on a CPU the lite network lifts 125 frames/s so, 96 in batches of eight windows.
         window = function(track[None, start : start + length])[0]
         size = len(window)
-        place = torch.arange(1, size + 1)
+        place = torch.arange(1, size + 1, device=track.device)
         way = torch.minimum(place, place.flip(0)).clamp(max=overlap + 1) / (overlap + 1)
         ramp = way**3 * (10 - 15 * way + 6 * way**2)  # without corners; a ramp and its mirror image sum to 1
         ones = (1,) * (window.ndim - 1)
@@ -99,6 +99,11 @@ def in_windows(
         total[start : start + size] += window * ramp.view(-1, *ones)
         weight[start : start + size] += ramp
     return total / weight.view(-1, *ones)
+
+
+def device_of(model: torch.nn.Module) -> torch.device:
+    """Where a network's weights lie."""
+    return next((weight.device for weight in model.parameters()), torch.device("cpu"))
 
 
 def lift(model: DSTformer, keypoints: np.ndarray, overlap: int, flip: bool, root: str) -> np.ndarray:
@@ -120,12 +125,12 @@ def lift(model: DSTformer, keypoints: np.ndarray, overlap: int, flip: bool, root
             pose[:, 0, 0, 2] = 0
         return pose
 
-    track = torch.from_numpy(np.ascontiguousarray(keypoints, dtype=np.float32))
+    track = torch.from_numpy(np.ascontiguousarray(keypoints, dtype=np.float32)).to(device_of(model))
     with torch.inference_mode():
         pose = in_windows(poses, track, overlap, model.maxlen, _continue_depth if root == "global" else None)
         if root == "relative":
             pose[..., :2] += track[:, :1, :2]
-    return pose.numpy()
+    return pose.cpu().numpy()
 
 
 def _continue_depth(window: Tensor, before: Tensor) -> Tensor:
