@@ -9,8 +9,9 @@ import torch
 from pace.generation import objectives, samplers
 from pace.generation.checkpoint import load_weights, read_config, save_model, write_config
 from pace.generation.conditions import ConditionStore
+from pace.generation.data import Scale
 from pace.generation.encoder import Conditions, Encoder, EncoderParams, Encoding
-from pace.generation.training import DiffusionParams, Scale
+from pace.generation.training import DiffusionParams
 from pace.generation.unet import LATENT_SIZE, FrameShape, UNet, UNetParams
 from pace.params import ParamsError, choice, limits, section
 
