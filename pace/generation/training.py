@@ -139,7 +139,7 @@ def train(
     """
     device = data.mean.device
     model = Model(encoder, unet).to(device).train()
-    signal = objectives.signal_levels(params.schedule).float().to(device)
+    process = objectives.Process(params.objective, params.schedule, params.min_snr).to(device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=params.lr, weight_decay=params.weight_decay, fused=True)
     ema = Ema(model.parameters(), params.ema)
     curve: list[dict[str, float]] = []
@@ -157,7 +157,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, params)
         optimiser.zero_grad()
-        loss = _step_loss(model, data, params, signal, step)
+        loss = _step_loss(model, data, params, process, step)
         loss.backward()
         if params.clip:
             nn.utils.clip_grad_norm_(model.parameters(), params.clip, foreach=True)
@@ -178,7 +178,7 @@ def train(
         pending = []
         if evaluate:
             ema.swap()
-            val_loss = validate(model, val, params, signal) if val else math.nan
+            val_loss = validate(model, val, params, process) if val else math.nan
             ema.swap()
             row = {"step": done, "loss": sum(seen) / len(seen), "val_loss": val_loss}
             curve.append(row | {"lr": learning_rate(step, params)})
@@ -204,43 +204,44 @@ def _autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
 
 
-def _step_loss(model: nn.Module, data: Data, params: DiffusionParams, signal: torch.Tensor, step: int) -> torch.Tensor:
+def _step_loss(
+    model: nn.Module, data: Data, params: DiffusionParams, process: objectives.Process, step: int
+) -> torch.Tensor:
     device, size = data.mean.device, params.batch_size
     generator = torch.Generator(device).manual_seed(params.seed * 1_000_003 + step)
     index = batch_index(step, size, len(data.mean), params.seed).to(device)
     mean = data.mean[index]
     # Evenly spread time steps lower the variance of the loss; the clips come in random order.
     spread = torch.rand(1, generator=generator, device=device) + torch.arange(size, device=device) / size
-    t = (spread % 1 * objectives.STEPS).long().clamp(max=objectives.STEPS - 1)
+    t = process.times(spread % 1)
     keep, mirror = torch.rand(2, size, generator=generator, device=device)
     posterior, noise = torch.randn(2, *mean.shape, generator=generator, device=device)
     z = mean + data.deviation[index] * posterior
     conditions = data.conditions.batch(index, mirror < params.mirror if params.mirror else None)
-    noisy = objectives.add_noise(z, noise, signal[t])
+    noisy = process.add_noise(z, noise, t)
     with _autocast(device):
         prediction = model(noisy, t, conditions, keep >= params.drop)
-    return objectives.loss(params.objective, prediction, z, noise, signal[t], params.min_snr).mean()
+    return process.loss(prediction, z, noise, t).mean()
 
 
 @torch.no_grad()
-def validate(model: nn.Module, data: Data, params: DiffusionParams, signal: torch.Tensor) -> float:
+def validate(model: nn.Module, data: Data, params: DiffusionParams, process: objectives.Process) -> float:
     """Mean loss of the clips, each at the same few time steps and noises every time."""
     device, count = data.mean.device, len(data.mean)
     generator = torch.Generator(device).manual_seed(params.seed)
     total = 0.0
     for repeat in range(VAL_REPEATS):
         place = (torch.arange(count, device=device) + (repeat + 0.5) / VAL_REPEATS) / count
-        steps = (place * objectives.STEPS).long()
+        steps = process.times(place)
         steps = steps[torch.randperm(count, generator=generator, device=device)]
         noises = torch.randn(data.mean.shape, generator=generator, device=device)
         for index in torch.arange(count, device=device).split(params.batch_size):
             z, noise, t = data.mean[index], noises[index], steps[index]
-            noisy = objectives.add_noise(z, noise, signal[t])
+            noisy = process.add_noise(z, noise, t)
             with _autocast(device):
                 keep = torch.ones(len(index), device=device)
                 prediction = model(noisy, t, data.conditions.batch(index), keep)
-            loss = objectives.loss(params.objective, prediction, z, noise, signal[t], params.min_snr)
-            total += float(loss.sum())
+            total += float(process.loss(prediction, z, noise, t).sum())
     return total / (VAL_REPEATS * count)
 
 

@@ -210,9 +210,9 @@ def test_a_loss_that_is_not_finite_stops_the_run():
 
 def test_conditions_are_dropped_as_often_as_asked():
     """With every condition dropped nothing reaches the encoder's weights."""
-    signal = training.objectives.signal_levels("cosine").float()
+    process = training.objectives.Process("v", "cosine", 5.0)
     for drop, reached in ((1.0, False), (0.0, True)):
         encoder, unet, data, _ = setup()
         params = dataclasses.replace(TRAINING, drop=drop)
-        training._step_loss(training.Model(encoder, unet), data, params, signal, 0).backward()
+        training._step_loss(training.Model(encoder, unet), data, params, process, 0).backward()
         assert any(w.grad is not None and bool(w.grad.abs().max() > 0) for w in encoder.parameters()) == reached
