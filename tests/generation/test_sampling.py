@@ -24,13 +24,13 @@ from pace.skeleton import PARTS
 from stages import sample
 
 SHAPE = Shape(channels=2, visual_width=3, frames=150, fps=30.0)
-SAMPLE = SampleParams(sampler="dpm++2m", steps=3, guidance=1.5, sigma_max=80.0, seed=0, batch_size=2)
+SAMPLE = SampleParams(sampler="dpm++2m", steps=3, guidance=1.5, sigma_max=80.0, seed=0, batch_size=2, split="test")
 
 
 def generator(objective="v"):
     torch.manual_seed(0)
     encoder, unet = build(
-        EncoderParams(8, 2, "both", "gate", "five", "mean", False, True, True, True),
+        EncoderParams(8, 2, "both", "gate", "five", "mean", False, True, True, True, True),
         UNetParams((8, 8), (False, True), 1, 2, 4, 4, 1, 3, 2),
         SHAPE,
     )
