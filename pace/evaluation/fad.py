@@ -30,8 +30,8 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 def infinity(a: np.ndarray, b: np.ndarray, seed: int = 0) -> float | None:
     """FAD without the bias of small sets: extrapolated to infinitely many rows; may be a little below 0.
 
-    The distance of finite sets is too large by about c/n. Both sets are thinned, without replacement, to the same shares
-    of their rows, from all to a quarter, and a line is fitted over the inverse share; its value at 0 is the result.
+    The distance of finite sets is too large by about c/n. Both sets are thinned, without replacement, to the same
+    shares of their rows, from all to a quarter, and a line fitted over the inverse share; its value at 0 is the result.
     (Published FAD-infinity thins the generated set alone, which leaves the bias that the reference brings.) Sets of
     equal length are thinned to the same rows, so that pairs of clips stay pairs. None where a quarter of a set is
     fewer than 8 rows. Symmetric. The order of the rows matters as a seed does.

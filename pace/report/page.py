@@ -77,6 +77,7 @@ def html(metrics: dict, views: list[ClipView], training: dict[str, str], failure
     """The page as text. training: title -> figure file; failures: (stage, video, reason)."""
     sections = {
         "results": ("Rhythm", _tiles(metrics) + tables.rhythm(metrics.get("rhythm", {})) + _leaks(metrics)),
+        "distances": ("Fréchet audio distance", tables.distances(metrics.get("fad", {}))),
         "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No test clip has generated music.</p>"),
         "training": ("Training", "".join(f"<h3>{escape(t)}</h3>{_image(f, t)}" for t, f in training.items())),
         "measures": ("Other measures", tables.others(metrics)),
