@@ -11,9 +11,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from pace import items, params
+from pace.audio.mel import SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
 from pace.datasets import leaks
-from pace.evaluation import accuracy, hearing, intervals, table
+from pace.evaluation import accuracy, controls, distances, hearing, intervals, table
 from pace.evaluation.rhythm import STRICT, compare, summarise
 from pace.evaluation.truth import Truth, TruthParams, read_truth
 from pace.motion.energy import EnergyParams
@@ -90,12 +91,26 @@ def main(argv: list[str] | None = None) -> None:
     if not present:
         raise SystemExit(f"evaluate: none of {len(scored)} {split} clips has both {AUDIO}/*.wav and {GENERATED}/*.wav")
 
+    train = [
+        clip
+        for clip in clips.loc[clips.split == "train", ["video_id", "start_s"]].to_dict("records")
+        if (AUDIO / f"{clip['video_id']}.wav").is_file()
+    ]
+    for clip, other in zip(present, controls.random_music(train, len(present)), strict=True):
+        clip["random"] = other
+
+    settings = p["evaluate"]
+    weights = {name: getattr(settings, f"{name}_weights") for name in distances.NETWORKS}
+    networks, missing = distances.load_networks(settings.fad, weights)
     hearing.compile_once()
     folders = hearing.Folders(AUDIO, GENERATED, VAE, Path(truth_folder))
-    jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"]) for clip in present)
+    jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"], bool(networks)) for clip in present)
     workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(present)), return_as="generator")
-    heard = list(tqdm(workers(jobs), total=len(present), desc="evaluate", unit="clip", disable=None))
-    known = [clip for clip, _ in heard]
+    known, mel_errors, points = [], [], []
+    for heard in tqdm(workers(jobs), total=len(present), desc="evaluate", unit="clip", disable=None):
+        known.append(heard.clip)
+        mel_errors.append(heard.mel_error)
+        points.append(distances.of_clip(settings.fad, networks, heard.points, heard.waves, SAMPLE_RATE))
     scores = [table.score_clip(clip, known, protocols) for clip in known]
 
     groups = dances(scored, videos)
@@ -110,8 +125,9 @@ def main(argv: list[str] | None = None) -> None:
     metrics = {
         "rhythm": table.summary(scores, protocols),
         "interval": intervals.intervals(scores, groups),
+        "fad": distances.section(points, missing),
         "vae": {
-            "mel_l1": float(np.mean([error for _, error in heard])),
+            "mel_l1": float(np.mean(mel_errors)),
             STRICT: summarise([compare(clip.heard["truth"], clip.heard["ceiling"], STRICT) for clip in known]),
         },
         "data": {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from projects import copy_project, run
 
-ROWS = ("truth", "ceiling", "generated", "shuffled", "clicks", "delayed")
+ROWS = ("truth", "ceiling", "generated", "shuffled", "random", "clicks", "delayed")
 METRICS = {
     "d2mgan": ("bcs", "csd", "bhs", "hsd", "f1"),
     "loris": ("bcs", "csd", "bhs", "hsd", "f1"),
@@ -47,6 +47,12 @@ def test_metrics_are_complete_and_sound(reproduced):
     assert metrics["rhythm"]["truth"]["loris"]["f1"] == 100
     assert metrics["rhythm"]["truth"]["strict"]["onset_f50"] == 1
     assert metrics["rhythm"]["generated"] != metrics["rhythm"]["ceiling"]
+    for row in ("ceiling", "generated", "random", "clicks", "delayed"):
+        distance = metrics["fad"][row]["descriptors"]
+        assert (distance["n"], distance["d"]) == (10, 38), row
+        assert math.isfinite(distance["fad"]) and distance["fad"] > 0, row
+    assert set(metrics["fad"]["not_computed"]) == {"vggish", "cnn14", "clap"}
+    assert metrics["fad"]["warning"]["descriptors"].startswith("n = 10 is not above d = 38")
     assert metrics["data"]["test_videos"] == 2
     assert metrics["data"]["test_clips"] == 2
     assert metrics["data"]["failed_videos"] == 0

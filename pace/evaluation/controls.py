@@ -9,8 +9,9 @@ from pace.audio.vocoder import VocoderParams, invert
 from pace.generation.vae import AutoencoderKL
 
 # truth: the true music. ceiling: the true music through VAE and vocoder. generated: the model's music.
-# shuffled: generated music of other clips. clicks: one click per second. delayed: the true music 250 ms late.
-ROWS = ("truth", "ceiling", "generated", "shuffled", "clicks", "delayed")
+# shuffled: generated music of other clips. random: training music. clicks: one click per second. delayed: the true
+# music 250 ms late.
+ROWS = ("truth", "ceiling", "generated", "shuffled", "random", "clicks", "delayed")
 DELAY = 0.25  # seconds
 
 
@@ -31,6 +32,14 @@ def delayed(track: np.ndarray, start: float) -> np.ndarray:
     from the true one than its timing.
     """
     return cut(track, start - DELAY)
+
+
+def random_music(train: list[dict], count: int, seed: int = 0) -> list[dict | None]:
+    """A training clip for each of `count` clips, drawn without repetition while they last; None where there is none."""
+    if not train:
+        return [None] * count
+    drawn = np.random.default_rng(seed).choice(len(train), count, replace=len(train) < count)
+    return [train[i] for i in drawn]
 
 
 def clicks() -> np.ndarray:

@@ -4,12 +4,13 @@ import dataclasses
 import functools
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
 from pace.audio.wave import read_wave
-from pace.evaluation import controls, table
+from pace.evaluation import controls, descriptors, table
 from pace.evaluation.onsets import events
 from pace.evaluation.truth import read_truth
 from pace.generation.checkpoint import load_vae
@@ -41,10 +42,24 @@ def compile_once() -> None:
     events(controls.clicks(), SAMPLE_RATE)
 
 
-def listen(clip: dict, folders: Folders, vocoder: VocoderParams) -> tuple[table.Clip, float]:
-    """Make and hear all rows of one clip; also the error of its mel image through the VAE.
+@dataclasses.dataclass(frozen=True)
+class Heard:
+    """One clip's rows as events and sounds, and the error of its mel image through the VAE.
 
-    clip: clip_id, video_id, music_id, start_s. Runs in a worker process, on one thread.
+    points: row -> its descriptors. waves: row -> samples (S,) for the audio networks, empty where none will listen.
+    """
+
+    clip: table.Clip
+    mel_error: float
+    points: dict[str, np.ndarray]
+    waves: dict[str, np.ndarray]
+
+
+def listen(clip: dict, folders: Folders, vocoder: VocoderParams, keep_waves: bool = False) -> Heard:
+    """Make and hear all rows of one clip.
+
+    clip: clip_id, video_id, music_id, start_s, and optionally `random`, the video_id and start_s of a training clip.
+    Runs in a worker process, on one thread.
     """
     torch.set_num_threads(1)
     track = read_wave(folders.audio / f"{clip['video_id']}.wav")
@@ -57,7 +72,12 @@ def listen(clip: dict, folders: Folders, vocoder: VocoderParams) -> tuple[table.
         "clicks": controls.clicks(),
         "delayed": controls.delayed(track, clip["start_s"]),
     }
+    if clip.get("random"):
+        other = clip["random"]
+        waves["random"] = controls.cut(read_wave(folders.audio / f"{other['video_id']}.wav"), other["start_s"])
     truth = read_truth(folders.truth, clip["video_id"])
     beats = truth.beats_between(clip["start_s"], clip["start_s"] + CLIP_SECONDS) if truth else None
     heard = {row: events(wave, SAMPLE_RATE) for row, wave in waves.items()}
-    return table.Clip(clip["clip_id"], clip["video_id"], clip["music_id"], beats, heard), mel_error
+    points = {row: descriptors.embed(wave, SAMPLE_RATE) for row, wave in waves.items()}
+    own = table.Clip(clip["clip_id"], clip["video_id"], clip["music_id"], beats, heard)
+    return Heard(own, mel_error, points, waves if keep_waves else {})

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from pace.evaluation.controls import ROWS
+from pace.evaluation.distances import EXTRACTORS
 from pace.evaluation.onsets import Events
 from pace.evaluation.rhythm import PROTOCOLS, compare, summarise
 from pace.params import choice
@@ -15,6 +16,10 @@ class EvaluateParams:
     """Section `evaluate` of params.yaml."""
 
     protocols: tuple[str, ...] = choice(*PROTOCOLS)
+    fad: tuple[str, ...] = choice(*EXTRACTORS)
+    vggish_weights: str
+    cnn14_weights: str
+    clap_weights: str
 
 
 @dataclasses.dataclass(frozen=True)

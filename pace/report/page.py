@@ -86,6 +86,7 @@ def html(metrics: dict, views: list[ClipView], training: dict[str, str], failure
             "Rhythm",
             _tiles(metrics) + tables.rhythm(metrics.get("rhythm", {}), metrics.get("interval", {})) + _leaks(metrics),
         ),
+        "distances": ("Fréchet audio distance", tables.distances(metrics.get("fad", {}))),
         "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No clip has generated music.</p>"),
         "training": ("Training", "".join(f"<h3>{escape(t)}</h3>{_image(f, t)}" for t, f in training.items())),
         "measures": ("Other measures", tables.others(metrics)),

@@ -9,6 +9,7 @@ ROWS = {
     "ceiling": "the true music through VAE and vocoder: the best that this chain can sound",
     "generated": "music generated for the video",
     "shuffled": "music generated for other videos: what chance gives",
+    "random": "music of random training clips",
     "clicks": "one click per second",
     "delayed": "the true music, 250 ms late",
 }
@@ -32,6 +33,18 @@ PROTOCOLS = {
         "5 Hz protocol",
         "The LORIS counts in bins of 200 ms: stricter than one second, still blind to errors inside a bin.",
     ),
+    "descriptors": (
+        "Descriptors, without weights",
+        "Level, spectrum, onsets and pitch of each second, in standard deviations of music: whether it sounds as the "
+        "true music does. Figures hold within this project.",
+    ),
+    "vggish": ("VGGish", "FAD_v, of each 0.96 s, as published systems print it."),
+    "cnn14": (
+        "PANNs CNN14",
+        "FAD_p, of each clip. Published figures made with the package frechet-audio-distance compare with the column "
+        "“pooled, legacy” alone.",
+    ),
+    "clap": ("CLAP", "FAD_c, of each clip."),
 }
 COLUMNS = {  # metric -> heading, decimals
     "bcs": ("BCS %", 1),
@@ -43,6 +56,9 @@ COLUMNS = {  # metric -> heading, decimals
     "onset_f50": ("onset F 50 ms", 3),
     "beat_f70": ("beat F 70 ms", 3),
     "tempo_error_bpm": ("tempo error BPM", 1),
+    "fad": ("FAD", 3),
+    "fad_inf": ("FAD∞", 3),
+    "fad_panns_pooled_legacy": ("pooled, legacy", 4),
 }
 
 
@@ -74,6 +90,23 @@ def rhythm(metrics: dict, intervals: dict | None = None) -> str:
         )
         for name in protocols
     )
+
+
+def distances(metrics: dict) -> str:
+    """The Frechet tables of section `fad` by extractor, what to be warned of and what was not computed."""
+    if not metrics:
+        return ""
+    notes = {key: metrics.get(key, {}) for key in ("warning", "not_computed")}
+    lines = "".join(
+        f"<p>{escape(PROTOCOLS.get(name, (name,))[0])}: {escape(text)}</p>"
+        for values in notes.values()
+        for name, text in values.items()
+    )
+    scope = (
+        "<p>Distance to the true music of the scored clips, lower is nearer; timing does not enter. It grows with d / n"
+        " and is comparable between sets of the same n only; FAD∞ is extrapolated to n without end.</p>"
+    )
+    return scope + rhythm({row: values for row, values in metrics.items() if row not in notes}) + lines
 
 
 def _protocol(name: str, rows: dict[str, dict], intervals: dict[str, dict]) -> str:
@@ -119,10 +152,10 @@ def flatten(metrics: object, prefix: str = "") -> dict[str, object]:
 
 
 def others(metrics: dict) -> str:
-    """A small table for each section of metrics.json beside `rhythm` and its intervals."""
+    """A small table for each section of metrics.json that has no table of its own."""
     blocks = []
     for section, values in metrics.items():
-        if section in ("rhythm", "interval"):
+        if section in ("rhythm", "interval", "fad"):
             continue
         rows = "".join(
             f'<tr><th scope="row">{escape(name or section)}</th><td>{escape(number(value))}</td></tr>'

@@ -32,6 +32,17 @@ def test_delayed_music_is_250_ms_late_and_continues_from_the_track():
     np.testing.assert_array_equal(start[lag:], TRACK[: CLIP_SAMPLES - lag])
 
 
+def test_random_music_is_seeded_and_repeats_nothing_while_it_lasts():
+    train = [{"video_id": f"v{i}", "start_s": float(i)} for i in range(50)]
+    drawn = controls.random_music(train, 40)
+    assert drawn == controls.random_music(train, 40)
+    assert drawn != controls.random_music(train, 40, seed=1)
+    assert len({clip["video_id"] for clip in drawn}) == 40
+    assert drawn != train[:40]
+    assert len(controls.random_music(train[:3], 5)) == 5
+    assert controls.random_music([], 2) == [None, None]
+
+
 def test_clicks_fill_every_second_of_the_binned_protocols():
     wave = controls.clicks()
     assert wave.shape == (CLIP_SAMPLES,)

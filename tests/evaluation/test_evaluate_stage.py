@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from unittest.mock import ANY
 
 import librosa
 import numpy as np
@@ -20,7 +21,7 @@ from stages import evaluate
 ROOT = Path(__file__).resolve().parents[2]
 SR = 22050
 VIDEOS = {"one": ("m1", 100.0), "two": ("m2", 120.0), "mute": ("m3", 90.0), "home": (None, 110.0)}
-ROWS = ("truth", "ceiling", "generated", "shuffled", "clicks", "delayed")
+ROWS = ("truth", "ceiling", "generated", "shuffled", "random", "clicks", "delayed")
 
 
 def beats_of(bpm):
@@ -48,7 +49,7 @@ def miniature(tmp_path, monkeypatch):
     settings["vocoder"]["iterations"] = 4
     with open("params.yaml", "w") as file:
         YAML().dump(settings, file)
-    for folder in ("data/index", "data/audio", "data/generated", "data/keypoints", "data/pose3d", "truth"):
+    for folder in ("data/none", "data/index", "data/audio", "data/generated", "data/keypoints", "data/pose3d", "truth"):
         Path(folder).mkdir(parents=True)
 
     videos, clips = [], []
@@ -79,6 +80,7 @@ def miniature(tmp_path, monkeypatch):
     train = {"video_id": "t", "split": "train"}
     videos.append({**videos[0], **train, "music_id": "m9", "source": "t"})  # the dance of one, from another camera
     clips += [{"clip_id": f"t_{i}", "start_s": float(i), **train} for i in range(3)]
+    soundfile.write("data/audio/t.wav", music(75.0), SR, subtype="PCM_16")
     pd.DataFrame(videos).to_parquet("data/index/videos.parquet")
     pd.DataFrame(clips).to_parquet("data/index/clips.parquet")
     Path("data/index/failures.json").write_text('{"broken": "not a video"}')
@@ -124,7 +126,21 @@ def test_stage(miniature, capsys):
     assert 0 < metrics["vae"]["mel_l1"] < 1
     assert set(metrics["vae"]["strict"]) == set(rhythm["ceiling"]["strict"])
 
-    assert len(records) == 5 * 6
+    assert 0 < rhythm["random"]["strict"]["onset_f70"] < 0.6
+
+    distances = metrics["fad"]
+    assert set(distances) == {*ROWS, "not_computed", "warning"} - {"truth", "shuffled"}
+    assert {name: list(values) for name, values in distances.items() if name in ROWS} == {
+        row: ["descriptors"] for row in distances if row in ROWS
+    }
+    assert distances["generated"]["descriptors"] == {
+        "d": 38, "fad": pytest.approx(0, abs=1e-3), "n": 25, "n_reference": 25,
+    }  # fmt: skip
+    assert distances["ceiling"]["descriptors"]["fad"] > 10 * distances["delayed"]["descriptors"]["fad"]
+    assert set(distances["not_computed"]) == {"vggish", "cnn14", "clap"}
+    assert distances["warning"] == {"descriptors": ANY}
+
+    assert len(records) == 5 * 7
     own = {record["clip_id"]: record for record in records if record["row"] == "generated"}
     assert set(own) == {"one_000000", "one_005000", "two_000000", "two_005000", "home_000000"}
     assert float(own["two_005000"]["loris_bcs"]) == 100.0

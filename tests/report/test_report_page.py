@@ -36,7 +36,7 @@ def bar(index: int) -> np.ndarray:
 def metrics() -> dict:
     binned = {"bcs": 91.23, "csd": 8.0, "bhs": 88.8, "hsd": 9.1, "f1": 90.0}
     strict = {"onset_f70": 0.61, "onset_f50": 0.5, "beat_f70": 0.55, "tempo_error_bpm": 12.345}
-    rows = ("delayed", "clicks", "shuffled", "generated", "ceiling", "truth")
+    rows = ("delayed", "clicks", "random", "shuffled", "generated", "ceiling", "truth")
     return {
         "rhythm": {row: {"d2mgan": binned, "loris": binned, "strict": strict} for row in rows},
         "pose": {"detected": 0.991, "pck": {"0.1": 0.97}},
@@ -231,6 +231,21 @@ def test_a_report_on_the_validation_split_says_so(project):
     assert clips.choose(table, 3, project / "data/generated", "val").empty
     table.loc[table["video_id"] == "b2", "split"] = "val"
     assert set(clips.choose(table, 3, project / "data/generated", "val")["video_id"]) == {"b2"}
+
+
+def test_distances_are_shown_with_n_and_d_and_what_is_missing_is_said():
+    found = {"fad": 12.3456, "n": 200, "n_reference": 200, "d": 38}
+    section = {row: {"descriptors": found, "cnn14": found | {"d": 2048}} for row in ("clicks", "generated")}
+    section |= {"warning": {"cnn14": "n = 200 is not above d = 2048"}, "not_computed": {"clap": "no <weights>"}}
+    text = tables.distances(section)
+    assert text.count("<table") == 2
+    assert text.index(">generated<") < text.index(">clicks<")
+    assert "<td>12.346</td><td>200</td><td>200</td><td>38</td>" in text
+    assert "<p>PANNs CNN14: n = 200 is not above d = 2048</p>" in text
+    assert "<p>CLAP: no &lt;weights&gt;</p>" in text
+    assert tables.distances({}) == ""
+    assert text in page.html({"fad": section}, [], {}, [])
+    assert "fad" not in tables.others({"fad": section, "vae": {"l1": 0.1}})
 
 
 def test_metrics_that_are_missing_or_unknown():
