@@ -70,19 +70,19 @@ def main(argv: list[str] | None = None) -> None:
     p = params.load(PARAMS, partial=PARTIAL)
     protocols, truth_folder = p["evaluate"].protocols, p["dataset"].truth
     videos, clips = pd.read_parquet(INDEX / "videos.parquet"), pd.read_parquet(INDEX / "clips.parquet")
-    tests = clips[clips.split == "test"].merge(videos[["video_id", "music_id"]], on="video_id", how="left")
+    tests = clips[clips.split == "test"].merge(videos[["video_id", "music_id", "bpm"]], on="video_id", how="left")
     # A video of unknown music counts as having its own.
     tests["music_id"] = tests.music_id.replace("", None).fillna(tests.video_id)
     present = [
         clip
-        for clip in tests[["clip_id", "video_id", "music_id", "start_s"]].to_dict("records")
+        for clip in tests[["clip_id", "video_id", "music_id", "start_s", "bpm"]].to_dict("records")
         if (AUDIO / f"{clip['video_id']}.wav").is_file() and (GENERATED / f"{clip['clip_id']}.wav").is_file()
     ]
     if not present:
         raise SystemExit(f"evaluate: none of {len(tests)} test clips has both {AUDIO}/*.wav and {GENERATED}/*.wav")
 
     hearing.compile_once()
-    folders = hearing.Folders(AUDIO, GENERATED, VAE, Path(truth_folder))
+    folders = hearing.Folders(AUDIO, GENERATED, VAE, POSES, Path(truth_folder))
     jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"]) for clip in present)
     workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(present)), return_as="generator")
     heard = list(tqdm(workers(jobs), total=len(present), desc="evaluate", unit="clip", disable=None))
@@ -117,7 +117,8 @@ def main(argv: list[str] | None = None) -> None:
     METRICS.write_text(json.dumps(rounded(metrics), indent=2, sort_keys=True) + "\n", encoding="utf-8")
     records = [rounded(record) for record in table.per_clip(scores)]
     with open(PER_CLIP, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, records[0], lineterminator="\n")
+        columns = dict.fromkeys(name for record in records for name in record)  # a clip without a pose lacks some
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
     print(table.text(metrics["rhythm"]))

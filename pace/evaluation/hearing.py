@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
 from pace.audio.wave import read_wave
-from pace.evaluation import controls, table
+from pace.evaluation import alignment_score, controls, table
 from pace.evaluation.onsets import events
 from pace.evaluation.truth import read_truth
 from pace.generation.checkpoint import load_vae
@@ -18,11 +19,12 @@ from pace.generation.vae import AutoencoderKL
 
 @dataclasses.dataclass(frozen=True)
 class Folders:
-    """Where the music of the videos, the generated clips, the VAE and the dataset's truth lie."""
+    """Where the music of the videos, the generated clips, the VAE, the poses and the dataset's truth lie."""
 
     audio: Path
     generated: Path
     vae: Path
+    poses: Path
     truth: Path
 
 
@@ -44,7 +46,7 @@ def compile_once() -> None:
 def listen(clip: dict, folders: Folders, vocoder: VocoderParams) -> tuple[table.Clip, float]:
     """Make and hear all rows of one clip; also the error of its mel image through the VAE.
 
-    clip: clip_id, video_id, music_id, start_s. Runs in a worker process, on one thread.
+    clip: clip_id, video_id, music_id, start_s, bpm (NaN where not known). Runs in a worker process, on one thread.
     """
     torch.set_num_threads(1)
     track = read_wave(folders.audio / f"{clip['video_id']}.wav")
@@ -55,9 +57,14 @@ def listen(clip: dict, folders: Folders, vocoder: VocoderParams) -> tuple[table.
         "ceiling": ceiling,
         "generated": read_wave(folders.generated / f"{clip['clip_id']}.wav"),
         "clicks": controls.clicks(),
+        "clicks120": controls.clicks(120.0),
         "delayed": controls.delayed(track, clip["start_s"]),
     }
     truth = read_truth(folders.truth, clip["video_id"])
-    beats = truth.beats_between(clip["start_s"], clip["start_s"] + CLIP_SECONDS) if truth else None
+    span = clip["start_s"], clip["start_s"] + CLIP_SECONDS
+    beats = truth.beats_between(*span) if truth else None
+    motion_beats = alignment_score.read_motion_beats(folders.poses / f"{clip['video_id']}.npz", *span)
+    bpm = None if math.isnan(clip["bpm"]) else clip["bpm"]
     heard = {row: events(wave, SAMPLE_RATE) for row, wave in waves.items()}
-    return table.Clip(clip["clip_id"], clip["video_id"], clip["music_id"], beats, heard), mel_error
+    keys = clip["clip_id"], clip["video_id"], clip["music_id"]
+    return table.Clip(*keys, beats, heard, bpm, motion_beats), mel_error

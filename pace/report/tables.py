@@ -10,13 +10,22 @@ ROWS = {
     "generated": "music generated for the video",
     "shuffled": "music generated for other videos: what chance gives",
     "clicks": "one click per second",
+    "clicks120": "a click track of 120 BPM",
     "delayed": "the true music, 250 ms late",
 }
 PROTOCOLS = {
     "strict": (
         "Strict",
         "Onsets must fall within 70 or 50 ms of the true music's and beats within 70 ms: this shows whether the "
-        "rhythm is in time; it does not show whether the music sounds good or suits the style.",
+        "rhythm is in time; it does not show whether the music sounds good or suits the style. CMLt asks for beats "
+        "that follow each other in time, AMLt forgives half and double tempo and the off-beat, information gain and "
+        "the tempo errors any delay.",
+    ),
+    "alignment": (
+        "Beats of music and dance",
+        "AIST++ beat alignment score: how near the dancer's own beats (moments of least speed) lie to the music's, and "
+        "the same seen from the music's beats. Music with more beats gains in the first and loses in the second; the "
+        "true music need not score highest, as dancers may arrive before or after the beat.",
     ),
     "loris": (
         "LORIS protocol",
@@ -42,7 +51,13 @@ COLUMNS = {  # metric -> heading, decimals
     "onset_f70": ("onset F 70 ms", 3),
     "onset_f50": ("onset F 50 ms", 3),
     "beat_f70": ("beat F 70 ms", 3),
+    "cmlt": ("CMLt", 3),
+    "amlt": ("AMLt", 3),
+    "information_gain": ("information gain", 3),
     "tempo_error_bpm": ("tempo error BPM", 1),
+    "tempo_error_octave_bpm": ("up to an octave", 1),
+    "bas": ("over dance beats", 3),
+    "bas_music": ("over music beats", 3),
 }
 
 

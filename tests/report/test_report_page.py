@@ -36,7 +36,7 @@ def bar(index: int) -> np.ndarray:
 def metrics() -> dict:
     binned = {"bcs": 91.23, "csd": 8.0, "bhs": 88.8, "hsd": 9.1, "f1": 90.0}
     strict = {"onset_f70": 0.61, "onset_f50": 0.5, "beat_f70": 0.55, "tempo_error_bpm": 12.345}
-    rows = ("delayed", "clicks", "shuffled", "generated", "ceiling", "truth")
+    rows = ("delayed", "clicks120", "clicks", "shuffled", "generated", "ceiling", "truth")
     return {
         "rhythm": {row: {"d2mgan": binned, "loris": binned, "strict": strict} for row in rows},
         "pose": {"detected": 0.991, "pck": {"0.1": 0.97}},
