@@ -223,7 +223,9 @@ def _read_dataset(setup: Setup) -> None:
     if setup.value("dataset.name") == "folder":  # its reader would read all of every video, for copies
         folder.described(setup.root / str(setup.value("dataset.root")))
         return
-    if any(conflict.stops and conflict.key.startswith("dataset.") for conflict in conflicts(setup.root, setup.values())):
+    if any(
+        conflict.stops and conflict.key.startswith("dataset.") for conflict in conflicts(setup.root, setup.values())
+    ):
         return  # an item of its own
     p = params.section(setup.content, "dataset", IndexParams, partial=True)
     inputs = {key: getattr(p, key) for key in ("root", "annotations", "split_lists")}

@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     images = np.zeros((len(clips), N_MELS, N_FRAMES), np.uint8)
     heard = np.zeros(len(clips), bool)
     failures = {}
-    for video_id, group in tqdm(clips.groupby("video_id", sort=False), desc="mel", unit="video"):
+    for video_id, group in tqdm(clips.groupby("video_id", sort=False), desc="mel", unit="video", disable=None):
         path = AUDIO / f"{video_id}.wav"
         if not path.is_file():
             continue

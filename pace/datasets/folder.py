@@ -53,7 +53,7 @@ def read(params: IndexParams) -> Listing:
 
 
 def described(root: Path) -> tuple[list[dict], list[str]]:
-    """The videos of a folder as far as its table describes them, and notes, without opening any. Raises DatasetError."""
+    """The videos of a folder as its table describes them, and notes; opens no video. Raises DatasetError."""
     found, table = find_videos(root), root / TABLE
     return _table(table, found) if table.is_file() else ([{"file": file} for file in found], [])
 
@@ -182,8 +182,9 @@ def _with_splits(
 ) -> tuple[list[dict], list[str]]:
     """Rows with a split each: their own, or that of their group, or a seeded one; and the files moved out of train.
 
-    Groups that are not in `scored` are never chosen for val or test: a split could be empty or silent for them. Where the table names test videos, the rest is for training, and groups of that are for validation where the table
-    names none, as with published lists.
+    Groups that are not in `scored` are never chosen for val or test: a split could be empty or silent for them. Where
+    the table names test videos, the rest is for training, and groups of that are for validation where the table names
+    none, as with published lists.
     """
     named = defaultdict(set)
     for row, group in zip(rows, groups, strict=True):

@@ -25,8 +25,8 @@ def read(params: IndexParams) -> Listing:
             strange.append(file)
     if not files:
         raise DatasetError(
-            f"{params.root}: none of its {len(strange)} videos is named as TikTok's, such as 000007_7_188.mp4 (the first: "
-            f"{strange[0]}); for other videos set dataset.name to folder"
+            f"{params.root}: none of its {len(strange)} videos is named as TikTok's, such as 000007_7_188.mp4 (the "
+            f"first: {strange[0]}); for other videos set dataset.name to folder"
         )
     music = {match.group(): match["music"] for match in files.values()}
     unlisted, absent = [], []

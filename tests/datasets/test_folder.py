@@ -13,7 +13,6 @@ from pace import index
 from pace.datasets import folder, leaks, listing, splits
 from pace.datasets.listing import DatasetError
 
-
 ENDINGS = ("mp4", "mov", "m4v", "MP4", "mp4", "mp4", "mp4", "mp4", "mp4", "mp4")
 DANCES = [f"day {i % 2}/dance{i}.{ending}" for i, ending in enumerate(ENDINGS)]
 
