@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from pace import stage
 from pace.audio.clips import clip_images
 from pace.audio.mel import N_FRAMES, N_MELS
 
@@ -43,4 +44,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("mel", main)
