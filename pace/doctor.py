@@ -26,6 +26,7 @@ EXTRAS = {
 }
 REQUIREMENTS = ("mediapipe", "rtmpose", "clap", "dask")  # requirements-{name}.txt
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".onnx")  # not from pace.weights: PyTorch may be missing
+VARIANTS = {"motionbert": "full", "motionbert-lite": "lite"}  # what describes these networks
 FREE_GB = 5
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"  # FAIL: the configured pipeline cannot run
@@ -199,7 +200,7 @@ def _dataset(setup: Setup) -> Iterator[Item]:
             item = Item(OK, "dataset.root", f"{name}, {value}: {len(find_videos(root))} videos")
             _read_dataset(setup)
         except ValueError as error:
-            item = Item(FAIL, "dataset.root", f"{name}, {value}: {_reason(error)}", "the stage index stops")
+            item = Item(FAIL, "dataset.root", f"{name}: {_reason(error)}", "the stage index stops")
     yield item
     try:
         counts = [pd.read_parquet(setup.root / f"data/index/{t}.parquet")["split"] for t in ("videos", "clips")]
@@ -285,6 +286,11 @@ def _network(setup: Setup, key: str, value: object) -> Iterator[Item]:
             continue
         official = recognise.official_file(file)
         placed = recognise.official_place(file, setup.root / FOLDER)
+        variant = VARIANTS.get(placed[0]) if placed else None
+        if variant and kind == "DSTformer" and f"the {variant} network" not in text:
+            again = f"give the {variant} one there, or fetch the other by its name"
+            yield Item(NOTE, key, f"{text}, not the {variant} network of {placed[0]}: {file}", again)
+            continue
         if placed and not official and placed[1].sha256:
             again = f"not the published file: fetch it again with `python -m pace fetch {placed[0]}`"
             yield Item(NOTE, key, f"{text}; its sha256 is not that of official {placed[0]}: {file}", again)

@@ -112,6 +112,15 @@ def test_dataset_and_index_are_counted(root):
     assert one(found, "data/index").state == doctor.NOTE and "cannot be read" in one(found, "data/index").found
 
 
+def test_the_lite_network_in_place_of_the_full_one_is_said(root):
+    for name in ("motionbert", "motionbert-lite"):
+        place = root / "models/official" / official.OFFICIAL[name].sets["lift.weights"].removeprefix("models/official/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"model_pos": layouts.flat(layouts.dstformer(256, 4))}, place)
+        found = [item.found for item in look(root, lift__weights=str(place.relative_to(root)))["lift.weights"]]
+        assert ("not the full network of motionbert" in found[0]) == (name == "motionbert")
+
+
 @pytest.mark.parametrize(
     ("name", "table", "message"),
     [

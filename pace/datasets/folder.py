@@ -102,7 +102,9 @@ def _table(path: Path, found: list[str]) -> tuple[list[dict], list[str]]:
         reason = " ".join(str(error).split())
         raise DatasetError(f"{path}: not a table ({reason}); save it as CSV in UTF-8, column names first") from None
     if "file" not in table:
-        raise DatasetError(f"{path}: no column 'file'; its columns are {', '.join(table.columns)}")
+        raise DatasetError(
+            f"{path}: no column 'file'; its columns are {', '.join(table.columns)}; name that of the paths file"
+        )
     used = [name for name in KNOWN if name in table]
     rows = [{key: value.strip() for key, value in row.items()} for row in table[used].to_dict("records")]
     nameless = [f"row {number}" for number, row in enumerate(rows, 1) if not row["file"]]
@@ -119,7 +121,7 @@ def _table(path: Path, found: list[str]) -> tuple[list[dict], list[str]]:
     if repeated:
         raise DatasetError(f"{path}: {repeated[0]} is listed twice")
     unlisted = sorted(set(found) - {row["file"] for row in rows})
-    unused = [name for name in table.columns if name not in KNOWN]
+    unused = [f"{name} (used: {', '.join(KNOWN)})" for name in table.columns if name not in KNOWN]
     return rows, [
         *counted(unlisted, f"videos not in {TABLE}"),
         *counted(unused, f"columns of {TABLE} not used"),
