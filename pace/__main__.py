@@ -45,7 +45,11 @@ def main(argv: list[str] | None = None) -> None:
 
 def run_check(_: argparse.Namespace) -> None:
     """Check params.yaml against the dataclasses of all stages together."""
-    sections = check(params.read(PARAMS))
+    content = params.read(PARAMS)
+    try:
+        sections = check(content)
+    except params.ParamsError as error:
+        raise params.ParamsError(f"{PARAMS}: {error}") from None
     print(f"{PARAMS}: {len(sections)} sections are sound")
 
 
