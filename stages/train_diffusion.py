@@ -1,6 +1,7 @@
 """Train the conditioning encoder and the latent diffusion (paper 4.2, 4.3)."""
 
 import argparse
+import dataclasses
 import os
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from pace import params
+from pace import params, size
 from pace.generation.condition_files import read_clips, read_videos
 from pace.generation.conditions import ConditionStore
 from pace.generation.encoder import EncoderParams
 from pace.generation.resume import Resume, fingerprint
 from pace.generation.sampling import Generator, Shape, build, save_generator
+from pace.generation.schedule import total_steps
 from pace.generation.training import Data, DiffusionParams, Scale, make_data, measure_scale, train
 from pace.generation.unet import UNetParams
 
@@ -62,11 +64,11 @@ def main(argv: list[str] | None = None) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     data, val, scale, data_key = load_data(device)
     conditions = data.conditions
+    training = dataclasses.replace(training, steps=total_steps(training, len(data.mean)))
     shape = Shape(data.mean.shape[1], conditions.visual_width, conditions.frames, conditions.fps)
     torch.manual_seed(training.seed)
     encoder, unet = build(encoder_params, unet_params, shape)
-    sizes = [sum(weights.numel() for weights in net.parameters()) / 1e6 for net in (encoder, unet)]
-    print(f"encoder {sizes[0]:.2f} M, U-Net {sizes[1]:.2f} M, encoder + U-Net {sum(sizes):.2f} M, on {device}")
+    print(", ".join([*size.generator_lines(size.generator_size(encoder_params, unet_params, shape)), f"on {device}"]))
 
     key = fingerprint(encoder_params, unet_params, training, data_key)
     resume = Resume(Path(os.environ.get("DVC_ROOT", ".")) / ".resume" / "train_diffusion" / key)
