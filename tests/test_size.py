@@ -188,7 +188,7 @@ def test_width_of_the_visual_condition_is_that_of_the_stand_in(width):
 def test_stand_in_is_that_of_its_stage():
     from stages import pretrain_visual
 
-    assert configured.STAND_IN == str(pretrain_visual.WEIGHTS)
+    assert str(pretrain_visual.WEIGHTS) == configured.STAND_IN
     assert params.read(ROOT / "params.yaml")["visual"]["weights"] == configured.STAND_IN
 
 
