@@ -11,9 +11,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from pace.generation.conditions import PARTS
+from pace.generation.data import Scale
 from pace.generation.encoder import SEMANTIC_WIDTH, Conditions, EncoderParams, Encoding
 from pace.generation.sampling import Generator, SampleParams, Shape, build
-from pace.generation.training import DiffusionParams, Scale
+from pace.generation.training import DiffusionParams
 from pace.generation.unet import LATENT_SIZE, UNetParams
 from pace.generation.vae import IMAGE, AutoencoderKL, VaeParams
 

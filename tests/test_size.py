@@ -154,7 +154,7 @@ def test_vae_flops_of_facts_10(channels, encode, decode):
 
 @pytest.mark.parametrize(
     ("sampler", "steps", "guidance", "expected"),
-    [("ddpm", 1000, 1.0, 1000), ("dpm++2m", 25, 1.5, 50), ("dpm++2m", 10, 1.0, 10)],
+    [("ddpm", 1000, 1.0, 1000), ("dpm++2m", 25, 1.5, 50), ("dpm++2m", 10, 1.0, 10), ("heun", 5, 2.0, 18)],
 )
 def test_evaluations_of_a_clip(sampler, steps, guidance, expected):
     sample = built("sample", SampleParams, sampler=sampler, steps=steps, guidance=guidance)

@@ -6,9 +6,10 @@ import json
 import pytest
 import torch
 
+from pace.generation.data import Scale
 from pace.generation.encoder import Conditions, EncoderParams
 from pace.generation.sampling import Generator, SampleParams, Shape, build, clip_seed, load_generator, save_generator
-from pace.generation.training import DiffusionParams, Scale
+from pace.generation.training import DiffusionParams
 from pace.generation.unet import UNetParams
 
 SHAPE = Shape(channels=2, visual_width=3, frames=150, fps=30.0)

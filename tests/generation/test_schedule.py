@@ -10,8 +10,9 @@ from projects import ROOT
 
 from pace import params, presets
 from pace.generation.conditions import ConditionStore, VideoConditions
+from pace.generation.data import Data, Scale
 from pace.generation.schedule import total_steps
-from pace.generation.training import Data, DiffusionParams, Scale
+from pace.generation.training import DiffusionParams
 from stages import train_diffusion
 
 TRAINING = params.section(params.read(ROOT / "params.yaml"), "train_diffusion", DiffusionParams)
@@ -46,7 +47,7 @@ def test_the_stage_trains_for_epochs_and_prints_its_size(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setattr(params, "read", lambda path="params.yaml": content)
-    monkeypatch.setattr(train_diffusion, "load_data", lambda device: (data, None, scale, "key"))
+    monkeypatch.setattr(train_diffusion, "load_data", lambda device, say: (data, None, scale, "key"))
     train_diffusion.main([])
     written = json.loads((tmp_path / "models/diffusion/config.json").read_text())["train_diffusion"]
     assert (written["steps"], written["epochs"]) == (2, 2)
