@@ -26,6 +26,7 @@ class SampleParams:
     sigma_max: float = limits(0.1)
     seed: int
     batch_size: int = limits(1)
+    split: str = choice("test", "val")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,6 +29,7 @@ ENCODER = EncoderParams(
     align=True,
     motion=True,
     visual=False,
+    part_gate=True,
 )
 UNET = UNetParams(
     widths=(8, 16),
@@ -114,7 +115,7 @@ def timing(align):
     train(encoder, unet, data, None, dataclasses.replace(params, eval_every=80))
     columns, _, conditions = pulses(16, seed=2)
     names = [str(i) for i in range(16)]
-    sampling = SampleParams("dpm++2m", 12, 1.5, 80.0, 0, 16)
+    sampling = SampleParams("dpm++2m", 12, 1.5, 80.0, 0, 16, "test")
     generator = Generator(encoder, unet, params, SHAPE, scale)
     made = generator.latents(conditions.batch(torch.arange(16)), names, sampling).mean(dim=(1, 2)).numpy()
     return correlation(made, columns), correlation(made, np.roll(columns, 5, axis=0))
