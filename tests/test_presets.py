@@ -23,8 +23,8 @@ from pace.params import ParamsError
 PARAMS = ROOT / "params.yaml"
 NAMES = sorted(path.stem for path in ROOT.glob("presets/*.yaml") if path.name != "ablations.yaml")  # its layout differs
 PAPER = ROOT / "presets/paper.yaml"
-# Of the sections that make the networks and train them, what the preset need not hold: seeds, the split that is sampled,
-# and what it leaves unused.
+# Of the sections that make the networks and train them, what the preset need not hold: seeds, the split that gets
+# music, and what it leaves unused.
 OPEN = (
     "unet.align_", "train_diffusion.seed", "train_diffusion.steps", "train_vae.seed", "sample.seed", "sample.split",
     "sample.sigma_max",
