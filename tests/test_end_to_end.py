@@ -91,6 +91,14 @@ def test_second_run_does_nothing(reproduced):
     assert run(reproduced, "git", "status", "--porcelain") == ""
 
 
+def test_a_clone_with_an_empty_cache_makes_the_same_lock_files(reproduced, tmp_path):
+    """Everything is made again, all networks trained again, and every output has the same bytes."""
+    run(tmp_path, "git", "clone", "-q", str(reproduced), "clone")
+    clone = tmp_path / "clone"
+    assert {"synthesise", "pretrain_motion", "train_vae", "train_diffusion"} <= ran(run(clone, "dvc", "repro"))
+    assert run(clone, "git", "status", "--porcelain") == ""
+
+
 def test_compose_gives_a_video_its_music(reproduced, tmp_path):
     import numpy as np
 

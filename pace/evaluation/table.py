@@ -23,8 +23,15 @@ class EvaluateParams:
 
 
 @dataclasses.dataclass(frozen=True)
+class ScoredParams:
+    """What evaluate reads of section `sample`: the split whose clips have generated music."""
+
+    split: str = choice("test", "val")
+
+
+@dataclasses.dataclass(frozen=True)
 class Clip:
-    """What is heard in one test clip's rows; `beats` (B,): the dataset's true beats in seconds, None without."""
+    """What is heard in one scored clip's rows; `beats` (B,): the dataset's true beats in seconds, None without."""
 
     clip_id: str
     video_id: str

@@ -76,11 +76,20 @@ def ordered(found: list[str], known: dict) -> list[str]:
     return [name for name in known if name in found] + [name for name in found if name not in known]
 
 
-def rhythm(metrics: dict) -> str:
-    """One table for each protocol in `metrics` (row -> protocol -> metric -> value), with what it shows."""
+def rhythm(metrics: dict, intervals: dict | None = None) -> str:
+    """One table for each protocol in `metrics` (row -> protocol -> metric -> value), with what it shows.
+
+    intervals: the same with (low, high) in place of values, or without them.
+    """
     rows = ordered(list(metrics), ROWS)
     protocols = ordered(list(dict.fromkeys(name for row in rows for name in metrics[row])), PROTOCOLS)
-    return "\n".join(_protocol(name, {row: metrics[row].get(name, {}) for row in rows}) for name in protocols)
+    note = "<p>Below each value: its 95 % interval, resampled by dance.</p>" if intervals else ""
+    return note + "\n".join(
+        _protocol(
+            name, *({row: part.get(row, {}).get(name, {}) for row in rows} for part in (metrics, intervals or {}))
+        )
+        for name in protocols
+    )
 
 
 def distances(metrics: dict) -> str:
@@ -100,13 +109,15 @@ def distances(metrics: dict) -> str:
     return scope + rhythm({row: values for row, values in metrics.items() if row not in notes}) + lines
 
 
-def _protocol(name: str, rows: dict[str, dict]) -> str:
+def _protocol(name: str, rows: dict[str, dict], intervals: dict[str, dict]) -> str:
     title, sentence = PROTOCOLS.get(name, (name, ""))
     columns = ordered(list(dict.fromkeys(metric for values in rows.values() for metric in values)), COLUMNS)
     head = "".join(f"<th>{escape(COLUMNS.get(column, (column,))[0])}</th>" for column in columns)
     body = ""
     for row, values in rows.items():
-        cells = "".join(f"<td>{escape(_cell(values, column))}</td>" for column in columns)
+        cells = "".join(
+            f"<td>{escape(_cell(values, column))}{_interval(intervals[row], column)}</td>" for column in columns
+        )
         note = f"<small>{escape(ROWS[row])}</small>" if row in ROWS else ""
         mark = ' class="ours"' if row == "generated" else ""
         body += f'<tr{mark}><th scope="row">{escape(row)}{note}</th>{cells}</tr>\n'
@@ -123,6 +134,13 @@ def _cell(values: dict, column: str) -> str:
     return f"{value:.{COLUMNS[column][1]}f}" if column in COLUMNS else number(value)
 
 
+def _interval(intervals: dict, column: str) -> str:
+    if column not in intervals:
+        return ""
+    low, high = (_cell({column: value}, column) for value in intervals[column])
+    return f"<small>{escape(low)} to {escape(high)}</small>"
+
+
 def flatten(metrics: object, prefix: str = "") -> dict[str, object]:
     """Nested dicts as dotted names -> values."""
     if not isinstance(metrics, dict):
@@ -137,7 +155,7 @@ def others(metrics: dict) -> str:
     """A small table for each section of metrics.json that has no table of its own."""
     blocks = []
     for section, values in metrics.items():
-        if section in ("rhythm", "fad"):
+        if section in ("rhythm", "interval", "fad"):
             continue
         rows = "".join(
             f'<tr><th scope="row">{escape(name or section)}</th><td>{escape(number(value))}</td></tr>'

@@ -13,6 +13,7 @@ import soundfile
 import torch
 from ruamel.yaml import YAML
 
+from pace.evaluation import confidence
 from pace.generation.checkpoint import save_model, write_config
 from pace.generation.vae import AutoencoderKL, VaeParams
 from stages import evaluate
@@ -101,7 +102,7 @@ def test_stage(miniature, capsys):
     evaluate.main([])
     metrics, records = read()
     assert metrics["data"] == {
-        "test_videos": 4, "test_clips": 8, "missing_clips": 3, "true_beat_clips": 4, "train_clips": 3,
+        "split": "test", "test_videos": 4, "test_clips": 8, "missing_clips": 3, "true_beat_clips": 4, "train_clips": 3,
         "failed_videos": 4,
         "leak": {"music": 0, "dance": 2, "video": 0, "unknown_music": 2, "unknown_dance": 2},
     }  # fmt: skip
@@ -146,6 +147,39 @@ def test_stage(miniature, capsys):
     mean = np.mean([float(record["strict_beat_f70"]) for record in own.values()])
     assert mean == pytest.approx(rhythm["generated"]["strict"]["beat_f70"], abs=1e-5)
     assert "5 of 8 test clips scored" in capsys.readouterr().out
+
+
+def test_intervals_and_dances(miniature):
+    """Clips of one dance go together: of `home`, whose dance is not known, the video stands for it."""
+    evaluate.main([])
+    metrics, records = read()
+    dances = {record["video_id"]: record["dance"] for record in records}
+    assert dances == {"one": "dance_one", "two": "dance_two", "home": "home"}
+    own = [record for record in records if record["row"] == "delayed"]
+    values = np.array([[float(record["strict_onset_f50"])] for record in own])
+    expected = confidence.interval(values, [record["dance"] for record in own])[0]
+    assert metrics["interval"]["delayed"]["strict"]["onset_f50"] == pytest.approx(list(expected), abs=1e-5)
+    assert metrics["interval"]["generated"]["loris"]["f1"] == [100.0, 100.0]
+
+
+def test_validation_split(miniature):
+    """The clips of the wanted split are scored, counted and compared with training; nothing of another split is."""
+    clips, videos = (pd.read_parquet(f"data/index/{name}.parquet") for name in ("clips", "videos"))
+    for frame in (clips, videos):
+        frame.loc[frame.video_id.isin(["one", "two"]), "split"] = "val"
+        frame.to_parquet(f"data/index/{'clips' if 'clip_id' in frame else 'videos'}.parquet")
+    settings = YAML(typ="safe").load(Path("params.yaml").read_text())
+    settings["sample"]["split"] = "val"
+    with open("params.yaml", "w") as file:
+        YAML().dump(settings, file)
+    evaluate.main([])
+    metrics, records = read()
+    assert metrics["data"] == {
+        "split": "val", "val_videos": 2, "val_clips": 4, "missing_clips": 0, "true_beat_clips": 4, "train_clips": 3,
+        "failed_videos": 4,
+        "leak": {"music": 0, "dance": 2, "video": 0, "unknown_music": 0, "unknown_dance": 0},
+    }  # fmt: skip
+    assert {record["video_id"] for record in records} == {"one", "two"}
 
 
 def test_outputs_are_the_same_with_two_workers_and_without_truth_sections_are_left_out(miniature, monkeypatch):

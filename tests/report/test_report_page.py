@@ -212,6 +212,27 @@ def test_rhythm_table_has_rows_in_order_and_a_sentence_for_each_protocol():
     assert "<td>0.550</td>" in text
 
 
+def test_intervals_stand_below_their_values():
+    intervals = {"generated": {"strict": {"beat_f70": [0.5123, 0.6], "tempo_error_bpm": [11.04, 13.0]}}}
+    text = tables.rhythm(metrics()["rhythm"], intervals)
+    assert "<td>0.550<small>0.512 to 0.600</small></td>" in text
+    assert "<td>12.3<small>11.0 to 13.0</small></td>" in text
+    assert text.count(" to ") == 2
+    assert "95 % interval" in text and "95 % interval" not in tables.rhythm(metrics()["rhythm"])
+    assert "interval" not in tables.others(metrics() | {"interval": intervals})
+
+
+def test_a_report_on_the_validation_split_says_so(project):
+    data = {"split": "val", "val_videos": 3, "val_clips": 4, "leak": leak()}
+    text = page.html({"rhythm": {}, "data": data}, [], {}, [])
+    assert "Scored on 4 validation clips from 3 validation videos." in text
+    assert "of 4 validation clips, 0 share" in text
+    table = pd.read_parquet(project / "data/index/clips.parquet")
+    assert clips.choose(table, 3, project / "data/generated", "val").empty
+    table.loc[table["video_id"] == "b2", "split"] = "val"
+    assert set(clips.choose(table, 3, project / "data/generated", "val")["video_id"]) == {"b2"}
+
+
 def test_distances_are_shown_with_n_and_d_and_what_is_missing_is_said():
     found = {"fad": 12.3456, "n": 200, "n_reference": 200, "d": 38}
     section = {row: {"descriptors": found, "cnn14": found | {"d": 2048}} for row in ("clicks", "generated")}
