@@ -33,6 +33,22 @@ def main(argv: list[str] | None = None) -> None:
     compose.add_argument("--seed", type=int, help="another number gives other music (default: sample.seed)")
     compose.add_argument("--wav", type=Path, help="write the music alone too")
 
+    score = commands.add_parser("score", help="score the music of any systems, in folders of files, beside controls")
+    score.add_argument("reference", type=Path, metavar="REFERENCE_DIR", help="the true music")
+    score.add_argument("generated", type=Path, nargs="+", metavar="GENERATED_DIR", help="one folder for each system")
+    score.add_argument("--name", nargs="+", action="extend", default=[], help="of each system; default: its folder's")
+    score.add_argument(
+        "--extractors",
+        nargs="+",
+        metavar="NAME[=WEIGHTS]",
+        help="of Frechet distances: descriptors, vggish, cnn14, clap; default: section evaluate of params.yaml",
+    )
+    score.add_argument("--protocols", nargs="+", help="of rhythm: d2mgan, loris, 5hz, strict; default: params.yaml's")
+    score.add_argument("--suffixes", nargs="*", help="endings such as _gen that names may have on one side only")
+    score.add_argument("--training", type=Path, metavar="DIR", help="training music, for a row of random pieces of it")
+    score.add_argument("--out", type=Path, metavar="FILE", help="write everything as .json, the table as .csv or .md")
+    score.add_argument("--strict", action="store_true", help="exit status 3 when any file was left out or is faulty")
+
     fetch = commands.add_parser("fetch", help="download official weights; without a name, list them")
     fetch.add_argument("names", nargs="*", metavar="NAME")
 
@@ -44,6 +60,7 @@ def main(argv: list[str] | None = None) -> None:
         "preset": run_preset,
         "size": run_size,
         "compose": run_compose,
+        "score": run_score,
         "fetch": run_fetch,
         "doctor": run_doctor,
     }
@@ -119,6 +136,35 @@ def run_compose(args: argparse.Namespace) -> None:
     if args.seed is not None:
         settings = dataclasses.replace(settings, sample=dataclasses.replace(settings.sample, seed=args.seed))
     compose(args.video, args.out, settings, Models(MODELS / "vae", MODELS / "diffusion"), args.keypoints, args.wav)
+
+
+def run_score(args: argparse.Namespace) -> None:
+    """Score folders of music; exit status 3 with --strict when a file was left out or is faulty."""
+    from pace import score
+    from pace.evaluation import audio_files
+    from pace.evaluation.table import EvaluateParams
+
+    if args.out:
+        score.check_out(args.out)
+    p = params.section(params.read(PARAMS), "evaluate", EvaluateParams, partial=True)
+    weights = {"vggish": p.vggish_weights, "cnn14": p.cnn14_weights, "clap": p.clap_weights}
+    extractors, weights = score.parse_extractors(args.extractors or p.fad, weights)
+    options = score.ScoreOptions(
+        args.reference,
+        score.name_systems(args.generated, args.name),
+        tuple(args.protocols or p.protocols),
+        extractors,
+        weights,
+        audio_files.ENDINGS if args.suffixes is None else tuple(args.suffixes),
+        args.training,
+    )
+    result = score.score(options)
+    print("\n".join([score.text(result), *score.notes(result, most=5)]))
+    if args.out:
+        score.write(result, args.out)
+        print(f"{args.out}: {len(result['rows'])} rows")
+    if args.strict and any(result["files"].values()):
+        sys.exit(3)
 
 
 def run_fetch(args: argparse.Namespace) -> None:
