@@ -11,9 +11,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from pace import items, params
+from pace.audio.mel import SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
 from pace.datasets import leaks
-from pace.evaluation import accuracy, hearing, table
+from pace.evaluation import accuracy, controls, distances, hearing, intervals, table
 from pace.evaluation.rhythm import STRICT, compare, summarise
 from pace.evaluation.truth import Truth, TruthParams, read_truth
 from pace.motion.energy import EnergyParams
@@ -22,9 +23,10 @@ PARAMS = {
     "dataset": TruthParams,
     "energy": EnergyParams,
     "evaluate": table.EvaluateParams,
+    "sample": table.ScoredParams,
     "vocoder": VocoderParams,
 }
-PARTIAL = ("dataset",)
+PARTIAL = ("dataset", "sample")
 INDEX, AUDIO, GENERATED = Path("data/index"), Path("data/audio"), Path("data/generated")
 KEYPOINTS, POSES, VAE = Path("data/keypoints"), Path("data/pose3d"), Path("models/vae")
 METRICS, PER_CLIP = Path("reports/metrics.json"), Path("reports/per_clip.csv")
@@ -58,70 +60,100 @@ def pose_scores(video: tuple, truth: Truth | None, energy: EnergyParams) -> dict
         return None
 
 
+def dances(clips: pd.DataFrame, videos: pd.DataFrame) -> dict[str, str]:
+    """The dance that each clip shows, clip id -> name: one for all cameras. Where it is unknown, the video."""
+    table = clips.merge(videos[["video_id", "sequence"]], on="video_id", how="left")
+    return dict(zip(table.clip_id, table.sequence.replace("", None).fillna(table.video_id), strict=True))
+
+
 def rounded(value: object) -> object:
     """The same nested dict with floats of six decimals."""
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [rounded(item) for item in value]
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.evaluate", description=__doc__).parse_args(argv)
     p = params.load(PARAMS, partial=PARTIAL)
-    protocols, truth_folder = p["evaluate"].protocols, p["dataset"].truth
+    protocols, truth_folder, split = p["evaluate"].protocols, p["dataset"].truth, p["sample"].split
     videos, clips = pd.read_parquet(INDEX / "videos.parquet"), pd.read_parquet(INDEX / "clips.parquet")
-    tests = clips[clips.split == "test"].merge(videos[["video_id", "music_id"]], on="video_id", how="left")
+    scored = clips[clips.split == split].merge(videos[["video_id", "music_id", "bpm"]], on="video_id", how="left")
     # A video of unknown music counts as having its own.
-    tests["music_id"] = tests.music_id.replace("", None).fillna(tests.video_id)
+    scored["music_id"] = scored.music_id.replace("", None).fillna(scored.video_id)
     present = [
         clip
-        for clip in tests[["clip_id", "video_id", "music_id", "start_s"]].to_dict("records")
+        for clip in scored[["clip_id", "video_id", "music_id", "start_s", "bpm"]].to_dict("records")
         if (AUDIO / f"{clip['video_id']}.wav").is_file() and (GENERATED / f"{clip['clip_id']}.wav").is_file()
     ]
     if not present:
-        raise SystemExit(f"evaluate: none of {len(tests)} test clips has both {AUDIO}/*.wav and {GENERATED}/*.wav")
+        raise SystemExit(f"evaluate: none of {len(scored)} {split} clips has both {AUDIO}/*.wav and {GENERATED}/*.wav")
 
+    train = [
+        clip
+        for clip in clips.loc[clips.split == "train", ["video_id", "start_s"]].to_dict("records")
+        if (AUDIO / f"{clip['video_id']}.wav").is_file()
+    ]
+    for clip, other in zip(present, controls.random_music(train, len(present)), strict=True):
+        clip["random"] = other
+
+    settings = p["evaluate"]
+    weights = {name: getattr(settings, f"{name}_weights") for name in distances.NETWORKS}
+    networks, missing = distances.load_networks(settings.fad, weights)
     hearing.compile_once()
-    folders = hearing.Folders(AUDIO, GENERATED, VAE, Path(truth_folder))
-    jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"]) for clip in present)
+    folders = hearing.Folders(AUDIO, GENERATED, VAE, POSES, Path(truth_folder))
+    jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"], bool(networks)) for clip in present)
     workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(present)), return_as="generator")
-    heard = list(tqdm(workers(jobs), total=len(present), desc="evaluate", unit="clip", disable=None))
-    known = [clip for clip, _ in heard]
+    known, mel_errors, points = [], [], []
+    for heard in tqdm(workers(jobs), total=len(present), desc="evaluate", unit="clip", disable=None):
+        known.append(heard.clip)
+        mel_errors.append(heard.mel_error)
+        points.append(distances.of_clip(settings.fad, networks, heard.points, heard.waves, SAMPLE_RATE))
     scores = [table.score_clip(clip, known, protocols) for clip in known]
 
-    test_videos = videos[videos.split == "test"]
+    groups = dances(scored, videos)
+    scored_videos = videos[videos.split == split]
     failed = set(json.loads((INDEX / items.FAILURES).read_text(encoding="utf-8")))
     failed |= {video_id for video_id in videos.video_id if not (POSES / f"{video_id}.npz").is_file()}
-    truths = [(video, read_truth(truth_folder, video.video_id)) for video in test_videos.itertuples()]
+    truths = [(video, read_truth(truth_folder, video.video_id)) for video in scored_videos.itertuples()]
     sections = {
         "pose": [keypoint_scores(video, truth) for video, truth in truths],
         "lift": [pose_scores(video, truth, p["energy"]) for video, truth in truths],
     }
     metrics = {
         "rhythm": table.summary(scores, protocols),
+        "interval": intervals.intervals(scores, groups),
+        "fad": distances.section(points, missing),
         "vae": {
-            "mel_l1": float(np.mean([error for _, error in heard])),
+            "mel_l1": float(np.mean(mel_errors)),
             STRICT: summarise([compare(clip.heard["truth"], clip.heard["ceiling"], STRICT) for clip in known]),
         },
         "data": {
-            "test_videos": len(test_videos),
-            "test_clips": len(tests),
-            "missing_clips": len(tests) - len(known),
+            "split": split,
+            f"{split}_videos": len(scored_videos),
+            f"{split}_clips": len(scored),
+            "missing_clips": len(scored) - len(known),
             "true_beat_clips": sum(clip.beats is not None for clip in known),
             "train_clips": int((clips.split == "train").sum()),
             "failed_videos": len(failed),
-            "leak": leaks.count(videos, clips),
+            "leak": leaks.count(videos, clips, split),
         },
     } | {name: accuracy.mean(found) for name, values in sections.items() if (found := [v for v in values if v])}
     METRICS.parent.mkdir(parents=True, exist_ok=True)
     METRICS.write_text(json.dumps(rounded(metrics), indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    records = [rounded(record) for record in table.per_clip(scores)]
+    records = [
+        {"clip_id": record["clip_id"], "dance": groups[record["clip_id"]]} | rounded(record)
+        for record in table.per_clip(scores)
+    ]
     with open(PER_CLIP, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, records[0], lineterminator="\n")
+        columns = dict.fromkeys(name for record in records for name in record)  # a clip without a pose lacks some
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
     print(table.text(metrics["rhythm"]))
-    print(f"{METRICS} and {PER_CLIP}: {len(known)} of {len(tests)} test clips scored")
+    print(f"{METRICS} and {PER_CLIP}: {len(known)} of {len(scored)} {split} clips scored")
 
 
 if __name__ == "__main__":

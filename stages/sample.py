@@ -1,4 +1,4 @@
-"""Generate music for the test clips from their conditions alone."""
+"""Generate music for the clips of the scored split, sample.split, from their conditions alone."""
 
 import argparse
 from pathlib import Path
@@ -23,12 +23,12 @@ ENERGY, MOTION, VISUAL = Path("data/energy"), Path("data/motion"), Path("data/vi
 OUT = Path("data/generated")
 
 
-def read_test_clips() -> tuple[list[str], ConditionStore]:
-    """The ids of the test clips that have conditions, and these."""
-    clips = {clip: (video, start) for clip, (video, split, start) in read_clips(CLIPS).items() if split == "test"}
+def read_scored_clips(split: str) -> tuple[list[str], ConditionStore]:
+    """The ids of the split's clips that have conditions, and these."""
+    clips = {clip: (video, start) for clip, (video, of, start) in read_clips(CLIPS).items() if of == split}
     videos, missing = read_videos([video for video, _ in clips.values()], ENERGY, MOTION, VISUAL)
     for video_id, reason in missing.items():
-        print(f"test: video {video_id} is left out: {reason}")
+        print(f"{split}: video {video_id} is left out: {reason}")
     ids = [clip for clip, (video, _) in clips.items() if video in videos]
     return ids, ConditionStore(videos, [clips[clip] for clip in ids])
 
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     generator = load_generator(DIFFUSION).to(device)
     vae = load_vae(VAE).to(device)
-    clip_ids, conditions = read_test_clips()
+    clip_ids, conditions = read_scored_clips(p["sample"].split)
     generator.check(conditions)
     OUT.mkdir(parents=True, exist_ok=True)
     gates = []
@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
         gates.append(gates_of(generator.encode(batch), conditions.frames))
     arrays = {name: np.concatenate([batch[name] for batch in gates]) for name in gates[0]}
     np.savez(OUT / "gates.npz", clip_id=np.array(clip_ids), **arrays)
-    print(f"{OUT}: {len(clip_ids)} clips")
+    print(f"{OUT}: {len(clip_ids)} clips of split {p['sample'].split}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The leak check: what of the test clips was already seen or heard in training (FACTS 4)."""
+"""The leak check: what of the scored clips was already seen or heard in training (FACTS 4)."""
 
 import pandas as pd
 
@@ -6,18 +6,18 @@ TRACK = "audio-"  # starts a music_id that stands for one stored sound track and
 SHARED = {"music": "music_id", "dance": "sequence", "video": "source"}
 
 
-def count(videos: pd.DataFrame, clips: pd.DataFrame) -> dict[str, int]:
-    """How many test clips share music, dance (the sequence from any camera) or source video with a train clip.
+def count(videos: pd.DataFrame, clips: pd.DataFrame, split: str = "test") -> dict[str, int]:
+    """How many clips of `split` share music, dance (the sequence from any camera) or source video with a train clip.
 
-    videos: video_id, music_id, sequence, source; clips: video_id, split. `unknown_music`, `unknown_dance`: test clips
+    videos: video_id, music_id, sequence, source; clips: video_id, split. `unknown_music`, `unknown_dance`: clips
     of which the dataset does not say it, so that nothing can be said of them: also those whose music is known by a
     sound track (`audio-...`) that is not in training, since the same music may have been encoded again.
     """
     table = clips[["video_id", "split"]].merge(videos[["video_id", *SHARED.values()]], on="video_id", how="left")
-    train, test = table[table.split == "train"], table[table.split == "test"]
+    train, scored = table[table.split == "train"], table[table.split == split]
     out = {}
     for name, column in SHARED.items():
-        value = test[column].fillna("").astype(str)
+        value = scored[column].fillna("").astype(str)
         shared = (value != "") & value.isin(set(train[column]))
         out[name] = int(shared.sum())
         if name != "video":
@@ -26,9 +26,9 @@ def count(videos: pd.DataFrame, clips: pd.DataFrame) -> dict[str, int]:
     return out
 
 
-def sentence(leak: dict[str, int], test_clips: int) -> str:
+def sentence(leak: dict[str, int], clips: int, split: str = "test") -> str:
     """The check in words."""
     shares = f"{leak['music']} share their music, {leak['dance']} their dance and {leak['video']} their source video"
-    text = f"Leak check: of {test_clips} test clips, {shares} with training clips."
+    text = f"Leak check: of {clips} {split} clips, {shares} with training clips."
     unknown = [f"the {name} of {leak[key]}" for name in ("music", "dance") if leak[key := f"unknown_{name}"]]
-    return text + (f" Not known: {' and '.join(unknown)} test clips." if unknown else "")
+    return text + (f" Not known: {' and '.join(unknown)} {split} clips." if unknown else "")

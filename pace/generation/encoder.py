@@ -31,6 +31,7 @@ class EncoderParams:
     align: bool
     motion: bool
     visual: bool
+    part_gate: bool
 
 
 class Conditions(NamedTuple):
@@ -74,7 +75,7 @@ def position_code(length: int, width: int) -> torch.Tensor:
 class Branch(nn.Module):
     """The slow or the fast branch: energies ask, semantic features answer, part gates sum up (equations 3-5)."""
 
-    def __init__(self, width: int, heads: int, residual: bool) -> None:
+    def __init__(self, width: int, heads: int, residual: bool, gate: bool = True) -> None:
         super().__init__()
         self.heads = heads
         self.residual = residual
@@ -83,15 +84,21 @@ class Branch(nn.Module):
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
-        self.gate = nn.Linear(width, 1)
+        self.gate = nn.Linear(width, 1) if gate else None
 
     def forward(self, energy: torch.Tensor, semantic: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Energies (B,N,P) and projected semantics E' (B,N,P,d) -> H_n (B,N,d) and gates (B,N,P)."""
+        """Energies (B,N,P) and projected semantics E' (B,N,P,d) -> H_n (B,N,d) and gates (B,N,P).
+
+        Without part gates every part has the weight 1/P.
+        """
         motion = self.mlp(zscore(energy)[..., None])  # (3)
         attended = self.attend(self.query(motion), self.key(semantic), self.value(semantic))  # (4)
         if self.residual:
             attended = attended + motion
-        gates = self.gate(attended).squeeze(-1).softmax(dim=-1)
+        if self.gate is None:
+            gates = torch.full_like(attended[..., 0], 1 / attended.shape[2])
+        else:
+            gates = self.gate(attended).squeeze(-1).softmax(dim=-1)
         return (gates[..., None] * attended).sum(dim=2), gates  # (5)
 
     def attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -119,7 +126,9 @@ class Encoder(nn.Module):
             self.norm = nn.LayerNorm(SEMANTIC_WIDTH)
             self.project = nn.Linear(SEMANTIC_WIDTH, width)
             names = ("slow", "fast") if params.branches == "both" else (params.branches,)
-            self.branches = nn.ModuleDict({name: Branch(width, params.heads, params.residual) for name in names})
+            self.branches = nn.ModuleDict(
+                {name: Branch(width, params.heads, params.residual, params.part_gate) for name in names}
+            )
         if params.motion and params.branches == "both":
             self.fusion = nn.Linear(2 * width, width)
             self.fusion_norm = nn.LayerNorm(2 * width) if params.fusion == "gate" else nn.Identity()

@@ -1,4 +1,4 @@
-"""What the report shows of one test clip: two videos, mel images, energy and rhythm curves, written as media files."""
+"""What the report shows of one clip: two videos, mel images, energy and rhythm curves, written as media files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,17 +38,17 @@ class ClipView:
     gates: str | None
 
 
-def choose(clips: pd.DataFrame, count: int, generated: Path) -> pd.DataFrame:
-    """At most `count` test clips that have generated music: evenly spread over the videos, each video once first."""
+def choose(clips: pd.DataFrame, count: int, generated: Path, split: str = "test") -> pd.DataFrame:
+    """At most `count` clips of `split` that have music: evenly spread over the videos, each video once first."""
     have = [(generated / f"{clip_id}.wav").is_file() for clip_id in clips["clip_id"]]
-    test = clips[(clips["split"] == "test") & np.array(have, dtype=bool)].sort_values(["video_id", "start_s"])
-    turn = test.groupby("video_id").cumcount()
+    scored = clips[(clips["split"] == split) & np.array(have, dtype=bool)].sort_values(["video_id", "start_s"])
+    turn = scored.groupby("video_id").cumcount()
     chosen = []
-    for _, once in test.groupby(turn):
+    for _, once in scored.groupby(turn):
         wanted = min(count - len(chosen), len(once))
         places = np.linspace(0, len(once) - 1, wanted).round().astype(int) if wanted > 1 else np.arange(wanted)
         chosen += list(once.index[places])
-    return test.loc[sorted(chosen)]
+    return scored.loc[sorted(chosen)]
 
 
 def view(clip: pd.Series, video: pd.Series, scores: dict[str, float], sources: Sources, page: Path) -> ClipView:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pace.datasets import leaks
+from pace.evaluation.published import DataParams
 from pace.params import limits
 from pace.report import clips, plots, tables
 from pace.report.clips import ClipView, Sources
@@ -15,12 +16,12 @@ from pace.report.style import CSS
 
 CURVES = {"vae": "Autoencoder", "diffusion": "Diffusion model"}
 SCORES = {"strict_beat_f70": "beat F 70 ms", "strict_onset_f70": "onset F 70 ms"}
-COUNTS = {"test_clips": "test clips", "test_videos": "test videos"}
+SPLITS = {"test": "test", "val": "validation"}
 
 
 @dataclass(frozen=True)
 class ReportParams:
-    """Section `report`: number of test clips shown."""
+    """Section `report`: number of clips shown."""
 
     clips: int = limits(0, 100)
 
@@ -36,8 +37,8 @@ class Inputs:
     curves: Path
 
 
-def build(inputs: Inputs, params: ReportParams, out: Path) -> Path:
-    """Write `out`/index.html and `out`/media; returns the page's path.
+def build(inputs: Inputs, params: ReportParams, out: Path, data: DataParams | None = None) -> Path:
+    """Write `out`/index.html and `out`/media; returns the page's path. With `data` also the paper's figures.
 
     Raises FileNotFoundError where the index or the metrics are missing.
     """
@@ -45,14 +46,22 @@ def build(inputs: Inputs, params: ReportParams, out: Path) -> Path:
     all_clips = pd.read_parquet(inputs.data / "index" / "clips.parquet")
     videos = pd.read_parquet(inputs.data / "index" / "videos.parquet").set_index("video_id")
     scores = _clip_scores(inputs.per_clip)
+    split = split_of(metrics)
     views = [
         clips.view(clip, videos.loc[clip["video_id"]], scores.get(clip["clip_id"], {}), inputs.sources, out)
-        for _, clip in clips.choose(all_clips, params.clips, inputs.sources.generated).iterrows()
+        for _, clip in clips.choose(all_clips, params.clips, inputs.sources.generated, split).iterrows()
     ]
     training = _training(inputs.curves, out)
     page = out / "index.html"
-    page.write_text(html(metrics, views, training, tables.read_failures(inputs.data)), encoding="utf-8")
+    published = tables.published(metrics, data) if data else ""
+    failures = tables.read_failures(inputs.data)
+    page.write_text(html(metrics, views, training, failures, published), encoding="utf-8")
     return page
+
+
+def split_of(metrics: dict) -> str:
+    """The split whose clips are scored: `test` or `val`."""
+    return metrics.get("data", {}).get("split", "test")
 
 
 def _clip_scores(path: Path) -> dict[str, dict[str, float]]:
@@ -73,11 +82,22 @@ def _training(folder: Path, out: Path) -> dict[str, str]:
     return files
 
 
-def html(metrics: dict, views: list[ClipView], training: dict[str, str], failures: list[tuple[str, str, str]]) -> str:
-    """The page as text. training: title -> figure file; failures: (stage, video, reason)."""
+def html(
+    metrics: dict,
+    views: list[ClipView],
+    training: dict[str, str],
+    failures: list[tuple[str, str, str]],
+    published: str = "",
+) -> str:
+    """The page as text. training: title -> figure file; failures: (stage, video, reason); published: a section."""
     sections = {
-        "results": ("Rhythm", _tiles(metrics) + tables.rhythm(metrics.get("rhythm", {})) + _leaks(metrics)),
-        "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No test clip has generated music.</p>"),
+        "results": (
+            "Rhythm",
+            _tiles(metrics) + tables.rhythm(metrics.get("rhythm", {}), metrics.get("interval", {})) + _leaks(metrics),
+        ),
+        "distances": ("Fréchet audio distance", tables.distances(metrics.get("fad", {}))),
+        "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No clip has generated music.</p>"),
+        "published": ("Published figures", published),
         "training": ("Training", "".join(f"<h3>{escape(t)}</h3>{_image(f, t)}" for t, f in training.items())),
         "measures": ("Other measures", tables.others(metrics)),
         "failures": (f"Failed videos ({len(failures)})", tables.failures(failures)),
@@ -86,7 +106,9 @@ def html(metrics: dict, views: list[ClipView], training: dict[str, str], failure
     links = "".join(f'<a href="#{key}">{escape(title)}</a>' for key, (title, _) in shown.items())
     body = "\n".join(f'<section id="{k}"><h2>{escape(t)}</h2>{content}</section>' for k, (t, content) in shown.items())
     data = metrics.get("data", {})
-    counts = [f"{data[key]} {label}" for key, label in COUNTS.items() if key in data]
+    split = split_of(metrics)
+    kinds = [kind for kind in ("clips", "videos") if f"{split}_{kind}" in data]
+    counts = [f"{data[f'{split}_{kind}']} {SPLITS[split]} {kind}" for kind in kinds]
     scope = f" Scored on {' from '.join(counts)}." if counts else ""
     return f"""<!doctype html>
 <html lang="en">
@@ -123,13 +145,14 @@ def _tiles(metrics: dict) -> str:
 
 
 def _leaks(metrics: dict) -> str:
-    """What the test clips share with the training clips, with a warning where a score would flatter."""
+    """What the scored clips share with the training clips, with a warning where a score would flatter."""
     data = metrics.get("data", {})
     if "leak" not in data:
         return ""
     shared = max(data["leak"][name] for name in leaks.SHARED)
     warning = " <b>Scores on shared clips show what was remembered, not what was learned.</b>" if shared else ""
-    return f"<p>{escape(leaks.sentence(data['leak'], data['test_clips']))}{warning}</p>"
+    split = split_of(metrics)
+    return f"<p>{escape(leaks.sentence(data['leak'], data[f'{split}_clips'], SPLITS[split]))}{warning}</p>"
 
 
 def _clip(view: ClipView) -> str:

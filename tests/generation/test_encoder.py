@@ -20,6 +20,7 @@ PAPER = EncoderParams(
     align=True,
     motion=True,
     visual=True,
+    part_gate=True,
 )
 
 
@@ -145,6 +146,21 @@ def test_variants():
     nothing = make(motion=False, visual=False, align=False)(c)
     assert nothing.tokens.shape == (2, 1, 8) and not nothing.tokens.any() and nothing.frames is None
     assert make(align=False)(c).frames is None
+
+
+def test_without_part_gates_the_parts_count_alike():
+    """Equation 5 with g = 1/5: what the gated encoder gives when its gates see nothing (weights 0)."""
+    c = draw()
+    plain, gated = make(part_gate=False), make()
+    assert not any(".gate." in name for name in plain.state_dict())
+    weights = gated.state_dict()
+    gates = [name for name in weights if ".gate." in name]
+    weights |= {name: weights[name] if name in gates else value for name, value in plain.state_dict().items()}
+    gated.load_state_dict(weights)
+    assert (gated(c).frames - plain(c).frames).abs().max() > 1e-3
+    gated.load_state_dict({name: 0 * value if name in gates else value for name, value in weights.items()})
+    torch.testing.assert_close(plain(c).frames, gated(c).frames)
+    torch.testing.assert_close(plain(c).gate_slow, torch.full((2, 12, 5), 0.2))
 
 
 def test_whole_body_sums_energies_and_averages_semantics():
