@@ -1,13 +1,16 @@
 """The generator: training steps against diffusers' U-Net of the same size, sampling and the autoencoder.
 
 On the GPU where there is one, else on the CPU. Repeats of what is compared alternate, and the ratio is the median of
-the ratios of neighbours, so that other load on the machine hits both alike.
+the ratios of neighbours, so that other load hits both alike. On the CPU the comparison runs in one thread and counts
+processor time: several threads wait for one another as soon as anything else runs.
 """
 
+import contextlib
 import dataclasses
 import importlib.util
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
@@ -52,26 +55,29 @@ def precisions(device: torch.device) -> list[str]:
 
 def comparison(given: nets.Settings, scale: Scale, device: torch.device, precision: str) -> list[Row]:
     """Samples/s of the U-Net alone: ours, diffusers' in the same step, and in the step of diffusers' scripts."""
-    batch = scale.batch or BATCH[device.type]
+    batch, cpu = scale.batch or BATCH[device.type], device.type == "cpu"
     ours, how = nets.unet_step(given, batch, device, precision)
-    steps = {"ours": ours}
+    steps, notes = {"ours": ours}, {"ours": how}
+    if cpu and scale.compiled and accelerate.compiler(device):
+        steps["ours, compiled"], notes["ours, compiled"] = nets.unet_step(
+            given, batch, device, precision, compiled=True
+        )
+    own = list(steps)
     if importlib.util.find_spec("diffusers"):
         steps["diffusers"], steps["diffusers' scripts"] = nets.diffusers_steps(given, batch, device, precision)
-    seconds = alternate(steps, scale.repeats, device)
-    notes = {
-        "ours": how,
-        "diffusers": "eager, our optimiser and averages",
-        "diffusers' scripts": "eager, AdamW as PyTorch chooses, EMAModel",
-    }
-    note = f"{scale.preset}, {precision}, batch {batch}, {threads(device)}"
+        notes["diffusers"] = "eager, our optimiser and averages"
+        notes["diffusers' scripts"] = "eager, AdamW as PyTorch chooses, EMAModel"
+    with one_thread() if cpu else contextlib.nullcontext():
+        seconds = alternate(steps, scale.repeats, device, time.process_time if cpu else time.perf_counter)
+    note = f"{scale.preset}, {precision}, batch {batch}, {'1 thread, processor time' if cpu else threads(device)}"
     result = [
         Row(NAME, f"U-Net step, {name}", batch / median(taken), "samples/s", note=f"{note}, {notes[name]}")
         for name, taken in seconds.items()
     ]
-    for name in list(steps)[1:]:
-        ratio = median(theirs / own for theirs, own in zip(seconds[name], seconds["ours"], strict=True))
-        target = RATIO if device.type == "cpu" else None
-        result.append(Row(NAME, f"U-Net step, ours / {name}", ratio, "times", target=target, note=note))
+    for ours, theirs in itertools.product(own, list(steps)[len(own) :]):
+        ratio = median(b / a for a, b in zip(seconds[ours], seconds[theirs], strict=True))
+        target = RATIO if cpu else None
+        result.append(Row(NAME, f"U-Net step, {ours} / {theirs}", ratio, "times", target=target, note=note))
     return result
 
 
@@ -126,18 +132,34 @@ def sampling(given: nets.Settings, scale: Scale, device: torch.device) -> list[R
     ]
 
 
-def alternate(functions: dict[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, list[float]]:
-    """Wall-clock seconds of each call, called in turns after a warm-up of two calls each (compilation, caches)."""
+def alternate(
+    functions: dict[str, Callable[[], object]],
+    repeats: int,
+    device: torch.device,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
+    """Seconds of each call, called in turns after a warm-up of two calls each (compilation, caches)."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(-2, repeats):
         for name, function in functions.items():
             _wait(device)
-            start = time.perf_counter()
+            start = clock()
             function()
             _wait(device)
             if turn >= 0:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return seconds
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch in a single thread for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def threads(device: torch.device) -> str:

@@ -116,11 +116,13 @@ class TrainingStep:
         self.steps += 1
 
 
-def unet_step(given: Settings, batch: int, device: torch.device, precision: str) -> tuple[TrainingStep, str]:
+def unet_step(
+    given: Settings, batch: int, device: torch.device, precision: str, compiled: bool | None = None
+) -> tuple[TrainingStep, str]:
     """A step of our U-Net alone over one context token, as the paper's, and how the network was prepared."""
     encoder, _ = networks(given)
     unet = UNet(given.unet, given.shape.channels, encoder.context_width, None).to(device)
-    how = accelerate.prepare(unet, device)
+    how = accelerate.prepare(unet, device, compiled)
     context, latents = token(given, batch, device), latents_of(given, batch, device)
     return TrainingStep(unet, lambda z, t: unet(z, t, context), latents, precision), how
 

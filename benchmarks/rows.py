@@ -29,6 +29,7 @@ class Scale:
     copies: int = 50  # of each video, for the stages that take milliseconds
     preset: str = "paper"  # sizes of the generator beside the default ones
     batch: int | None = None  # of the generator; None: as fits the device
+    compiled: bool = True  # measure the generator compiled too, where there is a compiler
     sampling_steps: int = 25
 
 

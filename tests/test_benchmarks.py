@@ -10,7 +10,7 @@ from benchmarks import energy, generator, mel, memory, rows, throughput
 SMALL = rows.Scale(
     videos=1, seconds=5.0, fps=15.0, published_videos=1, motion=(("dim_feat", 16), ("mlp_ratio", 2)),
     long_motion=(("dim_feat", 16), ("mlp_ratio", 2)), width=1 / 32, short_side=48, crop=32, minutes=0.1,
-    published_seconds=5.0, repeats=1, copies=2, preset="tiny", batch=2, sampling_steps=2,
+    published_seconds=5.0, repeats=1, copies=2, preset="tiny", batch=2, compiled=False, sampling_steps=2,
 )  # fmt: skip
 
 
@@ -72,16 +72,28 @@ def test_compared_networks_have_the_same_parameters():
     assert shapes[0] == shapes[1]
 
 
-def test_ratio_is_of_neighbours(monkeypatch):
-    """Each call of the first takes 2 s and of the second 3 s, on a clock that counts calls."""
-    clock = [0.0]
-    monkeypatch.setattr(generator.time, "perf_counter", lambda: clock[0])
+def test_calls_alternate_and_their_time_is_counted():
+    """Each call of the first takes 2 s and of the second 3 s, on a clock of its own; the warm-up is left out."""
+    now, order = [0.0], []
 
-    def takes(seconds):
-        return lambda: clock.__setitem__(0, clock[0] + seconds)
+    def takes(name, seconds):
+        return lambda: (order.append(name), now.__setitem__(0, now[0] + seconds))
 
-    functions = {"a": takes(2.0), "b": takes(3.0)}
-    assert generator.alternate(functions, 3, generator.torch.device("cpu")) == {"a": [2.0] * 3, "b": [3.0] * 3}
+    functions = {"a": takes("a", 2.0), "b": takes("b", 3.0)}
+    found = generator.alternate(functions, 3, generator.torch.device("cpu"), lambda: now[0])
+    assert found == {"a": [2.0] * 3, "b": [3.0] * 3} and order == ["a", "b"] * 5
+
+
+def test_ratios_are_of_neighbouring_calls(monkeypatch):
+    """A machine that gets slower by the turn: the ratio of neighbours stays."""
+    seconds = {"ours": [1.0, 2.0, 4.0], "diffusers": [1.3, 2.6, 5.2], "diffusers' scripts": [1.1, 2.2, 4.4]}
+    monkeypatch.setattr(generator, "alternate", lambda *given: seconds)
+    found = generator.comparison(generator.nets.settings("tiny"), SMALL, generator.torch.device("cpu"), "float32")
+    ratios = {row.what: (round(row.value, 6), row.met) for row in found if row.unit == "times"}
+    assert ratios == {
+        "U-Net step, ours / diffusers": (1.3, True),
+        "U-Net step, ours / diffusers' scripts": (1.1, False),
+    }
 
 
 def test_targets():
