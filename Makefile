@@ -1,7 +1,7 @@
 # make repro   the whole pipeline: data, models, music, metrics, report
 # make test    the test suite
 # make lint    style
-# make bench   speed and memory of the stages on this machine
+# make bench   speed and memory of the stages and of the generator on this machine
 
 PYTHON ?= python3.11
 VENV := .venv
