@@ -151,7 +151,13 @@ def records(result: dict) -> list[dict[str, object]]:
 def shown(value: object) -> str:
     """A value of the table as text for reading."""
     if isinstance(value, float):
-        return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
+        return (
+            f"{value:.1f}"
+            if abs(value) >= 100
+            else f"{value:.3f}"
+            if abs(value) >= 0.01 or not value
+            else f"{value:.1e}"
+        )
     if str(value).startswith("not computed"):
         return str(value).partition(" (")[0]
     return "–" if value == "" else str(value)
@@ -171,8 +177,11 @@ def headline(result: dict) -> list[dict[str, str]]:
 def notes(result: dict, most: int | None = None) -> list[str]:
     """Everything that a reader of the table must know, a line each; of long lists of files at most `most`."""
     said = [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
+    warned: dict[tuple[str, str], list[str]] = {}
     for row, entry in result["rows"].items():
-        said += [f"{row}, {name}: {text}" for name, text in entry.get("warning", {}).items()]
+        for name, text in entry.get("warning", {}).items():
+            warned.setdefault((name, text), []).append(row)
+    said += [f"{name}: {text} ({', '.join(rows)})" for (name, text), rows in warned.items()]
     for system, kinds in result["files"]["unmatched"].items():
         said += [f"{system}: {_listed(UNMATCHED[kind], paths, most)}" for kind, paths in kinds.items()]
     for kind, words in (("unreadable", "unreadable, not scored"), ("faults", "faulty, scored all the same")):
