@@ -67,7 +67,7 @@ def test_only_common_clips_are_compared():
 
 def test_the_shuffled_row_has_intervals_by_the_sources_of_both_clips(monkeypatch):
     monkeypatch.setattr(systems, "compare", lambda one, other, protocol: {"beat_f70": float(RNG.random())})
-    heard = clips(a=[0.1, 0.5, 0.4, 0.2, 0.3, 0.7])
+    heard = clips(a=[0.1, 0.5, 0.4, 0.2, 0.3, 0.7], truth=[1.0] * 6)
     for one in heard:
         one.generated["a"] = None
     table = systems.table(heard, ["a"], ("strict",), (), {})
