@@ -23,6 +23,9 @@ def main(argv: list[str] | None = None) -> None:
     preset.add_argument("name", help="a file of presets/, without .yaml")
     preset.add_argument("--write", action="store_true", help="edit params.yaml instead, keeping its comments")
 
+    size = commands.add_parser("size", help="parameters and FLOPs of the networks that params.yaml describes")
+    size.add_argument("--preset", metavar="NAME", help="with the values of a preset in place of its own")
+
     compose = commands.add_parser("compose", help="give one dance video music, with the trained models")
     compose.add_argument("video", type=Path, metavar="VIDEO", help="a video of one dancer, 5 s or longer")
     compose.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.mp4", help="the video with its music")
@@ -58,6 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     run = {
         "check": run_check,
         "preset": run_preset,
+        "size": run_size,
         "compose": run_compose,
         "score": run_score,
         "fetch": run_fetch,
@@ -71,7 +75,11 @@ def main(argv: list[str] | None = None) -> None:
 
 def run_check(_: argparse.Namespace) -> None:
     """Check params.yaml against the dataclasses of all stages together."""
-    sections = check(params.read(PARAMS))
+    content = params.read(PARAMS)
+    try:
+        sections = check(content)
+    except params.ParamsError as error:
+        raise params.ParamsError(f"{PARAMS}: {error}") from None
     print(f"{PARAMS}: {len(sections)} sections are sound")
 
 
@@ -99,14 +107,28 @@ def check(content: dict) -> dict[str, set[str]]:
 
 def run_preset(args: argparse.Namespace) -> None:
     """Print a preset as -S flags, or write it into params.yaml."""
-    path = Path("presets") / f"{args.name}.yaml"
-    if not path.is_file():
-        names = ", ".join(sorted(file.stem for file in Path("presets").glob("*.yaml")))
-        raise ValueError(f"there is no preset {args.name!r}; presets: {names}")
+    path = preset_path(args.name)
     if args.write:
         print(f"{PARAMS}: changed {', '.join(presets.write(path, PARAMS)) or 'nothing'}")
     else:
         print(" ".join(presets.flags(path, PARAMS)))
+
+
+def preset_path(name: str) -> Path:
+    """The file of a preset. Raises ValueError where there is none."""
+    path = Path("presets") / f"{name}.yaml"
+    if not path.is_file():
+        names = ", ".join(sorted(file.stem for file in Path("presets").glob("*.yaml")))
+        raise ValueError(f"there is no preset {name!r}; presets: {names}")
+    return path
+
+
+def run_size(args: argparse.Namespace) -> None:
+    """Print parameters and FLOPs of the networks."""
+    from pace import configured, size
+
+    content = presets.applied(preset_path(args.preset), PARAMS) if args.preset else params.read(PARAMS)
+    print(size.text(configured.sizes(content)))
 
 
 def run_compose(args: argparse.Namespace) -> None:

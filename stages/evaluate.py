@@ -80,12 +80,12 @@ def main(argv: list[str] | None = None) -> None:
     p = params.load(PARAMS, partial=PARTIAL)
     protocols, truth_folder, split = p["evaluate"].protocols, p["dataset"].truth, p["sample"].split
     videos, clips = pd.read_parquet(INDEX / "videos.parquet"), pd.read_parquet(INDEX / "clips.parquet")
-    scored = clips[clips.split == split].merge(videos[["video_id", "music_id"]], on="video_id", how="left")
+    scored = clips[clips.split == split].merge(videos[["video_id", "music_id", "bpm"]], on="video_id", how="left")
     # A video of unknown music counts as having its own.
     scored["music_id"] = scored.music_id.replace("", None).fillna(scored.video_id)
     present = [
         clip
-        for clip in scored[["clip_id", "video_id", "music_id", "start_s"]].to_dict("records")
+        for clip in scored[["clip_id", "video_id", "music_id", "start_s", "bpm"]].to_dict("records")
         if (AUDIO / f"{clip['video_id']}.wav").is_file() and (GENERATED / f"{clip['clip_id']}.wav").is_file()
     ]
     if not present:
@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> None:
     weights = {name: getattr(settings, f"{name}_weights") for name in distances.NETWORKS}
     networks, missing = distances.load_networks(settings.fad, weights)
     hearing.compile_once()
-    folders = hearing.Folders(AUDIO, GENERATED, VAE, Path(truth_folder))
+    folders = hearing.Folders(AUDIO, GENERATED, VAE, POSES, Path(truth_folder))
     jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"], bool(networks)) for clip in present)
     workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(present)), return_as="generator")
     known, mel_errors, points = [], [], []
@@ -148,7 +148,8 @@ def main(argv: list[str] | None = None) -> None:
         for record in table.per_clip(scores)
     ]
     with open(PER_CLIP, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, records[0], lineterminator="\n")
+        columns = dict.fromkeys(name for record in records for name in record)  # a clip without a pose lacks some
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
     print(table.text(metrics["rhythm"]))

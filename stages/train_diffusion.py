@@ -1,6 +1,7 @@
 """Train the conditioning encoder and the latent diffusion (paper 4.2, 4.3)."""
 
 import argparse
+import dataclasses
 import os
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from pace import imports, params
+from pace import imports, params, size
 from pace.generation import distributed
 from pace.generation.condition_files import read_clips, read_videos
 from pace.generation.conditions import ConditionStore
@@ -19,6 +20,7 @@ from pace.generation.data import Data, Scale, make_data, measure_scale, placemen
 from pace.generation.encoder import EncoderParams
 from pace.generation.resume import Resume, fingerprint
 from pace.generation.sampling import Generator, Shape, build, save_generator
+from pace.generation.schedule import total_steps
 from pace.generation.training import DiffusionParams, train
 from pace.generation.unet import UNetParams
 
@@ -74,14 +76,12 @@ def run() -> None:
     say = print if processes.first else lambda text: None
     data, val, scale, data_key = load_data(processes.device, say)
     conditions = data.conditions
+    training = dataclasses.replace(training, steps=total_steps(training, len(data.mean)))
     shape = Shape(data.mean.shape[1], conditions.visual_width, conditions.frames, conditions.fps)
     torch.manual_seed(training.seed)
     encoder, unet = build(encoder_params, unet_params, shape)
-    sizes = [sum(weights.numel() for weights in net.parameters()) / 1e6 for net in (encoder, unet)]
-    say(
-        f"encoder {sizes[0]:.2f} M, U-Net {sizes[1]:.2f} M, encoder + U-Net {sum(sizes):.2f} M, "
-        f"on {processes.count} x {processes.device.type}"
-    )
+    lines = size.generator_lines(size.generator_size(encoder_params, unet_params, shape))
+    say(", ".join([*lines, f"on {processes.count} x {processes.device.type}"]))
     code = [(imports.ROOT / path).read_bytes() for path in imports.closure("stages.train_diffusion")]
     kind = [torch.__version__, processes.device.type, processes.count]
     key = fingerprint(encoder_params, unet_params, training, data_key, kind, *code)

@@ -4,8 +4,8 @@ They work on z = (1 - t) Z_0 + t noise, whose level t runs from 1, noise alone, 
 Processes that keep the variance differ from it only in scale, so every sampler serves every objective.
 sigma = t / (1 - t) is the noise in standard deviations of the latents, as Karras et al. 2022 count it.
 
-A denoiser maps (z, t) to the expected Z_0; t is a float. `times` are falling levels, the last is 0. Noise comes from a
-callable that returns a fresh tensor of z's shape at each call; the first is the start.
+A denoiser maps (z, t) to the expected Z_0; t is a float. `times` are falling levels, the last of them 0. Noise comes
+from a callable that returns a fresh tensor of z's shape at each call; the first is the start.
 """
 
 import itertools
@@ -154,10 +154,10 @@ SAMPLERS = tuple(METHODS)
 def spacing(name: str, process: Process, steps: int, sigma_max: float) -> list[float]:
     """The levels of `steps` steps, falling to 0.
 
-    A flow's run evenly from 1, whatever the sampler. With a variance-preserving process `ddpm` and `ddim` take the
-    training's own levels, in even strides from the last (all of them for steps = 1000); the others start at `sigma_max`
-    or the training's highest level, whichever is lower: `dpm++2m` spaces sigma after Karras, `dpm++2m-even` and `heun`
-    space t evenly.
+    A flow's run evenly from 1, whatever the sampler. With a variance-preserving process `ddpm` takes the training's own
+    levels, in even strides from the last (all of them for steps = 1000). The others start at `sigma_max` or the
+    training's highest level, whichever is lower: at the last levels the noise that an epsilon network predicts tells
+    hardly anything of Z_0. `dpm++2m` spaces sigma after Karras, the rest space t evenly.
     Raises ValueError for an unknown sampler.
     """
     if name not in METHODS:
@@ -165,7 +165,7 @@ def spacing(name: str, process: Process, steps: int, sigma_max: float) -> list[f
     if process.objective == "flow":
         return _even(1.0, steps)
     levels = schedule_times(process.schedule)
-    if name in ("ddpm", "ddim"):
+    if name == "ddpm":
         ends = torch.arange(steps, 0, -1, dtype=torch.float64) * (STEPS / steps)
         return [*levels[ends.round().long() - 1].tolist(), 0.0]
     high = min(float(levels[-1]), sigma_max / (1 + sigma_max))

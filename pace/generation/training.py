@@ -31,6 +31,7 @@ class DiffusionParams:
 
     seed: int
     steps: int = limits(1)
+    epochs: int = limits(0)
     batch_size: int = limits(1)
     lr: float = limits(0)
     warmup: int = limits(0)

@@ -1,8 +1,12 @@
 """The report's tables as HTML: rhythm metrics by protocol, all other metrics, failed videos."""
 
+import dataclasses
 import json
 from html import escape
 from pathlib import Path
+
+from pace.evaluation.published import CAVEAT, PROTOCOL, SETTINGS, SOURCE, DataParams, differences
+from pace.evaluation.published import read as read_published
 
 ROWS = {
     "truth": "the true music itself",
@@ -11,13 +15,22 @@ ROWS = {
     "shuffled": "music generated for other videos: what chance gives",
     "random": "music of random training clips",
     "clicks": "one click per second",
+    "clicks120": "a click track of 120 BPM",
     "delayed": "the true music, 250 ms late",
 }
 PROTOCOLS = {
     "strict": (
         "Strict",
         "Onsets must fall within 70 or 50 ms of the true music's and beats within 70 ms: this shows whether the "
-        "rhythm is in time; it does not show whether the music sounds good or suits the style.",
+        "rhythm is in time; it does not show whether the music sounds good or suits the style. CMLt asks for beats "
+        "that follow each other in time, AMLt forgives half and double tempo and the off-beat, information gain and "
+        "the tempo errors any delay.",
+    ),
+    "alignment": (
+        "Beats of music and dance",
+        "AIST++ beat alignment score: how near the dancer's own beats (moments of least speed) lie to the music's, and "
+        "the same seen from the music's beats. Music with more beats gains in the first and loses in the second; the "
+        "true music need not score highest, as dancers may arrive before or after the beat.",
     ),
     "loris": (
         "LORIS protocol",
@@ -55,10 +68,16 @@ COLUMNS = {  # metric -> heading, decimals
     "onset_f70": ("onset F 70 ms", 3),
     "onset_f50": ("onset F 50 ms", 3),
     "beat_f70": ("beat F 70 ms", 3),
+    "cmlt": ("CMLt", 3),
+    "amlt": ("AMLt", 3),
+    "information_gain": ("information gain", 3),
     "tempo_error_bpm": ("tempo error BPM", 1),
+    "tempo_error_octave_bpm": ("up to an octave", 1),
     "fad": ("FAD", 3),
     "fad_inf": ("FAD∞", 3),
     "fad_panns_pooled_legacy": ("pooled, legacy", 4),
+    "bas": ("over dance beats", 3),
+    "bas_music": ("over music beats", 3),
 }
 
 
@@ -139,6 +158,52 @@ def _interval(intervals: dict, column: str) -> str:
         return ""
     low, high = (_cell({column: value}, column) for value in intervals[column])
     return f"<small>{escape(low)} to {escape(high)}</small>"
+
+
+PUBLISHED_COLUMNS = {
+    "bcs": ("BCS %", 2),
+    "csd": ("CSD", 2),
+    "bhs": ("BHS %", 2),
+    "hsd": ("HSD", 2),
+    "f1": ("F1 % as printed", 2),
+    "f1_of_means": ("F1 % of means", 2),
+    "fad_vggish": ("FAD v", 2),
+    "fad_panns": ("FAD p", 2),
+    "fad_clap": ("FAD c", 2),
+}
+
+
+def published(metrics: dict, data: DataParams) -> str:
+    """The paper's figures, a table for each dataset: beside the own generated row where dataset, split and protocol are
+    the paper's, else with what differs."""
+    counts = metrics.get("data", {})
+    scored = counts.get("test_clips", 0) - counts.get("missing_clips", 0)
+    own = metrics.get("rhythm", {}).get("generated", {}).get(PROTOCOL)
+    blocks = ""
+    for dataset in SETTINGS:
+        body = ""
+        differing = differences(dataset, data, scored) if own else [f"no {PROTOCOL} scores in this run"]
+        if not differing:
+            body += _published_row("this run", "", own | {"f1_of_means": own["f1"]}, ' class="ours"')
+        for row in read_published():
+            if row.dataset == dataset:
+                values = dataclasses.asdict(row) | {"f1_of_means": row.f1_of_means}
+                body += _published_row(row.method, f"table {row.table}", values)
+        head = "".join(f"<th>{escape(title)}</th>" for title, _ in PUBLISHED_COLUMNS.values())
+        status = f"Not comparable with this run: {'; '.join(differing)}." if differing else "Comparable with this run."
+        blocks += (
+            f'<h3>{escape(dataset)}</h3><p>{escape(status)}</p><div class="scroll"><table class="numbers">'
+            f"<thead><tr><th></th>{head}</tr></thead><tbody>\n{body}</tbody></table></div>"
+        )
+    return f"<p>As printed in {escape(SOURCE)}. {escape(CAVEAT)}</p>{blocks}"
+
+
+def _published_row(name: str, note: str, values: dict, mark: str = "") -> str:
+    cells = ""
+    for column, (_, decimals) in PUBLISHED_COLUMNS.items():
+        cells += f"<td>{values[column]:.{decimals}f}</td>" if column in values else "<td>–</td>"
+    note = f"<small>{escape(note)}</small>" if note else ""
+    return f'<tr{mark}><th scope="row">{escape(name)}{note}</th>{cells}</tr>\n'
 
 
 def flatten(metrics: object, prefix: str = "") -> dict[str, object]:

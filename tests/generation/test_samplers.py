@@ -208,12 +208,11 @@ def test_levels_of_each_sampler():
     levels = samplers.schedule_times("cosine")
     sigma = ((1 - objectives.signal_levels("cosine")) / objectives.signal_levels("cosine")).sqrt()
     torch.testing.assert_close(levels / (1 - levels), sigma)
-    for name in ("ddpm", "ddim"):
-        assert samplers.spacing(name, V, 1000, 80.0) == [*levels.flip(0).tolist(), 0.0]
-        assert samplers.spacing(name, V, 4, 80.0) == [*levels[[999, 749, 499, 249]].tolist(), 0.0]
-        assert len(set(samplers.spacing(name, V, 999, 80.0))) == 1000
+    assert samplers.spacing("ddpm", V, 1000, 80.0) == [*levels.flip(0).tolist(), 0.0]
+    assert samplers.spacing("ddpm", V, 4, 80.0) == [*levels[[999, 749, 499, 249]].tolist(), 0.0]
+    assert len(set(samplers.spacing("ddpm", V, 999, 80.0))) == 1000
     assert samplers.spacing("dpm++2m", V, 9, 80.0) == pytest.approx(samplers.karras_times(9, sigma[0].item(), 80.0))
-    for name in ("heun", "dpm++2m-even"):
+    for name in ("heun", "ddim", "dpm++2m-even"):
         assert samplers.spacing(name, V, 4, 3.0) == pytest.approx([0.75, 0.5625, 0.375, 0.1875, 0])
         assert samplers.spacing(name, V, 2, 1e9)[0] == levels[-1]
     for name in samplers.SAMPLERS:

@@ -76,7 +76,7 @@ def test_ddim(objective, name, steps):
         **SCHEDULES[name], prediction_type=PREDICTION[objective], clip_sample=False, timestep_spacing="trailing"
     )
     scheduler.set_timesteps(steps)
-    times = samplers.spacing("ddim", process, steps, 80.0)
+    times = samplers.spacing("ddpm", process, steps, 80.0)  # trailing
     check(ours(samplers.ddim, process, times), theirs(scheduler, begin(times)), 3e-5)
 
 
@@ -113,7 +113,7 @@ def test_dpm_solver(objective, karras):
     if karras:
         times = samplers.spacing("dpm++2m", process, 25, 1e9)
     else:
-        times = samplers.spacing("ddim", process, 25, 80.0)
+        times = samplers.spacing("ddpm", process, 25, 80.0)
     sigmas = [t / (1 - t) for t in times]
     torch.testing.assert_close(torch.tensor(sigmas), scheduler.sigmas, rtol=1e-3, atol=0)
     # The scheduler's table is float32: 1 - signal is off by 6e-4 of itself at the lowest level.

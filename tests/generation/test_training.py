@@ -45,6 +45,7 @@ UNET = UNetParams(
 TRAINING = DiffusionParams(
     seed=0,
     steps=6,
+    epochs=0,
     batch_size=4,
     lr=3e-3,
     warmup=2,
