@@ -35,8 +35,19 @@ def main(argv: list[str] | None = None) -> None:
 
     commands.add_parser("doctor", help="say what is configured, found and missing, and what follows")
 
+    sensitivity = commands.add_parser("sensitivity", help="study what each rhythm metric sees, on composed music")
+    sensitivity.add_argument("--out", type=Path, default=Path("docs"), metavar="FOLDER", help="of .md and .svg (docs)")
+    sensitivity.add_argument("--pieces", type=int, default=30, metavar="N", help="pieces of music (default: 30)")
+
     args = parser.parse_args(argv)
-    run = {"check": run_check, "preset": run_preset, "compose": run_compose, "fetch": run_fetch, "doctor": run_doctor}
+    run = {
+        "check": run_check,
+        "preset": run_preset,
+        "compose": run_compose,
+        "fetch": run_fetch,
+        "doctor": run_doctor,
+        "sensitivity": run_sensitivity,
+    }
     try:
         run[args.command](args)
     except (ValueError, OSError, RuntimeError) as error:
@@ -111,6 +122,20 @@ def run_doctor(_: argparse.Namespace) -> None:
     print(doctor.report(items))
     if doctor.stopping(items):
         sys.exit(1)
+
+
+def run_sensitivity(args: argparse.Namespace) -> None:
+    """Write sensitivity.md and sensitivity.svg."""
+    from pace import items
+    from pace.evaluation.sensitivity import study
+    from pace.report import sensitivity
+
+    found = study(args.pieces, items.worker_count())
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "sensitivity.svg").write_bytes(sensitivity.figure(found))
+    page = sensitivity.page(found, args.pieces, "python -m pace sensitivity", "sensitivity.svg")
+    (args.out / "sensitivity.md").write_text(page, encoding="utf-8")
+    print(f"sensitivity: look at {args.out / 'sensitivity.md'}")
 
 
 if __name__ == "__main__":

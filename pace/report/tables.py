@@ -59,7 +59,7 @@ COLUMNS = {  # metric -> heading, decimals
     "amlt": ("AMLt", 3),
     "information_gain": ("information gain", 3),
     "tempo_error_bpm": ("tempo error BPM", 1),
-    "tempo_error_octave_bpm": ("up to an octave", 1),
+    "tempo_error_octave_bpm": ("octaves forgiven", 1),
     "bas": ("over dance beats", 3),
     "bas_music": ("over music beats", 3),
 }
