@@ -39,6 +39,10 @@ def main(argv: list[str] | None = None) -> None:
     sensitivity.add_argument("--out", type=Path, default=Path("docs"), metavar="FOLDER", help="of .md and .svg (docs)")
     sensitivity.add_argument("--pieces", type=int, default=30, metavar="N", help="pieces of music (default: 30)")
 
+    listening = commands.add_parser("listening", help="mean opinion scores and agreement from files of ratings")
+    listening.add_argument("ratings", type=Path, nargs="+", metavar="RATINGS.csv")
+    listening.add_argument("--scale", type=int, choices=(5, 100), default=5, help="ratings are 1 to 5 (default) or 100")
+
     args = parser.parse_args(argv)
     run = {
         "check": run_check,
@@ -47,6 +51,7 @@ def main(argv: list[str] | None = None) -> None:
         "fetch": run_fetch,
         "doctor": run_doctor,
         "sensitivity": run_sensitivity,
+        "listening": run_listening,
     }
     try:
         run[args.command](args)
@@ -136,6 +141,17 @@ def run_sensitivity(args: argparse.Namespace) -> None:
     page = sensitivity.page(found, args.pieces, "python -m pace sensitivity", "sensitivity.svg")
     (args.out / "sensitivity.md").write_text(page, encoding="utf-8")
     print(f"sensitivity: look at {args.out / 'sensitivity.md'}")
+
+
+def run_listening(args: argparse.Namespace) -> None:
+    """Print mean opinion scores; rows that are left out are named."""
+    from pace.evaluation import listening
+
+    ratings, problems = listening.read(args.ratings, args.scale)
+    print("\n".join(problems), file=sys.stderr, end="\n" * bool(problems))
+    if not ratings:
+        raise ValueError(f"no rating in {', '.join(map(str, args.ratings))}")
+    print(listening.text(listening.summarise(ratings, args.scale)))
 
 
 if __name__ == "__main__":
