@@ -137,7 +137,7 @@ def published(metrics: dict, data: DataParams) -> str:
         for row in read_published():
             if row.dataset == dataset:
                 values = dataclasses.asdict(row) | {"f1_of_means": row.f1_of_means}
-                body += _published_row(row.method, f"table {row.table}", values)
+                body += _published_row(row.method, f"table{'s' * (' ' in row.table)} {row.table}", values)
         head = "".join(f"<th>{escape(title)}</th>" for title, _ in PUBLISHED_COLUMNS.values())
         status = f"Not comparable with this run: {'; '.join(differing)}." if differing else "Comparable with this run."
         blocks += (
