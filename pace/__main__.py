@@ -54,6 +54,14 @@ def main(argv: list[str] | None = None) -> None:
 
     commands.add_parser("doctor", help="say what is configured, found and missing, and what follows")
 
+    sensitivity = commands.add_parser("sensitivity", help="study what each rhythm metric sees, on composed music")
+    sensitivity.add_argument("--out", type=Path, default=Path("docs"), metavar="FOLDER", help="of .md and .svg (docs)")
+    sensitivity.add_argument("--pieces", type=int, default=30, metavar="N", help="pieces of music (default: 30)")
+
+    listening = commands.add_parser("listening", help="mean opinion scores and agreement from files of ratings")
+    listening.add_argument("ratings", type=Path, nargs="+", metavar="RATINGS.csv")
+    listening.add_argument("--scale", type=int, choices=(5, 100), default=5, help="ratings are 1 to 5 (default) or 100")
+
     args = parser.parse_args(argv)
     run = {
         "check": run_check,
@@ -63,6 +71,8 @@ def main(argv: list[str] | None = None) -> None:
         "score": run_score,
         "fetch": run_fetch,
         "doctor": run_doctor,
+        "sensitivity": run_sensitivity,
+        "listening": run_listening,
     }
     try:
         run[args.command](args)
@@ -185,6 +195,31 @@ def run_doctor(_: argparse.Namespace) -> None:
     print(doctor.report(items))
     if doctor.stopping(items):
         sys.exit(1)
+
+
+def run_sensitivity(args: argparse.Namespace) -> None:
+    """Write sensitivity.md and sensitivity.svg."""
+    from pace import items
+    from pace.evaluation.sensitivity import study
+    from pace.report import sensitivity
+
+    found = study(args.pieces, items.worker_count())
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "sensitivity.svg").write_bytes(sensitivity.figure(found))
+    page = sensitivity.page(found, args.pieces, "python -m pace sensitivity", "sensitivity.svg")
+    (args.out / "sensitivity.md").write_text(page, encoding="utf-8")
+    print(f"sensitivity: look at {args.out / 'sensitivity.md'}")
+
+
+def run_listening(args: argparse.Namespace) -> None:
+    """Print mean opinion scores; rows that are left out are named."""
+    from pace.evaluation import listening
+
+    ratings, problems = listening.read(args.ratings, args.scale)
+    print("\n".join(problems), file=sys.stderr, end="\n" * bool(problems))
+    if not ratings:
+        raise ValueError(f"no rating in {', '.join(map(str, args.ratings))}")
+    print(listening.text(listening.summarise(ratings, args.scale)))
 
 
 if __name__ == "__main__":
