@@ -10,6 +10,7 @@ from pace import params, presets
 
 PARAMS = Path("params.yaml")
 MODELS = Path("models")
+ABLATIONS = Path("presets/ablations.yaml")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -35,8 +36,17 @@ def main(argv: list[str] | None = None) -> None:
 
     commands.add_parser("doctor", help="say what is configured, found and missing, and what follows")
 
+    ablate = commands.add_parser("ablate", help="run variants as DVC experiments and write one table of them")
+    ablate.add_argument("names", nargs="*", metavar="NAME", help="variants or groups (default: the paper's table 2)")
+    ablate.add_argument("--list", action="store_true", help="show the groups and variants")
+    ablate.add_argument("--jobs", type=int, default=1, metavar="N", help="experiments at a time (default: 1)")
+    ablate.add_argument("--seeds", type=numbers, metavar="0,1,2", help="default: as the group says")
+    ablate.add_argument("--split", choices=("val", "test"), help="clips to score (default: as the group says)")
+    ablate.add_argument("--out", type=Path, default=Path("reports/ablation"), help="default: reports/ablation")
+
     args = parser.parse_args(argv)
     run = {"check": run_check, "preset": run_preset, "compose": run_compose, "fetch": run_fetch, "doctor": run_doctor}
+    run["ablate"] = run_ablate
     try:
         run[args.command](args)
     except (ValueError, OSError, RuntimeError) as error:
@@ -74,8 +84,8 @@ def check(content: dict) -> dict[str, set[str]]:
 def run_preset(args: argparse.Namespace) -> None:
     """Print a preset as -S flags, or write it into params.yaml."""
     path = Path("presets") / f"{args.name}.yaml"
-    if not path.is_file():
-        names = ", ".join(sorted(file.stem for file in Path("presets").glob("*.yaml")))
+    if not path.is_file() or path == ABLATIONS:
+        names = ", ".join(sorted(file.stem for file in Path("presets").glob("*.yaml") if file.name != ABLATIONS.name))
         raise ValueError(f"there is no preset {args.name!r}; presets: {names}")
     if args.write:
         print(f"{PARAMS}: changed {', '.join(presets.write(path, PARAMS)) or 'nothing'}")
@@ -110,6 +120,25 @@ def run_doctor(_: argparse.Namespace) -> None:
     items = doctor.examine(Path(), lambda: params.read(PARAMS), check)
     print(doctor.report(items))
     if doctor.stopping(items):
+        sys.exit(1)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers separated by commas, such as 0,1,2."""
+    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+
+
+def run_ablate(args: argparse.Namespace) -> None:
+    """Run ablations; exit status 1 where one failed."""
+    from pace.ablation import command, variants
+
+    catalogue = variants.parse(params.read(ABLATIONS), str(ABLATIONS))
+    if args.list:
+        print(catalogue.text())
+        return
+    groups = catalogue.choose(args.names, args.seeds, args.split)
+    values = {f"{section}.{key}": value for section, key, value in presets.flat(params.read(PARAMS))}
+    if not command.ablate(groups, catalogue, values, args.jobs, args.out, Path.cwd()):
         sys.exit(1)
 
 
