@@ -24,12 +24,31 @@ def main(argv: list[str] | None = None) -> None:
     preset.add_argument("name", help="a file of presets/, without .yaml")
     preset.add_argument("--write", action="store_true", help="edit params.yaml instead, keeping its comments")
 
+    size = commands.add_parser("size", help="parameters and FLOPs of the networks that params.yaml describes")
+    size.add_argument("--preset", metavar="NAME", help="with the values of a preset in place of its own")
+
     compose = commands.add_parser("compose", help="give one dance video music, with the trained models")
     compose.add_argument("video", type=Path, metavar="VIDEO", help="a video of one dancer, 5 s or longer")
     compose.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.mp4", help="the video with its music")
     compose.add_argument("--keypoints", type=Path, metavar="FILE.json", help="AlphaPose results to use instead")
     compose.add_argument("--seed", type=int, help="another number gives other music (default: sample.seed)")
     compose.add_argument("--wav", type=Path, help="write the music alone too")
+
+    score = commands.add_parser("score", help="score the music of any systems, in folders of files, beside controls")
+    score.add_argument("reference", type=Path, metavar="REFERENCE_DIR", help="the true music")
+    score.add_argument("generated", type=Path, nargs="+", metavar="GENERATED_DIR", help="one folder for each system")
+    score.add_argument("--name", nargs="+", action="extend", default=[], help="of each system; default: its folder's")
+    score.add_argument(
+        "--extractors",
+        nargs="+",
+        metavar="NAME[=WEIGHTS]",
+        help="of Frechet distances: descriptors, vggish, cnn14, clap; default: section evaluate of params.yaml",
+    )
+    score.add_argument("--protocols", nargs="+", help="of rhythm: d2mgan, loris, 5hz, strict; default: params.yaml's")
+    score.add_argument("--suffixes", nargs="*", help="endings such as _gen that names may have on one side only")
+    score.add_argument("--training", type=Path, metavar="DIR", help="training music, for a row of random pieces of it")
+    score.add_argument("--out", type=Path, metavar="FILE", help="write everything as .json, the table as .csv or .md")
+    score.add_argument("--strict", action="store_true", help="exit status 3 when any file was left out or is faulty")
 
     fetch = commands.add_parser("fetch", help="download official weights; without a name, list them")
     fetch.add_argument("names", nargs="*", metavar="NAME")
@@ -45,8 +64,16 @@ def main(argv: list[str] | None = None) -> None:
     ablate.add_argument("--out", type=Path, default=Path("reports/ablation"), help="default: reports/ablation")
 
     args = parser.parse_args(argv)
-    run = {"check": run_check, "preset": run_preset, "compose": run_compose, "fetch": run_fetch, "doctor": run_doctor}
-    run["ablate"] = run_ablate
+    run = {
+        "check": run_check,
+        "preset": run_preset,
+        "size": run_size,
+        "compose": run_compose,
+        "score": run_score,
+        "fetch": run_fetch,
+        "doctor": run_doctor,
+        "ablate": run_ablate,
+    }
     try:
         run[args.command](args)
     except (ValueError, OSError, RuntimeError) as error:
@@ -55,7 +82,11 @@ def main(argv: list[str] | None = None) -> None:
 
 def run_check(_: argparse.Namespace) -> None:
     """Check params.yaml against the dataclasses of all stages together."""
-    sections = check(params.read(PARAMS))
+    content = params.read(PARAMS)
+    try:
+        sections = check(content)
+    except params.ParamsError as error:
+        raise params.ParamsError(f"{PARAMS}: {error}") from None
     print(f"{PARAMS}: {len(sections)} sections are sound")
 
 
@@ -83,14 +114,28 @@ def check(content: dict) -> dict[str, set[str]]:
 
 def run_preset(args: argparse.Namespace) -> None:
     """Print a preset as -S flags, or write it into params.yaml."""
-    path = Path("presets") / f"{args.name}.yaml"
-    if not path.is_file() or path == ABLATIONS:
-        names = ", ".join(sorted(file.stem for file in Path("presets").glob("*.yaml") if file.name != ABLATIONS.name))
-        raise ValueError(f"there is no preset {args.name!r}; presets: {names}")
+    path = preset_path(args.name)
     if args.write:
         print(f"{PARAMS}: changed {', '.join(presets.write(path, PARAMS)) or 'nothing'}")
     else:
         print(" ".join(presets.flags(path, PARAMS)))
+
+
+def preset_path(name: str) -> Path:
+    """The file of a preset. Raises ValueError where there is none."""
+    path = Path("presets") / f"{name}.yaml"
+    if not path.is_file() or path == ABLATIONS:
+        names = ", ".join(sorted(file.stem for file in Path("presets").glob("*.yaml") if file.name != ABLATIONS.name))
+        raise ValueError(f"there is no preset {name!r}; presets: {names}")
+    return path
+
+
+def run_size(args: argparse.Namespace) -> None:
+    """Print parameters and FLOPs of the networks."""
+    from pace import configured, size
+
+    content = presets.applied(preset_path(args.preset), PARAMS) if args.preset else params.read(PARAMS)
+    print(size.text(configured.sizes(content)))
 
 
 def run_compose(args: argparse.Namespace) -> None:
@@ -101,6 +146,35 @@ def run_compose(args: argparse.Namespace) -> None:
     if args.seed is not None:
         settings = dataclasses.replace(settings, sample=dataclasses.replace(settings.sample, seed=args.seed))
     compose(args.video, args.out, settings, Models(MODELS / "vae", MODELS / "diffusion"), args.keypoints, args.wav)
+
+
+def run_score(args: argparse.Namespace) -> None:
+    """Score folders of music; exit status 3 with --strict when a file was left out or is faulty."""
+    from pace import score
+    from pace.evaluation import audio_files
+    from pace.evaluation.table import EvaluateParams
+
+    if args.out:
+        score.check_out(args.out)
+    p = params.section(params.read(PARAMS), "evaluate", EvaluateParams, partial=True)
+    weights = {"vggish": p.vggish_weights, "cnn14": p.cnn14_weights, "clap": p.clap_weights}
+    extractors, weights = score.parse_extractors(args.extractors or p.fad, weights)
+    options = score.ScoreOptions(
+        args.reference,
+        score.name_systems(args.generated, args.name),
+        tuple(args.protocols or p.protocols),
+        extractors,
+        weights,
+        audio_files.ENDINGS if args.suffixes is None else tuple(args.suffixes),
+        args.training,
+    )
+    result = score.score(options)
+    print("\n".join([score.text(result), *score.notes(result, most=5)]))
+    if args.out:
+        score.write(result, args.out)
+        print(f"{args.out}: {len(result['rows'])} rows")
+    if args.strict and any(result["files"].values()):
+        sys.exit(3)
 
 
 def run_fetch(args: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """What is configured, found and missing, and the consequence of each: the checks behind `python -m pace doctor`."""
 
 import configparser
+import dataclasses
 import importlib.metadata
 import os
 import re
@@ -25,6 +26,7 @@ EXTRAS = {
 }
 REQUIREMENTS = ("mediapipe", "rtmpose", "clap", "dask")  # requirements-{name}.txt
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".onnx")  # not from pace.weights: PyTorch may be missing
+VARIANTS = {"motionbert": "full", "motionbert-lite": "lite"}  # what describes these networks
 FREE_GB = 5
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"  # FAIL: the configured pipeline cannot run
@@ -188,18 +190,17 @@ def _devices(setup: Setup) -> Iterator[Item]:
 def _dataset(setup: Setup) -> Iterator[Item]:
     import pandas as pd
 
-    from pace.datasets.listing import DatasetError, find_videos
+    from pace.datasets.listing import find_videos
 
     name, value = setup.value("dataset.name"), setup.value("dataset.root")
     item = _path(setup, "dataset.root", value)
     root = setup.root / str(value)
-    if item.state == OK and root.is_dir():
+    if item.state == OK and root.exists():
         try:
-            videos = len(find_videos(root))
-        except DatasetError:
-            videos = 0
-        empty = Item(FAIL, "dataset.root", f"{name}, {value}: no video in it", "there is nothing to index")
-        item = Item(OK, "dataset.root", f"{name}, {value}: {videos} videos") if videos else empty
+            item = Item(OK, "dataset.root", f"{name}, {value}: {len(find_videos(root))} videos")
+            _read_dataset(setup)
+        except ValueError as error:
+            item = Item(FAIL, "dataset.root", f"{name}: {_reason(error)}", "the stage index stops")
     yield item
     try:
         counts = [pd.read_parquet(setup.root / f"data/index/{t}.parquet")["split"] for t in ("videos", "clips")]
@@ -212,6 +213,24 @@ def _dataset(setup: Setup) -> Iterator[Item]:
         yield Item(NOTE, "data/index", "not made yet", "`dvc repro` makes it")
     except Exception as error:
         yield Item(NOTE, "data/index", f"cannot be read: {_reason(error)}", "run `dvc repro index`")
+
+
+def _read_dataset(setup: Setup) -> None:
+    """What the stage index reads before it opens a video. Raises DatasetError."""
+    from pace import index, params
+    from pace.datasets import folder
+    from pace.datasets.listing import IndexParams, given
+
+    if setup.value("dataset.name") == "folder":  # its reader would read all of every video, for copies
+        folder.described(setup.root / str(setup.value("dataset.root")))
+        return
+    if any(
+        conflict.stops and conflict.key.startswith("dataset.") for conflict in conflicts(setup.root, setup.values())
+    ):
+        return  # an item of its own
+    p = params.section(setup.content, "dataset", IndexParams, partial=True)
+    inputs = {key: getattr(p, key) for key in ("root", "annotations", "split_lists")}
+    index.read(dataclasses.replace(p, **{key: str(setup.root / v) if given(v) else v for key, v in inputs.items()}))
 
 
 def _inputs(setup: Setup) -> Iterator[Item]:
@@ -267,6 +286,11 @@ def _network(setup: Setup, key: str, value: object) -> Iterator[Item]:
             continue
         official = recognise.official_file(file)
         placed = recognise.official_place(file, setup.root / FOLDER)
+        variant = VARIANTS.get(placed[0]) if placed else None
+        if variant and kind == "DSTformer" and f"the {variant} network" not in text:
+            again = f"give the {variant} one there, or fetch the other by its name"
+            yield Item(NOTE, key, f"{text}, not the {variant} network of {placed[0]}: {file}", again)
+            continue
         if placed and not official and placed[1].sha256:
             again = f"not the published file: fetch it again with `python -m pace fetch {placed[0]}`"
             yield Item(NOTE, key, f"{text}; its sha256 is not that of official {placed[0]}: {file}", again)

@@ -9,12 +9,21 @@ import pandas as pd
 
 from pace import media
 from pace.datasets import aistpp, folder, leaks, synthetic, tiktok
-from pace.datasets.listing import COLUMNS, MORE_COLUMNS, SPLITS, DatasetError, IndexParams, Listing
+from pace.datasets.listing import (
+    CLIP_SECONDS,
+    COLUMNS,
+    END_SLACK,
+    MORE_COLUMNS,
+    SPLITS,
+    DatasetError,
+    IndexParams,
+    Listing,
+    counted,
+)
 from pace.datasets.splits import check_split
 
-CLIP_SECONDS = 5.0
-END_SLACK = 0.02  # seconds that the last clip may run past the end: files end a frame early
-
+# What follows where no clip of a split has sound.
+WITHOUT = {"train": "nothing can be trained", "val": "there is no validation", "test": "there is nothing to score"}
 # Name of a dataset -> its reader.
 READERS: dict[str, Callable[[IndexParams], Listing]] = {
     "synthetic": synthetic.read,
@@ -45,9 +54,8 @@ def build(params: IndexParams) -> Index:
     Raises DatasetError for a wrong table and when no video is usable.
     """
     root = Path(params.root)
-    listing = READERS[params.name](params)
+    listing = read(params)
     listed, described = listing.videos, [*COLUMNS[2:], *MORE_COLUMNS]
-    _check_table(listed, root)
     rows, failures = [], {}
     for row in listed.sort_values("video_id").itertuples(index=False):
         path = root / row.file
@@ -60,8 +68,9 @@ def build(params: IndexParams) -> Index:
         known = {name: getattr(row, name) for name in ("video_id", *described)}
         rows.append({**known, **dataclasses.asdict(info), "path": path.as_posix()})
     if not rows:
-        reason = next(iter(failures.values()), "; ".join(listing.notes) or "its table is empty")
-        raise DatasetError(f"{root}: none of its {len(listed)} videos can be used; the first: {reason}")
+        raise DatasetError(
+            f"{root}: none of its {len(listed)} videos can be used; the first: {next(iter(failures.values()))}"
+        )
     order = ["video_id", "path", *described, *(field.name for field in dataclasses.fields(media.VideoInfo))]
     videos = pd.DataFrame(rows)[order]
     clips = [
@@ -70,6 +79,16 @@ def build(params: IndexParams) -> Index:
         for start in clip_starts(row.duration_s, params.train_stride if row.split == "train" else params.eval_stride)
     ]
     return Index(videos, pd.DataFrame(clips), failures, listing.notes)
+
+
+def read(params: IndexParams) -> Listing:
+    """The videos that a dataset's reader lists, one at least. Raises DatasetError for a wrong folder or table."""
+    listing = READERS[params.name](params)
+    if listing.videos.empty:
+        reason = "; ".join(listing.notes) or "its table is empty"
+        raise DatasetError(f"{params.root}: no video for dataset.name {params.name}: {reason}; correct name or root")
+    _check_table(listing.videos, Path(params.root))
+    return listing
 
 
 def clip_starts(duration: float, stride: float) -> list[float]:
@@ -84,15 +103,19 @@ def clip_id(video_id: str, start_s: float) -> str:
 
 
 def summary(index: Index) -> str:
-    """Counts for each split, the leak check, the reader's notes, and each video left out with its reason."""
+    """Counts for each split, the leak check, notes on what is not used, and each video left out with its reason."""
     videos, clips = index.videos, index.clips
+    silent = videos.video_id[~videos.has_audio].tolist()
+    heard = set(clips.split[~clips.video_id.isin(silent)])
     lines = []
     for split in SPLITS:
         of_split = videos[videos.split == split]
         count, music = (clips.split == split).sum(), of_split.music_id[of_split.music_id != ""].nunique()
         lines.append(f"{split}: {len(of_split)} videos, {count} clips, {music} pieces of music")
     lines.append(leaks.sentence(leaks.count(videos, clips), int((clips.split == "test").sum())))
-    lines += [f"note: {note}" for note in index.notes]
+    notes = [*index.notes, *counted(silent, "videos without sound, of no use in training and scores")]
+    notes += [f"no {split} clip has sound: {WITHOUT[split]}" for split in SPLITS if split not in heard]
+    lines += [f"note: {note}" for note in notes]
     return "\n".join(lines + [f"left out: {video_id}: {reason}" for video_id, reason in index.failures.items()])
 
 

@@ -43,7 +43,8 @@ def map_items(
     parameters and the code that the function imports, and is taken from there when the key is met again.
     A missing input file is for the function to name. An item that raises ValueError, OSError or RuntimeError is
     recorded with its reason and the others go on.
-    Returns the failures (id -> reason) and writes them to failures.json beside the first output.
+    Returns the failures (id -> reason) and writes them to failures.json beside the first output; prints how many
+    items were made and how many kept.
     Raises RuntimeError when there is no item, when every item failed, and when PACE_DASK names no usable cluster.
     """
     if not items:
@@ -60,12 +61,13 @@ def map_items(
     task = _Task(function, root, store, base, code if dask else "", targets)
     call = cluster.sealed(task) if dask else task
     jobs = min(workers or worker_count(), len(items))
-    keys, failures = set(), {}
+    keys, failures, taken = set(), {}, 0
     with cluster.backend(dask):
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
         results = parallel(joblib.delayed(call)(item, inputs) for item, inputs in items.items())
-        for item, key, reason in tqdm(results, total=len(items), desc=step, unit="item", disable=None):
+        for item, key, kept, reason in tqdm(results, total=len(items), desc=step, unit="item", disable=None):
             keys.add(key)
+            taken += kept
             if reason:
                 failures[item] = reason
                 tqdm.write(f"{step}: {item}: {reason}", file=sys.stderr)
@@ -73,6 +75,10 @@ def map_items(
     folder = next(iter(outputs.values())).parent
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FAILURES).write_text(json.dumps(failures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    done = len(items) - len(failures)
+    print(
+        f"{step}: {done} of {len(items)} items in {folder}: {done - taken} made now, {taken} kept from an earlier run"
+    )
     if len(failures) == len(items):
         item, reason = next(iter(failures.items()))
         raise RuntimeError(f"{step}: every one of {len(items)} items failed; the first, {item}: {reason}")
@@ -103,27 +109,28 @@ class _Task:
     code: str
     outputs: dict[str, str]
 
-    def __call__(self, item: str, inputs: Inputs) -> tuple[str, str, str | None]:
-        """The item, its key in the store, and the reason when it failed."""
+    def __call__(self, item: str, inputs: Inputs) -> tuple[str, str, bool, str | None]:
+        """The item, its key in the store, whether it was there already, and the reason when it failed."""
         if self.code and self.code != _loaded_code(_module(self.function)):
             raise RuntimeError(
                 f"a worker runs other code than that in {self.root}; one Dask cluster serves one version of the "
                 "project at a time, on machines that share its folder: run again when the other run has ended"
             )
         files = tuple(self.root / path for path in inputs)
-        key, reason = self._run(item, files)
+        key, kept, reason = self._run(item, files)
         for file, path in zip(files, inputs, strict=True):
             reason = reason and reason.replace(str(file), str(path))  # failures.json is the same in every folder
-        return item, key, reason
+        return item, key, kept, reason
 
-    def _run(self, item: str, inputs: Inputs) -> tuple[str, str | None]:
+    def _run(self, item: str, inputs: Inputs) -> tuple[str, bool, str | None]:
         try:
             key = self._key(item, inputs)
         except OSError as error:
-            return "", _reason(error)
+            return "", False, _reason(error)
         entry = self.store / key
         with filelock.FileLock(f"{entry}.lock"):
-            if not entry.is_dir():
+            kept = entry.is_dir()
+            if not kept:
                 folder = self.store / f"{key}.partial"
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
@@ -132,12 +139,12 @@ class _Task:
                         self.function(item, inputs, folder)
                 except (ValueError, OSError, RuntimeError) as error:
                     shutil.rmtree(folder)
-                    return key, _reason(error)
+                    return key, False, _reason(error)
                 folder.rename(entry)
             for name, pattern in self.outputs.items():
                 if (entry / name).is_file():
                     _link(entry / name, Path(pattern.replace("{id}", item)))
-        return key, None
+        return key, kept, None
 
     def _key(self, item: str, inputs: Inputs) -> str:
         digest = hashlib.sha256(f"{self.base}\n{item}".encode())

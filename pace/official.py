@@ -103,7 +103,7 @@ OFFICIAL: dict[str, Official] = {
         },
     ),
     "vggish": Official(
-        "VGGish embeddings for Frechet audio distances (`pace.evaluation.embedders`; no stage uses them yet)",
+        "Frechet audio distances of VGGish embeddings in `evaluate` and `python -m pace score`",
         "Apache-2.0",
         (
             OfficialFile(
@@ -112,9 +112,10 @@ OFFICIAL: dict[str, Official] = {
                 "10086976245803799d9194e9a73d9b6c1549c71d1b80106f5cade5608a561f4b",
             ),
         ),
+        {"evaluate.vggish_weights": "models/official/vggish/vggish-10086976.pth"},
     ),
     "cnn14": Official(
-        "PANNs CNN14 embeddings for Frechet audio distances, likewise",
+        "the same of PANNs CNN14 embeddings",
         "CC BY 4.0",
         (
             OfficialFile(
@@ -124,9 +125,10 @@ OFFICIAL: dict[str, Official] = {
                 327_428_481,
             ),
         ),
+        {"evaluate.cnn14_weights": "models/official/cnn14/Cnn14_mAP=0.431.pth"},
     ),
     "clap": Official(
-        "CLAP embeddings for Frechet audio distances, likewise (LAION's music and AudioSet checkpoint)",
+        "the same of CLAP embeddings (LAION's music and AudioSet checkpoint)",
         "CC0-1.0",
         (
             OfficialFile(
@@ -136,6 +138,7 @@ OFFICIAL: dict[str, Official] = {
                 2_352_471_003,
             ),
         ),
+        {"evaluate.clap_weights": "models/official/clap/music_audioset_epoch_15_esc_90.14.pt"},
     ),
     "vgg16": Official(
         "with lpips: LPIPS as the VAE's perceptual loss (torchvision's VGG-16)",

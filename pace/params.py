@@ -73,7 +73,10 @@ def section(content: dict, name: str, cls: type[T], partial: bool = False) -> T:
 def load(wanted: dict[str, type], path: Path | str = "params.yaml", partial: tuple[str, ...] = ()) -> dict:
     """Load the sections `wanted` (name -> dataclass) of a parameter file."""
     content = read(path)
-    return {name: section(content, name, cls, name in partial) for name, cls in wanted.items()}
+    try:
+        return {name: section(content, name, cls, name in partial) for name, cls in wanted.items()}
+    except ParamsError as error:
+        raise ParamsError(f"{path}: {error}") from None
 
 
 def _convert(key: str, value: object, kind: type) -> object:

@@ -1,9 +1,13 @@
 """Presets: small files that hold differences from params.yaml."""
 
+import copy
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from pace.params import ParamsError, read
+
+_WORDS = ("true", "false", "null", "nan", "inf")  # which Hydra's grammar does not take for text
 
 
 def flat(content: dict) -> Iterator[tuple[str, str, object]]:
@@ -19,24 +23,45 @@ def load(preset: Path, params: Path) -> dict:
     Raises ParamsError naming the file and the key.
     """
     content, known = read(preset), read(params)
+    for section, values in content.items():
+        if not isinstance(values, dict):
+            raise ParamsError(f"{preset}: `{section}` is {values!r}; expected a section of keys as in {params}")
     for section, key, _ in flat(content):
         if key not in known.get(section, {}):
             raise ParamsError(f"{preset}: `{section}.{key}` is not a key of {params}")
     return content
 
 
+def applied(preset: Path, params: Path) -> dict:
+    """The content of params.yaml with the preset's values in place of its own; no file is changed."""
+    content = copy.deepcopy(read(params))
+    for section, key, value in flat(load(preset, params)):
+        content[section][key] = value
+    return content
+
+
 def flags(preset: Path, params: Path) -> list[str]:
-    """The preset as arguments of `dvc exp run`: -S section.key=value ..."""
+    """The preset as arguments of `dvc exp run`: -S section.key=value ...
+
+    The values are in Hydra's grammar, which DVC reads, and hold no space, `*` or `?`: in an unquoted $(...) the shell
+    passes them on as they are. (A list is a pattern for the shell too, but no file is named `section.key=a`.)
+    Raises ParamsError for a value that cannot be written so.
+    """
     arguments = []
     for section, key, value in flat(load(preset, params)):
-        text = f"[{','.join(map(str, value))}]" if isinstance(value, list) else _plain(value)
-        arguments += ["-S", f"{section}.{key}={text}"]
+        try:
+            arguments += ["-S", f"{section}.{key}={_hydra(value)}"]
+        except ValueError as error:
+            raise ParamsError(
+                f"{preset}: `{section}.{key}`: {error}; write the preset into {params} with --write instead"
+            ) from None
     return arguments
 
 
 def write(preset: Path, params: Path) -> list[str]:
     """Edit params.yaml to the preset's values, keeping its comments. Returns the changed keys."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedSeq
 
     yaml = YAML()
     yaml.width = 4096
@@ -45,6 +70,9 @@ def write(preset: Path, params: Path) -> list[str]:
     changed = []
     for section, key, value in flat(load(preset, params)):
         if content[section][key] != value:
+            if isinstance(value, list):
+                value = CommentedSeq(value)
+                value.fa.set_flow_style()  # [1, 2] as params.yaml has it, not an item a line
             content[section][key] = value
             changed.append(f"{section}.{key}")
     partial = params.with_suffix(".partial")
@@ -54,5 +82,15 @@ def write(preset: Path, params: Path) -> list[str]:
     return changed
 
 
-def _plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _hydra(value: object) -> str:
+    """A value in Hydra's override grammar. Raises ValueError for text that an unquoted $(...) would not keep."""
+    if isinstance(value, list):
+        return f"[{','.join(map(_hydra, value))}]"
+    if value is None:
+        return "null"
+    if not isinstance(value, str):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    if re.search(r"[\s*?\\]|\${", value):
+        raise ValueError(f"{value!r} cannot stand in a command line without quotes")
+    plain = re.fullmatch(r"[A-Za-z/][\w/.+-]*", value, re.ASCII) and value.lower() not in _WORDS
+    return value if plain else "'" + value.replace("'", r"\'") + "'"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pace import items, media, params
+from pace import items, media, params, stage
 
 PARAMS = {"decode": media.DecodeParams}
 VIDEOS, DECODED, AUDIO = Path("data/index/videos.parquet"), Path("data/decoded"), Path("data/audio")
@@ -32,4 +32,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("decode", main)

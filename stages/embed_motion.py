@@ -4,7 +4,7 @@ import argparse
 import functools
 from pathlib import Path
 
-from pace import items, params
+from pace import items, params, stage
 from pace.motion import dstformer, embedding
 
 PARAMS = {"embed_motion": embedding.EmbedMotionParams}
@@ -26,4 +26,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("embed_motion", main)

@@ -4,7 +4,7 @@ import argparse
 import functools
 from pathlib import Path
 
-from pace import items, params
+from pace import items, params, stage
 from pace.visual import features, i3d
 
 PARAMS = {"visual": features.VisualParams}
@@ -26,4 +26,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("embed_visual", main)

@@ -4,7 +4,7 @@ import argparse
 import functools
 from pathlib import Path
 
-from pace import items, params
+from pace import items, params, stage
 from pace.motion import energy
 
 PARAMS = {"energy": energy.EnergyParams}
@@ -24,4 +24,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("energy", main)

@@ -11,9 +11,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from pace import items, params
+from pace.audio.mel import SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
 from pace.datasets import leaks
-from pace.evaluation import accuracy, hearing, intervals, table
+from pace.evaluation import accuracy, controls, distances, hearing, intervals, table
 from pace.evaluation.rhythm import STRICT, compare, summarise
 from pace.evaluation.truth import Truth, TruthParams, read_truth
 from pace.motion.energy import EnergyParams
@@ -79,23 +80,37 @@ def main(argv: list[str] | None = None) -> None:
     p = params.load(PARAMS, partial=PARTIAL)
     protocols, truth_folder, split = p["evaluate"].protocols, p["dataset"].truth, p["sample"].split
     videos, clips = pd.read_parquet(INDEX / "videos.parquet"), pd.read_parquet(INDEX / "clips.parquet")
-    scored = clips[clips.split == split].merge(videos[["video_id", "music_id"]], on="video_id", how="left")
+    scored = clips[clips.split == split].merge(videos[["video_id", "music_id", "bpm"]], on="video_id", how="left")
     # A video of unknown music counts as having its own.
     scored["music_id"] = scored.music_id.replace("", None).fillna(scored.video_id)
     present = [
         clip
-        for clip in scored[["clip_id", "video_id", "music_id", "start_s"]].to_dict("records")
+        for clip in scored[["clip_id", "video_id", "music_id", "start_s", "bpm"]].to_dict("records")
         if (AUDIO / f"{clip['video_id']}.wav").is_file() and (GENERATED / f"{clip['clip_id']}.wav").is_file()
     ]
     if not present:
         raise SystemExit(f"evaluate: none of {len(scored)} {split} clips has both {AUDIO}/*.wav and {GENERATED}/*.wav")
 
+    train = [
+        clip
+        for clip in clips.loc[clips.split == "train", ["video_id", "start_s"]].to_dict("records")
+        if (AUDIO / f"{clip['video_id']}.wav").is_file()
+    ]
+    for clip, other in zip(present, controls.random_music(train, len(present)), strict=True):
+        clip["random"] = other
+
+    settings = p["evaluate"]
+    weights = {name: getattr(settings, f"{name}_weights") for name in distances.NETWORKS}
+    networks, missing = distances.load_networks(settings.fad, weights)
     hearing.compile_once()
-    folders = hearing.Folders(AUDIO, GENERATED, VAE, Path(truth_folder))
-    jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"]) for clip in present)
+    folders = hearing.Folders(AUDIO, GENERATED, VAE, POSES, Path(truth_folder))
+    jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"], bool(networks)) for clip in present)
     workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(present)), return_as="generator")
-    heard = list(tqdm(workers(jobs), total=len(present), desc="evaluate", unit="clip", disable=None))
-    known = [clip for clip, _ in heard]
+    known, mel_errors, points = [], [], []
+    for heard in tqdm(workers(jobs), total=len(present), desc="evaluate", unit="clip", disable=None):
+        known.append(heard.clip)
+        mel_errors.append(heard.mel_error)
+        points.append(distances.of_clip(settings.fad, networks, heard.points, heard.waves, SAMPLE_RATE))
     scores = [table.score_clip(clip, known, protocols) for clip in known]
 
     groups = dances(scored, videos)
@@ -110,8 +125,9 @@ def main(argv: list[str] | None = None) -> None:
     metrics = {
         "rhythm": table.summary(scores, protocols),
         "interval": intervals.intervals(scores, groups),
+        "fad": distances.section(points, missing),
         "vae": {
-            "mel_l1": float(np.mean([error for _, error in heard])),
+            "mel_l1": float(np.mean(mel_errors)),
             STRICT: summarise([compare(clip.heard["truth"], clip.heard["ceiling"], STRICT) for clip in known]),
         },
         "data": {
@@ -132,7 +148,8 @@ def main(argv: list[str] | None = None) -> None:
         for record in table.per_clip(scores)
     ]
     with open(PER_CLIP, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, records[0], lineterminator="\n")
+        columns = dict.fromkeys(name for record in records for name in record)  # a clip without a pose lacks some
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
     print(table.text(metrics["rhythm"]))

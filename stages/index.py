@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from pace import index, params
+from pace import index, params, stage
 
 PARAMS = {"dataset": index.IndexParams}
 PARTIAL = ("dataset",)
@@ -23,4 +23,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("index", main)

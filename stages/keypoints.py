@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pace import items, params
+from pace import items, params, stage
 from pace.params import limits
 from pace.pose import estimation
 
@@ -45,4 +45,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("keypoints", main)

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from pace import items, params
+from pace import items, params, stage
 from pace.motion import dstformer, lifting
 from pace.pose import aistpp3d
 
@@ -39,4 +39,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("lift", main)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from pace import stage
 from pace.audio.clips import clip_images
 from pace.audio.mel import N_FRAMES, N_MELS
 
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     images = np.zeros((len(clips), N_MELS, N_FRAMES), np.uint8)
     heard = np.zeros(len(clips), bool)
     failures = {}
-    for video_id, group in tqdm(clips.groupby("video_id", sort=False), desc="mel", unit="video"):
+    for video_id, group in tqdm(clips.groupby("video_id", sort=False), desc="mel", unit="video", disable=None):
         path = AUDIO / f"{video_id}.wav"
         if not path.is_file():
             continue
@@ -43,4 +44,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("mel", main)

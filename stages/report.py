@@ -4,10 +4,12 @@ import argparse
 from pathlib import Path
 
 from pace import params
+from pace.evaluation.published import DataParams
 from pace.report import page
 from pace.report.clips import Sources
 
-PARAMS = {"report": page.ReportParams}
+PARAMS = {"report": page.ReportParams, "dataset": DataParams}
+PARTIAL = ("dataset",)
 DATA, REPORTS = Path("data"), Path("reports")
 SOURCES = Sources(DATA / "decoded", DATA / "audio", DATA / "generated", DATA / "energy")
 
@@ -15,7 +17,8 @@ SOURCES = Sources(DATA / "decoded", DATA / "audio", DATA / "generated", DATA / "
 def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.report", description=__doc__).parse_args(argv)
     inputs = page.Inputs(DATA, SOURCES, REPORTS / "metrics.json", REPORTS / "per_clip.csv", REPORTS / "curves")
-    made = page.build(inputs, params.load(PARAMS)["report"], REPORTS)
+    p = params.load(PARAMS, partial=PARTIAL)
+    made = page.build(inputs, p["report"], REPORTS, p["dataset"])
     print(f"report: open {made}")
 
 

@@ -1,7 +1,10 @@
 """Train the conditioning encoder and the latent diffusion (paper 4.2, 4.3)."""
 
 import argparse
+import dataclasses
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,80 +12,106 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from pace import params
+from pace import imports, params, size
+from pace.generation import distributed
 from pace.generation.condition_files import read_clips, read_videos
 from pace.generation.conditions import ConditionStore
+from pace.generation.data import Data, Scale, make_data, measure_scale, placement
 from pace.generation.encoder import EncoderParams
 from pace.generation.resume import Resume, fingerprint
 from pace.generation.sampling import Generator, Shape, build, save_generator
-from pace.generation.training import Data, DiffusionParams, Scale, make_data, measure_scale, train
+from pace.generation.schedule import total_steps
+from pace.generation.training import DiffusionParams, train
 from pace.generation.unet import UNetParams
 
-PARAMS = {"encoder": EncoderParams, "unet": UNetParams, "train_diffusion": DiffusionParams}
+PARAMS = {
+    "encoder": EncoderParams,
+    "unet": UNetParams,
+    "train_diffusion": DiffusionParams,
+    "train": distributed.LauncherParams,
+}
 LATENTS, CLIPS = Path("data/latents"), Path("data/index/clips.parquet")
 ENERGY, MOTION, VISUAL = Path("data/energy"), Path("data/motion"), Path("data/visual")
 OUT, CURVE = Path("models/diffusion"), Path("reports/curves/diffusion.csv")
 
 
-def read_split(split: str, device: str) -> tuple[np.ndarray, np.ndarray, ConditionStore | None, list[str]]:
-    """Latent means and log-variances of the clips that have conditions, these, and the clips' ids."""
-    path = LATENTS / f"{split}.npz"
-    with np.load(path, allow_pickle=False) as file:
+def read_split(split: str, say: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray, list[str], dict]:
+    """Latent means and log-variances of the clips that have conditions, the clips' ids, and the conditions by video."""
+    with np.load(LATENTS / f"{split}.npz", allow_pickle=False) as file:
         mean, log_variance, clip_ids = file["mean"], file["log_variance"], file["clip_id"]
     clips = read_clips(CLIPS)
     videos, missing = read_videos([clips[clip][0] for clip in clip_ids], ENERGY, MOTION, VISUAL)
     for video_id, reason in missing.items():
-        print(f"{split}: video {video_id} is left out: {reason}")
+        say(f"{split}: video {video_id} is left out: {reason}")
     kept = [i for i, clip in enumerate(clip_ids) if clips[clip][0] in videos]
     ids = [str(clip_ids[i]) for i in kept]
-    print(f"{split}: {len(kept)} clips, {len(clip_ids) - len(kept)} left out for missing conditions")
-    if not kept:
-        return mean[:0], log_variance[:0], None, []
-    places = [(clips[clip][0], clips[clip][2]) for clip in ids]
-    return mean[kept], log_variance[kept], ConditionStore(videos, places, device), ids
+    say(f"{split}: {len(kept)} clips, {len(clip_ids) - len(kept)} left out for missing conditions")
+    return mean[kept], log_variance[kept], ids, videos
 
 
-def load_data(device: str) -> tuple[Data, Data | None, Scale, str]:
+def load_data(device: torch.device, say: Callable[[str], None]) -> tuple[Data, Data | None, Scale, str]:
     """Training and validation data, the scale of the latents, and a fingerprint of all of it."""
-    mean, log_variance, conditions, ids = read_split("train", device)
-    if conditions is None:
-        raise ValueError("no training clip has latents and conditions; see the failures.json files in data/")
-    scale = measure_scale(mean, log_variance)
-    data = make_data(mean, log_variance, scale, conditions)
-    val_mean, val_log_variance, val_conditions, val_ids = read_split("val", device)
-    val = make_data(val_mean, val_log_variance, scale, val_conditions) if val_conditions else None
-    arrays = (x.cpu().numpy() for x in (conditions.slow, conditions.fast, conditions.semantic, conditions.visual))
-    return data, val, scale, fingerprint(mean, log_variance, ids, val_mean, val_ids, *arrays)
+    found, scale, keys, clips = [], None, [], read_clips(CLIPS)
+    for split in ("train", "val"):
+        mean, log_variance, ids, videos = read_split(split, say)
+        if not ids and split == "train":
+            raise ValueError("no training clip has latents and conditions; see the failures.json files in data/")
+        if not ids:
+            found.append(None)
+            continue
+        scale = scale or measure_scale(mean, log_variance)
+        home = placement(videos.values(), device)
+        conditions = ConditionStore(videos, [(clips[clip][0], clips[clip][2]) for clip in ids], home)
+        found.append(make_data(mean, log_variance, scale, conditions, device))
+        arrays = (x.cpu().numpy() for x in (conditions.slow, conditions.fast, conditions.semantic, conditions.visual))
+        keys.append(fingerprint(mean, log_variance, ids, *arrays))
+    return *found, scale, fingerprint(keys)
 
 
-def main(argv: list[str] | None = None) -> None:
-    argparse.ArgumentParser(prog="python -m stages.train_diffusion", description=__doc__).parse_args(argv)
+def run() -> None:
     p = params.load(PARAMS)
     encoder_params, unet_params, training = p["encoder"], p["unet"], p["train_diffusion"]
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    data, val, scale, data_key = load_data(device)
+    processes = distributed.start(p["train"].launcher)
+    processes.share(training.batch_size)  # refuses before anything is read
+    say = print if processes.first else lambda text: None
+    data, val, scale, data_key = load_data(processes.device, say)
     conditions = data.conditions
+    training = dataclasses.replace(training, steps=total_steps(training, len(data.mean)))
     shape = Shape(data.mean.shape[1], conditions.visual_width, conditions.frames, conditions.fps)
     torch.manual_seed(training.seed)
     encoder, unet = build(encoder_params, unet_params, shape)
-    sizes = [sum(weights.numel() for weights in net.parameters()) / 1e6 for net in (encoder, unet)]
-    print(f"encoder {sizes[0]:.2f} M, U-Net {sizes[1]:.2f} M, encoder + U-Net {sum(sizes):.2f} M, on {device}")
-
-    key = fingerprint(encoder_params, unet_params, training, data_key)
+    lines = size.generator_lines(size.generator_size(encoder_params, unet_params, shape))
+    say(", ".join([*lines, f"on {processes.count} x {processes.device.type}"]))
+    code = [(imports.ROOT / path).read_bytes() for path in imports.closure("stages.train_diffusion")]
+    kind = [torch.__version__, processes.device.type, processes.count]
+    key = fingerprint(encoder_params, unet_params, training, data_key, kind, *code)
     resume = Resume(Path(os.environ.get("DVC_ROOT", ".")) / ".resume" / "train_diffusion" / key)
-    with tqdm(total=training.steps, desc="train_diffusion", unit="step", disable=None) as bar:
+    with tqdm(
+        total=training.steps, desc="train_diffusion", unit="step", disable=None if processes.first else True
+    ) as bar:
 
         def progress(step: int, values: dict[str, float]) -> None:
             bar.set_postfix({name: f"{value:.3g}" for name, value in values.items()})
             bar.update(step - bar.n)
 
-        curve = train(encoder, unet, data, val, training, resume, progress)
-    generator = Generator(encoder, unet, training, shape, scale)
-    save_generator(OUT, generator)
+        curve = train(encoder, unet, data, val, training, resume, progress, processes)
+    if not processes.first:
+        return
+    save_generator(OUT, Generator(encoder, unet, training, shape, scale))
     CURVE.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(curve).to_csv(CURVE, index=False, float_format="%.6g")
     resume.clear()
-    print(f"{OUT}: loss {curve[-1]['loss']:.4f}, validation {curve[-1]['val_loss']:.4f}; curve in {CURVE}")
+    say(f"{OUT}: loss {curve[-1]['loss']:.4f}, validation {curve[-1]['val_loss']:.4f}; curve in {CURVE}")
+
+
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(prog="python -m stages.train_diffusion", description=__doc__).parse_args(argv)
+    try:
+        run()
+    except (ValueError, ArithmeticError, OSError) as error:
+        sys.exit(f"train_diffusion: {error}")
+    finally:
+        distributed.finish()
 
 
 if __name__ == "__main__":

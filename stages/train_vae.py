@@ -37,7 +37,7 @@ def run() -> None:
         raise ValueError(f"{MELS / 'train.npz'}: no clips; see {MELS / 'failures.json'} and the splits in data/index")
     lpips = load_lpips(p.perceptual_weights)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    code = [path.read_bytes() for path in imports.closure("stages.train_vae")]
+    code = [(imports.ROOT / path).read_bytes() for path in imports.closure("stages.train_vae")]
     run_id = fingerprint(vae, p, train, val, torch.__version__, device.type, lpips is None, *code)
     resume = Resume(Path(os.environ.get("DVC_ROOT", ".")) / ".resume" / "train_vae" / run_id)
     print(f"train_vae: {len(train)} clips, {device}, perceptual: {'LPIPS' if lpips else 'feature matching'}")

@@ -44,7 +44,8 @@ def test_dvc_lists_every_stage(project):
 @pytest.mark.parametrize("name", STAGES)
 def test_stage_is_described_and_run_by_its_script(name):
     assert STAGES[name]["desc"]
-    assert STAGES[name]["cmd"] == f"python -m stages.{name}"
+    launcher = "${train.launcher}" if name == "train_diffusion" else "python"
+    assert STAGES[name]["cmd"] == f"{launcher} -m stages.{name}"
     assert (ROOT / "stages" / f"{name}.py").is_file()
 
 
@@ -91,7 +92,7 @@ def test_every_output_is_ignored_by_git_and_every_metric_is_not(project):
 
 def test_presets_name_known_keys():
     for path in ROOT.glob("presets/*.yaml"):
-        if path.name != "ablations.yaml":  # tests/ablation/test_variants.py
+        if path.name != "ablations.yaml":  # names of variants above the sections
             presets.load(path, ROOT / "params.yaml")
 
 

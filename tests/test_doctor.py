@@ -103,13 +103,48 @@ def test_dataset_and_index_are_counted(root):
     (root / "data/index").mkdir(parents=True)
     pd.DataFrame({"split": ["train"] * 3 + ["test"]}).to_parquet(root / "data/index/videos.parquet")
     pd.DataFrame({"split": ["train"] * 9 + ["test"] * 2}).to_parquet(root / "data/index/clips.parquet")
-    found = look(root, dataset__root="videos")
-    assert one(found, "dataset.root").found == "synthetic, videos: 2 videos"
+    found = look(root, dataset__root="videos", dataset__name="folder")
+    assert one(found, "dataset.root").found == "folder, videos: 2 videos"
     assert one(found, "data/index").found == "4 videos (3 train, 1 test); 11 clips (9 train, 2 test)"
     (root / "data/index/clips.parquet").write_bytes(b"broken")
     found = look(root, dataset__root="data/none")
     assert one(found, "dataset.root").state == doctor.FAIL and "no video in it" in one(found, "dataset.root").found
     assert one(found, "data/index").state == doctor.NOTE and "cannot be read" in one(found, "data/index").found
+
+
+def test_the_lite_network_in_place_of_the_full_one_is_said(root):
+    for name in ("motionbert", "motionbert-lite"):
+        place = root / "models/official" / official.OFFICIAL[name].sets["lift.weights"].removeprefix("models/official/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"model_pos": layouts.flat(layouts.dstformer(256, 4))}, place)
+        found = [item.found for item in look(root, lift__weights=str(place.relative_to(root)))["lift.weights"]]
+        assert ("not the full network of motionbert" in found[0]) == (name == "motionbert")
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "message"),
+    [
+        ("synthetic", None, "videos.csv: no such file"),
+        ("tiktok", None, "none of its 1 videos is named as TikTok's"),
+        ("aistpp", None, "no video for dataset.name aistpp: 1 files not named"),
+        ("folder", "video\nmine.mp4\n", "no column 'file'; its columns are video"),
+    ],
+)
+def test_a_dataset_that_is_not_what_its_name_says(root, name, table, message):
+    (root / "mine").mkdir()
+    (root / "mine/mine.mp4").touch()
+    (root / "annotations/splits").mkdir(parents=True)
+    (root / "annotations/ignore_list.txt").touch()
+    for split in ("train", "val", "test"):
+        sequence = "gBR_sBM_cAll_d04_mBR0_ch01"
+        (root / f"annotations/splits/crossmodal_{split}.txt").write_text(f"{sequence}\n" if split == "train" else "")
+    if table:
+        (root / "mine/videos.csv").write_text(table)
+    found = look(root, dataset__name=name, dataset__root="mine", dataset__annotations="annotations")
+    item = one(found, "dataset.root")
+    assert item.state == doctor.FAIL and message in item.found and item.follows == "the stage index stops"
+    file = look(root, dataset__name=name, dataset__root="mine/mine.mp4", dataset__annotations="annotations")
+    assert "mine.mp4: no such folder" in one(file, "dataset.root").found
 
 
 def test_networks_are_named(root, monkeypatch):

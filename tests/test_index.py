@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 import wave
 
 import av
 import numpy as np
 import pandas as pd
 import pytest
-from dataset_layouts import write_params
+from dataset_layouts import ROOT, write_params
 
 from pace import index, media, streams
 from stages import decode as decode_stage
@@ -156,3 +159,18 @@ def test_stages_index_and_decode(dataset, tmp_path, monkeypatch):
 def test_every_dataset_name_has_a_reader():
     (name,) = (field for field in dataclasses.fields(index.IndexParams) if field.name == "name")
     assert set(name.metadata["choices"]) == set(index.READERS)
+
+
+def test_a_wrong_input_ends_a_stage_with_one_line_that_names_the_file(tmp_path):
+    def run(stage):
+        command = [sys.executable, "-m", f"stages.{stage}"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    write_params(tmp_path, dataset={"name": "folder", "root": "mine", "cameras": ["c10"]})
+    done = run("index")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("index: params.yaml: `dataset.cameras` is 'c10'; allowed values: all, c01")
+    assert done.stderr.count("\n") == 1
+    write_params(tmp_path, dataset={"name": "folder", "root": "mine"})
+    assert run("index").stderr == "index: mine: no such folder; set dataset.root to the folder of your videos\n"

@@ -53,6 +53,13 @@ def test_only_new_and_changed_items_are_redone(world):
     assert world({"a": "1", "b": "7", "c": "3"}) == ({"a": "2", "b": "14", "c": "6"}, {}, ["b"])
 
 
+def test_it_says_what_was_made_and_what_was_kept(world, capsys):
+    world({"a": "1", "b": "2", "c": "bad"})
+    assert capsys.readouterr().out == "double: 2 of 3 items in out: 2 made now, 0 kept from an earlier run\n"
+    world({"a": "1", "b": "2", "c": "3", "d": "bad"})
+    assert capsys.readouterr().out == "double: 3 of 4 items in out: 1 made now, 2 kept from an earlier run\n"
+
+
 def test_changed_params_redo_everything(world):
     world({"a": "1", "b": "2"})
     assert world({"a": "1", "b": "2"}, params={"factor": 3})[2] == ["a", "b"]

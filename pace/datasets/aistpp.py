@@ -72,8 +72,8 @@ def read(params: IndexParams) -> Listing:
     listed = splits.read_lists(Path(params.split_lists)) if given(params.split_lists) else {}
     if not official and not listed:
         raise DatasetError(
-            "AIST++ needs its splits: set dataset.annotations to the annotation folder (with splits/ and "
-            "ignore_list.txt), or dataset.split_lists to a folder of lists"
+            "AIST++ (dataset.name: aistpp) needs its splits: set dataset.annotations to the annotation folder (with "
+            "splits/ and ignore_list.txt), or dataset.split_lists to a folder of lists"
         )
     ignored = _lines(Path(params.annotations) / "ignore_list.txt", needed=bool(official))
     of_sequence = _of_sequences(listed)
@@ -122,7 +122,7 @@ def crossmodal(annotations: Path) -> dict[str, str]:
         path = annotations / "splits" / f"crossmodal_{split}.txt"
         for sequence in sorted(_lines(path, needed=True)):
             if found.setdefault(sequence, split) != split:
-                raise DatasetError(f"{path}: {sequence} is in the split {found[sequence]} too")
+                raise DatasetError(f"{path}: {sequence} is in the split {found[sequence]} too; use the published files")
     return found
 
 

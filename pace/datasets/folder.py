@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pace import streams
+from pace import media, streams
 from pace.datasets import leaks, splits
-from pace.datasets.listing import DatasetError, IndexParams, Listing, counted, find_videos
+from pace.datasets.listing import CLIP_SECONDS, END_SLACK, DatasetError, IndexParams, Listing, counted, find_videos
 from pace.streams import MediaError
 
 TABLE = "videos.csv"
@@ -25,12 +25,12 @@ def read(params: IndexParams) -> Listing:
     sequence, source; an empty cell is unknown. Music that is not named has the name of a video with the same sound
     track; without one it is known by the track alone: `audio-` and a digest of the stored stream, so copies of a stream
     are one piece of music, and one that was encoded again is another. Videos without a split are split by the seed,
-    grouped by music, sound track, dance and recording. Which videos show the same dance is known by `sequence` alone.
+    grouped by music, sound track, dance and recording; those that cannot be scored (unreadable, too short, without
+    sound) take no place in val and test. Which videos show the same dance is known by `sequence` alone.
     Raises DatasetError.
     """
     root = Path(params.root)
-    found = find_videos(root)
-    rows, notes = _table(root / TABLE, found) if (root / TABLE).is_file() else ([{"file": file} for file in found], [])
+    rows, notes = described(root)
     ids = video_ids([row["file"] for row in rows])
     digests = [_digests(root / row["file"]) for row in rows]
     music, disputed = _music_of_tracks(rows, [audio for audio, _ in digests])
@@ -41,9 +41,21 @@ def read(params: IndexParams) -> Listing:
         row["music_id"] = row.get("music_id") or music.get(audio) or (f"{leaks.TRACK}{audio}" if audio else "")
         keys = {"music": row["music_id"], "audio": audio, "dance": row.get("sequence"), "source": row["source"]}
         groups.append([f"{name} {key}" for name, key in keys.items() if key])
-    rows, moved = _with_splits(rows, _components(groups), params)
+    groups = _components(groups)
+    scored = {
+        group
+        for row, group, (audio, _) in zip(rows, groups, digests, strict=True)
+        if audio and _long_enough(root / row["file"])
+    }
+    rows, moved = _with_splits(rows, groups, scored, params)
     notes += counted(disputed, f"videos with a sound track that {TABLE} gives two music_ids")
     return Listing.of(rows, notes + counted(moved, "videos moved from train to val (dataset.val_fraction)"))
+
+
+def described(root: Path) -> tuple[list[dict], list[str]]:
+    """The videos of a folder as its table describes them, and notes; opens no video. Raises DatasetError."""
+    found, table = find_videos(root), root / TABLE
+    return _table(table, found) if table.is_file() else ([{"file": file} for file in found], [])
 
 
 def video_ids(files: list[str]) -> dict[str, str]:
@@ -90,7 +102,9 @@ def _table(path: Path, found: list[str]) -> tuple[list[dict], list[str]]:
         reason = " ".join(str(error).split())
         raise DatasetError(f"{path}: not a table ({reason}); save it as CSV in UTF-8, column names first") from None
     if "file" not in table:
-        raise DatasetError(f"{path}: no column 'file'; its columns are {', '.join(table.columns)}")
+        raise DatasetError(
+            f"{path}: no column 'file'; its columns are {', '.join(table.columns)}; name that of the paths file"
+        )
     used = [name for name in KNOWN if name in table]
     rows = [{key: value.strip() for key, value in row.items()} for row in table[used].to_dict("records")]
     nameless = [f"row {number}" for number, row in enumerate(rows, 1) if not row["file"]]
@@ -107,7 +121,7 @@ def _table(path: Path, found: list[str]) -> tuple[list[dict], list[str]]:
     if repeated:
         raise DatasetError(f"{path}: {repeated[0]} is listed twice")
     unlisted = sorted(set(found) - {row["file"] for row in rows})
-    unused = [name for name in table.columns if name not in KNOWN]
+    unused = [f"{name} (used: {', '.join(KNOWN)})" for name in table.columns if name not in KNOWN]
     return rows, [
         *counted(unlisted, f"videos not in {TABLE}"),
         *counted(unused, f"columns of {TABLE} not used"),
@@ -141,6 +155,14 @@ def _digests(path: Path) -> tuple[str, str]:
         return "", ""
 
 
+def _long_enough(path: Path) -> bool:
+    """Whether a clip can be cut from a video."""
+    try:
+        return media.probe(path).duration_s + END_SLACK >= CLIP_SECONDS
+    except (MediaError, OSError, ValueError):  # the index reports it
+        return False
+
+
 def _components(groups: list[list[str]]) -> list[str]:
     """One name for each video such that videos with a common key, also through others, have the same."""
     parent: dict[str, str] = {}
@@ -157,11 +179,14 @@ def _components(groups: list[list[str]]) -> list[str]:
     return [root(keys[0]) for keys in groups]
 
 
-def _with_splits(rows: list[dict], groups: list[str], params: IndexParams) -> tuple[list[dict], list[str]]:
+def _with_splits(
+    rows: list[dict], groups: list[str], scored: set[str], params: IndexParams
+) -> tuple[list[dict], list[str]]:
     """Rows with a split each: their own, or that of their group, or a seeded one; and the files moved out of train.
 
-    Where the table names test videos, the rest is for training, and groups of that are for validation where the table
-    names none, as with published lists.
+    Groups that are not in `scored` are never chosen for val or test: a split could be empty or silent for them. Where
+    the table names test videos, the rest is for training, and groups of that are for validation where the table names
+    none, as with published lists.
     """
     named = defaultdict(set)
     for row, group in zip(rows, groups, strict=True):
@@ -174,9 +199,11 @@ def _with_splits(rows: list[dict], groups: list[str], params: IndexParams) -> tu
     group_of = dict(zip(videos, groups, strict=True))
     chosen = {video: split or "train" for video, split in zip(videos, settled, strict=True)}
     free = {video: group_of[video] for video, split in zip(videos, settled, strict=True) if not split}
+    free = {video: group for video, group in free.items() if group in scored}
     given = {row["split"] for row in rows if row.get("split")}
     if "test" in given:
-        chosen = splits.hold_out_val(chosen, group_of, params)
+        some = {video: split for video, split in chosen.items() if split != "train" or group_of[video] in scored}
+        chosen |= splits.hold_out_val(some, group_of, params)
     elif free:
         chosen |= splits.by_group(free, params, needs_train="train" not in given)
     moved = [row["file"] for row in rows if row.get("split") == "train" and chosen[row["video_id"]] == "val"]

@@ -14,7 +14,7 @@ def read(params: IndexParams) -> Listing:
     """
     path = Path(params.root) / "videos.csv"
     if not path.is_file():
-        raise DatasetError(f"{path}: no such file; run its stage, or set dataset.root and dataset.name to your dataset")
+        raise DatasetError(f"{path}: no such file; for videos of your own set dataset.name to folder")
     videos = pd.read_csv(path, dtype=str, keep_default_na=False)
     missing = [name for name in COLUMNS if name not in videos]
     if missing:

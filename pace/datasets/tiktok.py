@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from pace.datasets import splits
-from pace.datasets.listing import IndexParams, Listing, counted, find_videos, given
+from pace.datasets.listing import DatasetError, IndexParams, Listing, counted, find_videos, given
 
 _NAME = re.compile(r"(?P<music>\d+)_(?P<index>\d+)_(?P<number>\d+)")
 
@@ -23,6 +23,11 @@ def read(params: IndexParams) -> Listing:
             files[file] = match
         else:
             strange.append(file)
+    if not files:
+        raise DatasetError(
+            f"{params.root}: none of its {len(strange)} videos is named as TikTok's, such as 000007_7_188.mp4 (the "
+            f"first: {strange[0]}); for other videos set dataset.name to folder"
+        )
     music = {match.group(): match["music"] for match in files.values()}
     unlisted, absent = [], []
     if given(params.split_lists):

@@ -9,8 +9,9 @@ from pace.audio.vocoder import VocoderParams, invert
 from pace.generation.vae import AutoencoderKL
 
 # truth: the true music. ceiling: the true music through VAE and vocoder. generated: the model's music.
-# shuffled: generated music of other clips. clicks: one click per second. delayed: the true music 250 ms late.
-ROWS = ("truth", "ceiling", "generated", "shuffled", "clicks", "delayed")
+# shuffled: generated music of other clips. random: training music. clicks: one click per second. clicks120: a click
+# track of 120 BPM. delayed: the true music 250 ms late.
+ROWS = ("truth", "ceiling", "generated", "shuffled", "random", "clicks", "clicks120", "delayed")
 DELAY = 0.25  # seconds
 
 
@@ -33,9 +34,23 @@ def delayed(track: np.ndarray, start: float) -> np.ndarray:
     return cut(track, start - DELAY)
 
 
-def clicks() -> np.ndarray:
-    """Five seconds with one click in the middle of each second: one onset in every one-second bin."""
-    return librosa.clicks(times=np.arange(0.5, CLIP_SAMPLES / SAMPLE_RATE), sr=SAMPLE_RATE, length=CLIP_SAMPLES)
+def random_music(train: list[dict], count: int, seed: int = 0) -> list[dict | None]:
+    """A training clip for each of `count` clips, drawn without repetition while they last; None where there is none."""
+    if not train:
+        return [None] * count
+    drawn = np.random.default_rng(seed).choice(len(train), count, replace=len(train) < count)
+    return [train[i] for i in drawn]
+
+
+def clicks(bpm: float = 60.0) -> np.ndarray:
+    """Five seconds with a click at every beat of `bpm`, the first after half a beat.
+
+    At 60 BPM one onset in every one-second bin, at 120 BPM two; 120 is the usual tempo of dance music and what beat
+    trackers expect.
+    """
+    beat = 60 / bpm
+    times = np.arange(beat / 2, CLIP_SAMPLES / SAMPLE_RATE, beat)
+    return librosa.clicks(times=times, sr=SAMPLE_RATE, length=CLIP_SAMPLES)
 
 
 @torch.no_grad()

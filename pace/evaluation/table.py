@@ -4,10 +4,14 @@ import dataclasses
 
 import numpy as np
 
+from pace.evaluation import alignment_score
 from pace.evaluation.controls import ROWS
+from pace.evaluation.distances import EXTRACTORS
 from pace.evaluation.onsets import Events
 from pace.evaluation.rhythm import PROTOCOLS, compare, summarise
 from pace.params import choice
+
+ALIGNMENT = "alignment"  # beside the protocols: the beats of the music against those of the dance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +19,10 @@ class EvaluateParams:
     """Section `evaluate` of params.yaml."""
 
     protocols: tuple[str, ...] = choice(*PROTOCOLS)
+    fad: tuple[str, ...] = choice(*EXTRACTORS)
+    vggish_weights: str
+    cnn14_weights: str
+    clap_weights: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,13 +34,19 @@ class ScoredParams:
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """What is heard in one scored clip's rows; `beats` (B,): the dataset's true beats in seconds, None without."""
+    """What is heard in one scored clip's rows.
+
+    The dataset's true `beats` (B,) in seconds and tempo `bpm`, and the dance's own `motion_beats` (M,) in seconds, are
+    None where they are not known.
+    """
 
     clip_id: str
     video_id: str
     music_id: str
     beats: np.ndarray | None
     heard: dict[str, Events]  # row -> events; all rows but shuffled
+    bpm: float | None = None
+    motion_beats: np.ndarray | None = None
 
 
 Scores = dict[str, dict[str, float]]  # protocol -> metric -> value
@@ -62,12 +76,17 @@ def unrelated(one: Clip, other: Clip) -> bool:
 def summary(scores: list[ClipScores], protocols: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
     """Metrics by row, protocol and metric. The row shuffled sums up all ordered pairs of unrelated clips.
 
-    A row that no clip has is left out: shuffled, where all clips share their video or music.
+    A row that no clip has is left out: shuffled, where all clips share their video or music. `alignment` is the mean
+    over the clips whose dance is known, and is left out where none is.
     """
     columns = {row: [entry.rows[row] for entry in scores if row in entry.rows] for row in ROWS}
     columns["shuffled"] = [pair for entry in scores for pair in entry.shuffled]
     return {
-        row: {protocol: summarise([values[protocol] for values in column]) for protocol in protocols}
+        row: {
+            name: summarise(known)
+            for name in (*protocols, ALIGNMENT)
+            if (known := [values[name] for values in column if name in values])
+        }
         for row, column in columns.items()
         if column
     }
@@ -94,18 +113,26 @@ def text(rows: dict[str, dict[str, dict[str, float]]]) -> str:
     }
     lines = ["row".ljust(10) + "".join(name.rjust(len(name) + 2) for name in columns)]
     for row, scores in rows.items():
-        values = (f"{scores[protocol][metric]:{len(name) + 2}.3f}" for name, (protocol, metric) in columns.items())
-        lines.append(row.ljust(10) + "".join(values))
+        values = (scores.get(protocol, {}).get(metric, np.nan) for protocol, metric in columns.values())
+        cells = (f"{value:{len(name) + 2}.3f}" for name, value in zip(columns, values, strict=True))
+        lines.append(row.ljust(10) + "".join(cells))
     return "\n".join(lines)
 
 
 def _scores(reference: Clip, heard: Events, protocols: tuple[str, ...]) -> Scores:
-    return {protocol: compare(reference.heard["truth"], heard, protocol, reference.beats) for protocol in protocols}
+    scores = {
+        protocol: compare(reference.heard["truth"], heard, protocol, reference.beats, reference.bpm)
+        for protocol in protocols
+    }
+    if reference.motion_beats is not None:
+        scores[ALIGNMENT] = alignment_score.compare(reference.motion_beats, heard.beats)
+    return scores
 
 
 def _mean(column: list[Scores]) -> dict[str, float]:
-    return {
-        f"{protocol}_{metric}": float(np.mean([values[protocol][metric] for values in column]))
-        for protocol, metrics in column[0].items()
-        for metric in metrics
-    }
+    values: dict[str, list[float]] = {}
+    for scores in column:
+        for protocol, metrics in scores.items():
+            for metric, value in metrics.items():
+                values.setdefault(f"{protocol}_{metric}", []).append(value)
+    return {name: float(np.mean(found)) for name, found in values.items()}

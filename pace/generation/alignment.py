@@ -22,8 +22,8 @@ def resampling(bins: int, frames: int, fps: float) -> torch.Tensor:
     """
     bin_edges = (torch.arange(bins + 1, dtype=torch.float64) * MEL_FRAMES / bins - 0.5) * HOP_SECONDS
     frame_edges = (torch.arange(frames + 1, dtype=torch.float64) - 0.5) / fps
-    frame_edges[0] = min(frame_edges[0], bin_edges[0])
-    frame_edges[-1] = max(frame_edges[-1], bin_edges[-1])
+    frame_edges[0] = torch.minimum(frame_edges[0], bin_edges[0])
+    frame_edges[-1] = torch.maximum(frame_edges[-1], bin_edges[-1])
     low = torch.maximum(bin_edges[:-1, None], frame_edges[None, :-1])
     high = torch.minimum(bin_edges[1:, None], frame_edges[None, 1:])
     overlap = (high - low).clamp(min=0)

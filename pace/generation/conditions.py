@@ -68,11 +68,20 @@ class ConditionStore:
     def __len__(self) -> int:
         return len(self.first)
 
-    def batch(self, index: torch.Tensor, mirror: torch.Tensor | None = None) -> Conditions:
+    def batch(
+        self,
+        index: torch.Tensor,
+        mirror: torch.Tensor | None = None,
+        device: torch.device | None = None,
+    ) -> Conditions:
         """The conditions of the clips `index` (B,), float32. Frames past a video's end repeat its last frame.
 
-        Where `mirror` (B,) is true, the parts of left and right are exchanged.
+        Where `mirror` (B,) is true, the parts of left and right are exchanged. They are gathered where the store
+        lies, and come out on `device` (default: there too).
         """
+        here = self.slow.device
+        index = index.to(here, non_blocking=True)
+        mirror = None if mirror is None else mirror.to(here)
         frame = self.first[index][:, None] + torch.arange(self.frames, device=index.device)
         frame = torch.minimum(torch.maximum(frame, self.low[index][:, None]), self.high[index][:, None])
         slow, fast, semantic = self.slow[frame], self.fast[frame], self.semantic[frame]
@@ -82,7 +91,8 @@ class ConditionStore:
             semantic = semantic.gather(2, parts[..., None].expand_as(semantic))
         share = self.share[frame][..., None]
         visual = torch.lerp(self.visual[self.left[frame]].float(), self.visual[self.right[frame]].float(), share)
-        return Conditions(slow, fast, semantic.float(), visual)
+        made = slow, fast, semantic, visual
+        return Conditions(*(x.to(device or here, non_blocking=True).float() for x in made))
 
 
 def _neighbours(video: VideoConditions, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,11 +1,13 @@
 """Training state that survives an interruption: written atomically, read back, removed on success."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import pickle
 import tempfile
+import time
 import warnings
 from pathlib import Path
 
@@ -33,8 +35,12 @@ def fingerprint(*things: object) -> str:
     return digest.hexdigest()[:16]
 
 
+KEPT = 8  # states of a stage: those of abandoned runs go when newer ones come
+STALE = 3600.0  # seconds after which an unfinished file is what a killed run left
+
+
 class Resume:
-    """The saved state of one training run in `folder/state.pt`.
+    """The saved state of one training run in `folder/state.pt`; its siblings are those of other runs of the stage.
 
     The state is a tree of dicts, lists, tensors and plain values (it is read with `weights_only=True`).
     """
@@ -56,6 +62,7 @@ class Resume:
     def save(self, state: dict) -> None:
         """Replace the saved state in one step: a reader sees the old file or the new one, never a part."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._prune()
         handle, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -67,6 +74,18 @@ class Resume:
             Path(name).unlink(missing_ok=True)
             raise
 
+    def _prune(self) -> None:
+        """Remove what killed runs left: unfinished files, and all but the KEPT states last written."""
+        for leftover in self.folder.parent.glob("*/*.tmp"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - leftover.stat().st_mtime > STALE:
+                    leftover.unlink()
+        others = [path for path in self.folder.parent.glob("*/state.pt") if path != self.path]
+        for path in sorted(others, key=_written)[: -KEPT + 1]:
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another run writes there again
+                path.parent.rmdir()
+
     def clear(self) -> None:
         """Remove the state; call it once the run's results are written."""
         self.path.unlink(missing_ok=True)
@@ -75,3 +94,10 @@ class Resume:
                 leftover.unlink(missing_ok=True)
             if not any(self.folder.iterdir()):
                 self.folder.rmdir()
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -9,8 +9,9 @@ import torch
 from pace.generation import objectives, samplers
 from pace.generation.checkpoint import load_weights, read_config, save_model, write_config
 from pace.generation.conditions import ConditionStore
+from pace.generation.data import Scale
 from pace.generation.encoder import Conditions, Encoder, EncoderParams, Encoding
-from pace.generation.training import DiffusionParams, Scale
+from pace.generation.training import DiffusionParams
 from pace.generation.unet import LATENT_SIZE, FrameShape, UNet, UNetParams
 from pace.params import ParamsError, choice, limits, section
 
@@ -92,7 +93,7 @@ class Generator:
         """
         encoding = self.encode(conditions)
         null = encoding.masked(torch.zeros(len(clip_ids), device=encoding.tokens.device))
-        signal = objectives.signal_levels(self.training.schedule)
+        process = objectives.Process(self.training.objective, self.training.schedule, self.training.min_snr)
         sources = [torch.Generator().manual_seed(clip_seed(params.seed, clip)) for clip in clip_ids]
         size = (self.shape.channels, LATENT_SIZE, LATENT_SIZE)
 
@@ -103,10 +104,10 @@ class Generator:
             def network(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
                 return self.unet(z, t, given.tokens, given.frames)
 
-            return samplers.denoiser(network, self.training.objective, signal)
+            return samplers.denoiser(network, process)
 
         denoise = samplers.guided(denoiser(encoding), denoiser(null), params.guidance)
-        z = samplers.sample(params.sampler, denoise, noise, signal, params.steps, params.sigma_max)
+        z = samplers.sample(params.sampler, denoise, noise, process, params.steps, params.sigma_max)
         return self.scale.restore(z)
 
 

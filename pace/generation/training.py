@@ -5,18 +5,16 @@ weights, averages and optimiser to end as an uninterrupted one does.
 """
 
 import dataclasses
-import functools
 import math
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import nn
 
 from pace.generation import objectives
-from pace.generation.conditions import ConditionStore
+from pace.generation.data import Data, batch_index
+from pace.generation.distributed import ALONE, Processes
 from pace.generation.ema import Ema
 from pace.generation.encoder import Conditions, Encoder
 from pace.generation.resume import Resume
@@ -33,6 +31,7 @@ class DiffusionParams:
 
     seed: int
     steps: int = limits(1)
+    epochs: int = limits(0)
     batch_size: int = limits(1)
     lr: float = limits(0)
     warmup: int = limits(0)
@@ -47,45 +46,6 @@ class DiffusionParams:
     min_snr: float = limits(0)
     eval_every: int = limits(1)
     save_every: int = limits(1)
-
-
-class Scale(NamedTuple):
-    """Mean and standard deviation of each latent channel (C,), measured on the training latents."""
-
-    mean: torch.Tensor
-    std: torch.Tensor
-
-    def normalise(self, latents: torch.Tensor) -> torch.Tensor:
-        return (latents - self.mean[:, None, None].to(latents)) / self.std[:, None, None].to(latents)
-
-    def restore(self, latents: torch.Tensor) -> torch.Tensor:
-        return latents * self.std[:, None, None].to(latents) + self.mean[:, None, None].to(latents)
-
-
-def measure_scale(mean: np.ndarray, log_variance: np.ndarray) -> Scale:
-    """Scale of samples from the posteriors (clips,C,32,32): the spread of the means and the mean variance."""
-    axes = (0, 2, 3)
-    mean = mean.astype(np.float64)
-    variance = mean.var(axis=axes) + np.exp(log_variance.astype(np.float64)).mean(axis=axes)
-    return Scale(torch.tensor(mean.mean(axis=axes)).float(), torch.tensor(np.sqrt(variance)).float())
-
-
-class Data(NamedTuple):
-    """Clips of one split: posterior of the normalised latents (n,C,32,32) on the device, and their conditions."""
-
-    mean: torch.Tensor
-    deviation: torch.Tensor
-    conditions: ConditionStore
-
-
-def make_data(mean: np.ndarray, log_variance: np.ndarray, scale: Scale, conditions: ConditionStore) -> Data:
-    """Put latents on the device of `conditions`, whose clips are the same in the same order."""
-    if len(mean) != len(conditions):
-        raise ValueError(f"{len(mean)} latents but {len(conditions)} clips with conditions")
-    device = conditions.slow.device
-    normal = scale.normalise(torch.from_numpy(mean.astype(np.float32)).to(device))
-    deviation = torch.from_numpy(np.exp(0.5 * log_variance.astype(np.float32))).to(device)
-    return Data(normal, deviation / scale.std[:, None, None].to(device), conditions)
 
 
 class Model(nn.Module):
@@ -110,17 +70,6 @@ def learning_rate(step: int, params: DiffusionParams) -> float:
     return params.lr * shape[params.decay]
 
 
-@functools.lru_cache(maxsize=4)
-def _order(count: int, seed: int, epoch: int) -> torch.Tensor:
-    return torch.randperm(count, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
-
-
-def batch_index(step: int, size: int, count: int, seed: int) -> torch.Tensor:
-    """The clips of a step: each epoch is a new order of all clips, batches run across its borders."""
-    places = range(step * size, (step + 1) * size)
-    return torch.stack([_order(count, seed, place // count)[place % count] for place in places])
-
-
 def train(
     encoder: Encoder,
     unet: UNet,
@@ -129,17 +78,17 @@ def train(
     params: DiffusionParams,
     resume: Resume | None = None,
     progress: Callable[[int, dict[str, float]], None] | None = None,
+    processes: Processes = ALONE,
 ) -> list[dict[str, float]]:
     """Train encoder and U-Net in place; they end with the averaged weights, in evaluation mode.
 
     Returns the rows of the training curve: step, loss (mean since the last row), val_loss (averaged weights), lr.
     `progress(step, {"loss", "samples_per_s"})` is called every few steps. `resume` stores and restores the state;
-    the caller clears it once the results are written.
-    Raises FloatingPointError with step and learning rate when the loss is not finite.
+    the caller clears it once the results are written. Of several processes each takes its share of every batch; all
+    end with the same weights, the first alone validates and saves.
+    Raises FloatingPointError with step, learning rate and the last saved state when a loss or gradient is not finite.
     """
-    device = data.mean.device
-    model = Model(encoder, unet).to(device).train()
-    signal = objectives.signal_levels(params.schedule).float().to(device)
+    model = Model(encoder, unet).to(data.mean.device).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=params.lr, weight_decay=params.weight_decay, fused=True)
     ema = Ema(model.parameters(), params.ema)
     curve: list[dict[str, float]] = []
@@ -151,26 +100,34 @@ def train(
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         ema.load(state["ema"])
+    if not processes.agree(start):
+        raise RuntimeError(
+            "the processes of `train.launcher` found different saved states: .resume must lie on a disk that they share"
+        )
+    network = processes.wrap(model)
+    process = objectives.Process(params.objective, params.schedule, params.min_snr).to(data.mean.device)
     pending: list[torch.Tensor] = []
+    saved = start
     clock = time.perf_counter()
     for step in range(start, params.steps):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, params)
         optimiser.zero_grad()
-        loss = _step_loss(model, data, params, signal, step)
+        loss = _step_loss(network, data, params, process, step, processes)
         loss.backward()
+        norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None], foreach=True)
         if params.clip:
-            nn.utils.clip_grad_norm_(model.parameters(), params.clip, foreach=True)
+            nn.utils.clip_grads_with_norm_(model.parameters(), params.clip, norm, foreach=True)
         optimiser.step()
         ema.update(step)
-        pending.append(loss.detach())
+        pending.append(torch.stack([loss.detach(), norm]))
         done = step + 1
         evaluate = done % params.eval_every == 0 or done == params.steps
         save = resume is not None and done % params.save_every == 0
         if not (evaluate or save or done % CHECK_EVERY == 0):
             continue
-        losses = torch.stack(pending).tolist()
-        _check_finite(losses, done - len(losses), params)
+        losses, norms = processes.mean(torch.stack(pending)).T.tolist()
+        _check_finite(losses, norms, done - len(losses), params, f"step {saved}, in {resume.path}" if saved else "none")
         if progress:
             speed = len(losses) * params.batch_size / (time.perf_counter() - clock)
             progress(done, {"loss": sum(losses) / len(losses), "samples_per_s": speed})
@@ -178,12 +135,12 @@ def train(
         pending = []
         if evaluate:
             ema.swap()
-            val_loss = validate(model, val, params, signal) if val else math.nan
+            val_loss = validate(model, val, params, process) if val and processes.first else math.nan
             ema.swap()
             row = {"step": done, "loss": sum(seen) / len(seen), "val_loss": val_loss}
             curve.append(row | {"lr": learning_rate(step, params)})
             seen = []
-        if save:
+        if save and processes.first:
             resume.save(
                 {
                     "step": done,
@@ -194,6 +151,7 @@ def train(
                     "ema": ema.state(),
                 }
             )
+        saved = done if save else saved
         clock = time.perf_counter()
     ema.swap()
     model.eval()
@@ -204,50 +162,57 @@ def _autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
 
 
-def _step_loss(model: nn.Module, data: Data, params: DiffusionParams, signal: torch.Tensor, step: int) -> torch.Tensor:
+def _step_loss(
+    model: nn.Module,
+    data: Data,
+    params: DiffusionParams,
+    process: objectives.Process,
+    step: int,
+    processes: Processes = ALONE,
+) -> torch.Tensor:
+    """Mean loss of this process's share of the step's batch; what is random is drawn for the whole batch."""
     device, size = data.mean.device, params.batch_size
+    share = processes.share(size)
     generator = torch.Generator(device).manual_seed(params.seed * 1_000_003 + step)
-    index = batch_index(step, size, len(data.mean), params.seed).to(device)
-    mean = data.mean[index]
+    index = batch_index(step, size, len(data.mean), params.seed)
     # Evenly spread time steps lower the variance of the loss; the clips come in random order.
     spread = torch.rand(1, generator=generator, device=device) + torch.arange(size, device=device) / size
-    t = (spread % 1 * objectives.STEPS).long().clamp(max=objectives.STEPS - 1)
-    keep, mirror = torch.rand(2, size, generator=generator, device=device)
-    posterior, noise = torch.randn(2, *mean.shape, generator=generator, device=device)
-    z = mean + data.deviation[index] * posterior
-    conditions = data.conditions.batch(index, mirror < params.mirror if params.mirror else None)
-    noisy = objectives.add_noise(z, noise, signal[t])
+    keep, mirror = torch.rand(2, size, generator=generator, device=device)[:, share]
+    posterior, noise = torch.randn(2, size, *data.mean.shape[1:], generator=generator, device=device)[:, share]
+    t = process.times(spread % 1)[share]
+    place = index[share].to(device, non_blocking=True)
+    z = data.mean[place] + data.deviation[place] * posterior
+    conditions = data.conditions.batch(index[share], mirror < params.mirror if params.mirror else None, device)
+    noisy = process.add_noise(z, noise, t)
     with _autocast(device):
         prediction = model(noisy, t, conditions, keep >= params.drop)
-    return objectives.loss(params.objective, prediction, z, noise, signal[t], params.min_snr).mean()
+    return process.loss(prediction, z, noise, t).mean()
 
 
 @torch.no_grad()
-def validate(model: nn.Module, data: Data, params: DiffusionParams, signal: torch.Tensor) -> float:
+def validate(model: nn.Module, data: Data, params: DiffusionParams, process: objectives.Process) -> float:
     """Mean loss of the clips, each at the same few time steps and noises every time."""
     device, count = data.mean.device, len(data.mean)
     generator = torch.Generator(device).manual_seed(params.seed)
     total = 0.0
     for repeat in range(VAL_REPEATS):
         place = (torch.arange(count, device=device) + (repeat + 0.5) / VAL_REPEATS) / count
-        steps = (place * objectives.STEPS).long()
-        steps = steps[torch.randperm(count, generator=generator, device=device)]
+        times = process.times(place)[torch.randperm(count, generator=generator, device=device)]
         noises = torch.randn(data.mean.shape, generator=generator, device=device)
-        for index in torch.arange(count, device=device).split(params.batch_size):
-            z, noise, t = data.mean[index], noises[index], steps[index]
-            noisy = objectives.add_noise(z, noise, signal[t])
+        for index in torch.arange(count).split(params.batch_size):
+            there = index.to(device)
+            z, noise, t = data.mean[there], noises[there], times[there]
             with _autocast(device):
                 keep = torch.ones(len(index), device=device)
-                prediction = model(noisy, t, data.conditions.batch(index), keep)
-            loss = objectives.loss(params.objective, prediction, z, noise, signal[t], params.min_snr)
-            total += float(loss.sum())
+                prediction = model(process.add_noise(z, noise, t), t, data.conditions.batch(index, None, device), keep)
+            total += float(process.loss(prediction, z, noise, t).sum())
     return total / (VAL_REPEATS * count)
 
 
-def _check_finite(losses: list[float], first: int, params: DiffusionParams) -> None:
-    for step, loss in enumerate(losses, first):
-        if not math.isfinite(loss):
+def _check_finite(losses: list[float], norms: list[float], first: int, params: DiffusionParams, last: str) -> None:
+    for step, (loss, norm) in enumerate(zip(losses, norms, strict=True), first):
+        if not (math.isfinite(loss) and math.isfinite(norm)):
             raise FloatingPointError(
-                f"loss is {loss} at step {step}, learning rate {learning_rate(step, params):.3g}; "
-                "lower train_diffusion.lr or train_diffusion.clip"
+                f"loss {loss}, gradient norm {norm} at step {step}, learning rate {learning_rate(step, params):.3g}; "
+                f"lower train_diffusion.lr or train_diffusion.clip; last good state: {last}"
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pace.datasets import leaks
+from pace.evaluation.published import DataParams
 from pace.params import limits
 from pace.report import clips, plots, tables
 from pace.report.clips import ClipView, Sources
@@ -36,8 +37,8 @@ class Inputs:
     curves: Path
 
 
-def build(inputs: Inputs, params: ReportParams, out: Path) -> Path:
-    """Write `out`/index.html and `out`/media; returns the page's path.
+def build(inputs: Inputs, params: ReportParams, out: Path, data: DataParams | None = None) -> Path:
+    """Write `out`/index.html and `out`/media; returns the page's path. With `data` also the paper's figures.
 
     Raises FileNotFoundError where the index or the metrics are missing.
     """
@@ -52,7 +53,9 @@ def build(inputs: Inputs, params: ReportParams, out: Path) -> Path:
     ]
     training = _training(inputs.curves, out)
     page = out / "index.html"
-    page.write_text(html(metrics, views, training, tables.read_failures(inputs.data)), encoding="utf-8")
+    published = tables.published(metrics, data) if data else ""
+    failures = tables.read_failures(inputs.data)
+    page.write_text(html(metrics, views, training, failures, published), encoding="utf-8")
     return page
 
 
@@ -79,14 +82,22 @@ def _training(folder: Path, out: Path) -> dict[str, str]:
     return files
 
 
-def html(metrics: dict, views: list[ClipView], training: dict[str, str], failures: list[tuple[str, str, str]]) -> str:
-    """The page as text. training: title -> figure file; failures: (stage, video, reason)."""
+def html(
+    metrics: dict,
+    views: list[ClipView],
+    training: dict[str, str],
+    failures: list[tuple[str, str, str]],
+    published: str = "",
+) -> str:
+    """The page as text. training: title -> figure file; failures: (stage, video, reason); published: a section."""
     sections = {
         "results": (
             "Rhythm",
             _tiles(metrics) + tables.rhythm(metrics.get("rhythm", {}), metrics.get("interval", {})) + _leaks(metrics),
         ),
+        "distances": ("Fréchet audio distance", tables.distances(metrics.get("fad", {}))),
         "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No clip has generated music.</p>"),
+        "published": ("Published figures", published),
         "training": ("Training", "".join(f"<h3>{escape(t)}</h3>{_image(f, t)}" for t, f in training.items())),
         "measures": ("Other measures", tables.others(metrics)),
         "failures": (f"Failed videos ({len(failures)})", tables.failures(failures)),

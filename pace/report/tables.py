@@ -1,22 +1,36 @@
 """The report's tables as HTML: rhythm metrics by protocol, all other metrics, failed videos."""
 
+import dataclasses
 import json
 from html import escape
 from pathlib import Path
+
+from pace.evaluation.published import CAVEAT, PROTOCOL, SETTINGS, SOURCE, DataParams, differences
+from pace.evaluation.published import read as read_published
 
 ROWS = {
     "truth": "the true music itself",
     "ceiling": "the true music through VAE and vocoder: the best that this chain can sound",
     "generated": "music generated for the video",
     "shuffled": "music generated for other videos: what chance gives",
+    "random": "music of random training clips",
     "clicks": "one click per second",
+    "clicks120": "a click track of 120 BPM",
     "delayed": "the true music, 250 ms late",
 }
 PROTOCOLS = {
     "strict": (
         "Strict",
         "Onsets must fall within 70 or 50 ms of the true music's and beats within 70 ms: this shows whether the "
-        "rhythm is in time; it does not show whether the music sounds good or suits the style.",
+        "rhythm is in time; it does not show whether the music sounds good or suits the style. CMLt asks for beats "
+        "that follow each other in time, AMLt forgives half and double tempo and the off-beat, information gain and "
+        "the tempo errors any delay.",
+    ),
+    "alignment": (
+        "Beats of music and dance",
+        "AIST++ beat alignment score: how near the dancer's own beats (moments of least speed) lie to the music's, and "
+        "the same seen from the music's beats. Music with more beats gains in the first and loses in the second; the "
+        "true music need not score highest, as dancers may arrive before or after the beat.",
     ),
     "loris": (
         "LORIS protocol",
@@ -32,6 +46,18 @@ PROTOCOLS = {
         "5 Hz protocol",
         "The LORIS counts in bins of 200 ms: stricter than one second, still blind to errors inside a bin.",
     ),
+    "descriptors": (
+        "Descriptors, without weights",
+        "Level, spectrum, onsets and pitch of each second, in standard deviations of music: whether it sounds as the "
+        "true music does. Figures hold within this project.",
+    ),
+    "vggish": ("VGGish", "FAD_v, of each 0.96 s, as published systems print it."),
+    "cnn14": (
+        "PANNs CNN14",
+        "FAD_p, of each clip. Published figures made with the package frechet-audio-distance compare with the column "
+        "“pooled, legacy” alone.",
+    ),
+    "clap": ("CLAP", "FAD_c, of each clip."),
 }
 COLUMNS = {  # metric -> heading, decimals
     "bcs": ("BCS %", 1),
@@ -42,7 +68,16 @@ COLUMNS = {  # metric -> heading, decimals
     "onset_f70": ("onset F 70 ms", 3),
     "onset_f50": ("onset F 50 ms", 3),
     "beat_f70": ("beat F 70 ms", 3),
+    "cmlt": ("CMLt", 3),
+    "amlt": ("AMLt", 3),
+    "information_gain": ("information gain", 3),
     "tempo_error_bpm": ("tempo error BPM", 1),
+    "tempo_error_octave_bpm": ("up to an octave", 1),
+    "fad": ("FAD", 3),
+    "fad_inf": ("FAD∞", 3),
+    "fad_panns_pooled_legacy": ("pooled, legacy", 4),
+    "bas": ("over dance beats", 3),
+    "bas_music": ("over music beats", 3),
 }
 
 
@@ -74,6 +109,23 @@ def rhythm(metrics: dict, intervals: dict | None = None) -> str:
         )
         for name in protocols
     )
+
+
+def distances(metrics: dict) -> str:
+    """The Frechet tables of section `fad` by extractor, what to be warned of and what was not computed."""
+    if not metrics:
+        return ""
+    notes = {key: metrics.get(key, {}) for key in ("warning", "not_computed")}
+    lines = "".join(
+        f"<p>{escape(PROTOCOLS.get(name, (name,))[0])}: {escape(text)}</p>"
+        for values in notes.values()
+        for name, text in values.items()
+    )
+    scope = (
+        "<p>Distance to the true music of the scored clips, lower is nearer; timing does not enter. It grows with d / n"
+        " and is comparable between sets of the same n only; FAD∞ is extrapolated to n without end.</p>"
+    )
+    return scope + rhythm({row: values for row, values in metrics.items() if row not in notes}) + lines
 
 
 def _protocol(name: str, rows: dict[str, dict], intervals: dict[str, dict]) -> str:
@@ -108,6 +160,52 @@ def _interval(intervals: dict, column: str) -> str:
     return f"<small>{escape(low)} to {escape(high)}</small>"
 
 
+PUBLISHED_COLUMNS = {
+    "bcs": ("BCS %", 2),
+    "csd": ("CSD", 2),
+    "bhs": ("BHS %", 2),
+    "hsd": ("HSD", 2),
+    "f1": ("F1 % as printed", 2),
+    "f1_of_means": ("F1 % of means", 2),
+    "fad_vggish": ("FAD v", 2),
+    "fad_panns": ("FAD p", 2),
+    "fad_clap": ("FAD c", 2),
+}
+
+
+def published(metrics: dict, data: DataParams) -> str:
+    """The paper's figures, a table for each dataset: beside the own generated row where dataset, split and protocol are
+    the paper's, else with what differs."""
+    counts = metrics.get("data", {})
+    scored = counts.get("test_clips", 0) - counts.get("missing_clips", 0)
+    own = metrics.get("rhythm", {}).get("generated", {}).get(PROTOCOL)
+    blocks = ""
+    for dataset in SETTINGS:
+        body = ""
+        differing = differences(dataset, data, scored) if own else [f"no {PROTOCOL} scores in this run"]
+        if not differing:
+            body += _published_row("this run", "", own | {"f1_of_means": own["f1"]}, ' class="ours"')
+        for row in read_published():
+            if row.dataset == dataset:
+                values = dataclasses.asdict(row) | {"f1_of_means": row.f1_of_means}
+                body += _published_row(row.method, f"table {row.table}", values)
+        head = "".join(f"<th>{escape(title)}</th>" for title, _ in PUBLISHED_COLUMNS.values())
+        status = f"Not comparable with this run: {'; '.join(differing)}." if differing else "Comparable with this run."
+        blocks += (
+            f'<h3>{escape(dataset)}</h3><p>{escape(status)}</p><div class="scroll"><table class="numbers">'
+            f"<thead><tr><th></th>{head}</tr></thead><tbody>\n{body}</tbody></table></div>"
+        )
+    return f"<p>As printed in {escape(SOURCE)}. {escape(CAVEAT)}</p>{blocks}"
+
+
+def _published_row(name: str, note: str, values: dict, mark: str = "") -> str:
+    cells = ""
+    for column, (_, decimals) in PUBLISHED_COLUMNS.items():
+        cells += f"<td>{values[column]:.{decimals}f}</td>" if column in values else "<td>–</td>"
+    note = f"<small>{escape(note)}</small>" if note else ""
+    return f'<tr{mark}><th scope="row">{escape(name)}{note}</th>{cells}</tr>\n'
+
+
 def flatten(metrics: object, prefix: str = "") -> dict[str, object]:
     """Nested dicts as dotted names -> values."""
     if not isinstance(metrics, dict):
@@ -119,10 +217,10 @@ def flatten(metrics: object, prefix: str = "") -> dict[str, object]:
 
 
 def others(metrics: dict) -> str:
-    """A small table for each section of metrics.json beside `rhythm` and its intervals."""
+    """A small table for each section of metrics.json that has no table of its own."""
     blocks = []
     for section, values in metrics.items():
-        if section in ("rhythm", "interval"):
+        if section in ("rhythm", "interval", "fad"):
             continue
         rows = "".join(
             f'<tr><th scope="row">{escape(name or section)}</th><td>{escape(number(value))}</td></tr>'

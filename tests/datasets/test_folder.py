@@ -13,6 +13,9 @@ from pace import index
 from pace.datasets import folder, leaks, listing, splits
 from pace.datasets.listing import DatasetError
 
+ENDINGS = ("mp4", "mov", "m4v", "MP4", "mp4", "mp4", "mp4", "mp4", "mp4", "mp4")
+DANCES = [f"day {i % 2}/dance{i}.{ending}" for i, ending in enumerate(ENDINGS)]
+
 
 def params(root, **changes):
     return index_params("folder", root, **{"val_fraction": 0.2, "test_fraction": 0.2} | changes)
@@ -22,9 +25,8 @@ def params(root, **changes):
 def root(tmp_path_factory):
     """Ten videos with sound of their own in several containers, two copies of one of them, one silent, one broken."""
     root = tmp_path_factory.mktemp("folder")
-    endings = ("mp4", "mov", "m4v", "MP4", "mp4", "mp4", "mp4", "mp4", "mp4", "mp4")
-    for seed, ending in enumerate(endings):
-        tiny_video(root / f"day {seed % 2}" / f"dance{seed}.{ending}", seed)
+    for seed, file in enumerate(DANCES):
+        tiny_video(root / file, seed)
     copies(root / "day 0/dance0.mp4", root / "copy/dance0.mp4", root / "copy/again.mkv")
     tiny_video(root / "silent.mp4", sound=False)
     (root / "day 1" / "broken.mp4").write_bytes(b"no video")
@@ -120,7 +122,7 @@ def test_copies_without_a_table_are_counted_as_shared_music():
 
 
 def test_one_dance_filmed_twice_is_on_one_side(root):
-    rows = [{"file": f"day {i % 2}/dance{i}.mp4", "sequence": "x" if i in (4, 5) else ""} for i in range(10)]
+    rows = [{"file": file, "sequence": "x" if i in (4, 5) else ""} for i, file in enumerate(DANCES)]
     table, apart = write_table(root, "dances", rows), set()
     for seed in range(12):
         videos = folder.read(params(table, seed=seed)).videos.set_index("video_id")
@@ -129,16 +131,48 @@ def test_one_dance_filmed_twice_is_on_one_side(root):
     assert len(apart) > 1 and list(videos.sequence[["dance4", "dance6"]]) == ["x", ""]
 
 
+def test_videos_that_cannot_be_scored_take_no_place_in_a_seeded_split(tmp_path):
+    for seed in range(4):
+        tiny_video(tmp_path / f"dance{seed}.mp4", seed)
+    for seed, name in enumerate(("silent", "still")):
+        tiny_video(tmp_path / f"{name}.mp4", 4 + seed, sound=False)
+    tiny_video(tmp_path / "short.mp4", 6, seconds=4.9)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    for seed in range(8):
+        made = index.build(params(tmp_path, seed=seed, val_fraction=0.1, test_fraction=0.1))
+        split = made.videos.set_index("video_id").split
+        held = split.index[split != "train"]
+        assert sorted(split[held]) == ["test", "val"] and held.str.startswith("dance").all()
+        assert made.failures.keys() == {"short", "broken"}
+    silent = "note: 2 videos without sound, of no use in training and scores, such as silent"
+    assert silent in index.summary(made) and "clip has sound" not in index.summary(made)
+
+
+def test_val_is_held_out_of_videos_with_sound_and_an_empty_split_is_said(tmp_path):
+    for seed in range(4):
+        tiny_video(tmp_path / f"dance{seed}.mp4", seed)
+    tiny_video(tmp_path / "silent.mp4", 4, sound=False)
+    files = [f"dance{i}.mp4" for i in range(4)] + ["silent.mp4"]
+    for seed in range(8):
+        rows = pd.DataFrame({"file": files, "split": ["test", *["train"] * 4]})
+        rows.to_csv(tmp_path / "videos.csv", index=False)
+        split = index.build(params(tmp_path, seed=seed)).videos.set_index("video_id").split
+        assert (split == "val").sum() == 1 and split["silent"] == "train"
+    rows.assign(split=["train", "train", "train", "val", "test"]).to_csv(tmp_path / "videos.csv", index=False)
+    text = index.summary(index.build(params(tmp_path)))
+    assert "note: no test clip has sound: there is nothing to score" in text and "no val clip" not in text
+
+
 @pytest.mark.parametrize("empty", [1, 2])
 def test_a_table_of_training_videos_leaves_the_others_for_test_and_val(root, empty):
-    rows = [{"file": f"day {i % 2}/dance{i}.mp4", "split": "train" if i >= empty else ""} for i in range(10)]
+    rows = [{"file": file, "split": "train" if i >= empty else ""} for i, file in enumerate(DANCES)]
     found = folder.read(params(write_table(root, f"trained{empty}", rows))).videos
     assert sorted(found.split) == ["test", *["train"] * (10 - empty), *["val"] * (empty - 1)]
     assert set(found.split[found.file.isin([row["file"] for row in rows[empty:]])]) == {"train"}
 
 
 def test_val_is_held_out_of_a_table_with_train_and_test_alone(root):
-    rows = [{"file": f"day {i % 2}/dance{i}.mp4", "split": "train" if i < 8 else "test"} for i in range(10)]
+    rows = [{"file": file, "split": "train" if i < 8 else "test"} for i, file in enumerate(DANCES)]
     table = write_table(root, "two", rows)
     listing = folder.read(params(table, val_fraction=0.25))
     found = dict(zip(listing.videos.file, listing.videos.split, strict=True))
@@ -193,7 +227,7 @@ def test_wrong_tables(root):
     with pytest.raises(DatasetError, match=r"silent\.mp4 is listed twice"):
         read("w4", [{"file": "silent.mp4"}, {"file": "./silent.mp4"}])
     with pytest.raises(DatasetError, match=r"1 pieces of music are too few.*val_fraction"):
-        read("w5", [{"file": "silent.mp4"}])
+        read("w5", [{"file": DANCES[0]}])
     for content in (b"", b"file,genre\na.mp4,\xff\n", b"file\na.mp4\nb.mp4,pop\n"):
         (root.parent / "w5/videos.csv").write_bytes(content)
         with pytest.raises(DatasetError, match=r"w5/videos\.csv: not a table \(.*save it as CSV in UTF-8"):

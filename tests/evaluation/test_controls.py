@@ -5,6 +5,7 @@ import torch
 from pace.audio.mel import CLIP_SAMPLES, SAMPLE_RATE, mel_image
 from pace.audio.vocoder import VocoderParams, invert
 from pace.evaluation import controls
+from pace.evaluation.onsets import events
 from pace.evaluation.rhythm import score
 
 TRACK = np.arange(1, 10 * SAMPLE_RATE + 1, dtype=np.float32)  # sample j holds j + 1
@@ -32,12 +33,31 @@ def test_delayed_music_is_250_ms_late_and_continues_from_the_track():
     np.testing.assert_array_equal(start[lag:], TRACK[: CLIP_SAMPLES - lag])
 
 
+def test_random_music_is_seeded_and_repeats_nothing_while_it_lasts():
+    train = [{"video_id": f"v{i}", "start_s": float(i)} for i in range(50)]
+    drawn = controls.random_music(train, 40)
+    assert drawn == controls.random_music(train, 40)
+    assert drawn != controls.random_music(train, 40, seed=1)
+    assert len({clip["video_id"] for clip in drawn}) == 40
+    assert drawn != train[:40]
+    assert len(controls.random_music(train[:3], 5)) == 5
+    assert controls.random_music([], 2) == [None, None]
+
+
 def test_clicks_fill_every_second_of_the_binned_protocols():
     wave = controls.clicks()
     assert wave.shape == (CLIP_SAMPLES,)
     once = controls.cut(wave[: 3 * SAMPLE_RATE], 0.0)  # clicks in three of five seconds
     assert score(once, wave, SAMPLE_RATE, "d2mgan") == {"bcs": pytest.approx(500 / 3), "bhs": 100.0}
     assert score(wave, once, SAMPLE_RATE, "loris") == {"bcs": 100.0, "bhs": 60.0}
+
+
+def test_clicks_have_the_tempo_asked_for():
+    for bpm, times in ((60.0, [0.5, 1.5, 2.5, 3.5, 4.5]), (120.0, [0.25 + 0.5 * k for k in range(10)])):
+        heard = events(controls.clicks(bpm), SAMPLE_RATE)
+        assert len(heard.onsets["strict"]) == len(times)
+        assert np.abs(heard.onsets["strict"] - times).max() < 0.035
+    assert abs(heard.tempo - 120) < 3.1
 
 
 class Offset:

@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from unittest.mock import ANY
 
 import librosa
 import numpy as np
@@ -13,6 +14,8 @@ import torch
 from ruamel.yaml import YAML
 
 from pace.evaluation import confidence
+from pace.evaluation.alignment_score import alignment_score, read_motion_beats
+from pace.evaluation.onsets import events
 from pace.generation.checkpoint import save_model, write_config
 from pace.generation.vae import AutoencoderKL, VaeParams
 from stages import evaluate
@@ -20,7 +23,11 @@ from stages import evaluate
 ROOT = Path(__file__).resolve().parents[2]
 SR = 22050
 VIDEOS = {"one": ("m1", 100.0), "two": ("m2", 120.0), "mute": ("m3", 90.0), "home": (None, 110.0)}
-ROWS = ("truth", "ceiling", "generated", "shuffled", "clicks", "delayed")
+ROWS = ("truth", "ceiling", "generated", "shuffled", "random", "clicks", "clicks120", "delayed")
+STRICT = {
+    "onset_f70", "onset_f50", "beat_f70", "cmlt", "amlt", "information_gain",
+    "tempo_error_bpm", "tempo_error_octave_bpm",
+}  # fmt: skip
 
 
 def beats_of(bpm):
@@ -48,7 +55,7 @@ def miniature(tmp_path, monkeypatch):
     settings["vocoder"]["iterations"] = 4
     with open("params.yaml", "w") as file:
         YAML().dump(settings, file)
-    for folder in ("data/index", "data/audio", "data/generated", "data/keypoints", "data/pose3d", "truth"):
+    for folder in ("data/none", "data/index", "data/audio", "data/generated", "data/keypoints", "data/pose3d", "truth"):
         Path(folder).mkdir(parents=True)
 
     videos, clips = [], []
@@ -56,6 +63,7 @@ def miniature(tmp_path, monkeypatch):
         common = {"genre": "break", "dancer": "d", "duration_s": 10.0, "fps": 30.0, "has_audio": video_id != "mute"}
         videos.append(
             {"video_id": video_id, "split": "test", "music_id": music_id, "width": 512, "height": 512, **common}
+            | {"bpm": bpm + 5 if video_id == "home" else np.nan}
             | {"sequence": "" if video_id == "home" else f"dance_{video_id}", "source": video_id}
         )
         if video_id != "mute":
@@ -79,6 +87,7 @@ def miniature(tmp_path, monkeypatch):
     train = {"video_id": "t", "split": "train"}
     videos.append({**videos[0], **train, "music_id": "m9", "source": "t"})  # the dance of one, from another camera
     clips += [{"clip_id": f"t_{i}", "start_s": float(i), **train} for i in range(3)]
+    soundfile.write("data/audio/t.wav", music(75.0), SR, subtype="PCM_16")
     pd.DataFrame(videos).to_parquet("data/index/videos.parquet")
     pd.DataFrame(clips).to_parquet("data/index/clips.parquet")
     Path("data/index/failures.json").write_text('{"broken": "not a video"}')
@@ -107,9 +116,10 @@ def test_stage(miniature, capsys):
     rhythm = metrics["rhythm"]
     assert set(rhythm) == set(ROWS)
     for row in ROWS:
-        assert set(rhythm[row]) == {"d2mgan", "loris", "strict"}
+        assert set(rhythm[row]) == {"d2mgan", "loris", "strict", "alignment"}
         assert set(rhythm[row]["d2mgan"]) == set(rhythm[row]["loris"]) == {"bcs", "csd", "bhs", "hsd", "f1"}
-        assert set(rhythm[row]["strict"]) == {"onset_f70", "onset_f50", "beat_f70", "tempo_error_bpm"}
+        assert set(rhythm[row]["strict"]) == STRICT
+        assert 0 < rhythm[row]["alignment"]["bas"] < 1
     assert rhythm["truth"]["loris"] == {"bcs": 100.0, "csd": 0.0, "bhs": 100.0, "hsd": 0.0, "f1": 100.0}
     assert rhythm["generated"] == rhythm["truth"]
     assert rhythm["truth"]["strict"]["onset_f50"] == 1.0
@@ -124,10 +134,30 @@ def test_stage(miniature, capsys):
     assert 0 < metrics["vae"]["mel_l1"] < 1
     assert set(metrics["vae"]["strict"]) == set(rhythm["ceiling"]["strict"])
 
-    assert len(records) == 5 * 6
+    assert 0 < rhythm["random"]["strict"]["onset_f70"] < 0.6
+
+    distances = metrics["fad"]
+    assert set(distances) == {*ROWS, "not_computed", "warning"} - {"truth", "shuffled"}
+    assert {name: list(values) for name, values in distances.items() if name in ROWS} == {
+        row: ["descriptors"] for row in distances if row in ROWS
+    }
+    assert distances["generated"]["descriptors"] == {
+        "d": 38, "fad": pytest.approx(0, abs=1e-3), "n": 25, "n_reference": 25,
+    }  # fmt: skip
+    assert distances["ceiling"]["descriptors"]["fad"] > 10 * distances["delayed"]["descriptors"]["fad"]
+    assert set(distances["not_computed"]) == {"vggish", "cnn14", "clap"}
+    assert distances["warning"] == {"descriptors": ANY}
+
+    assert len(records) == 5 * len(ROWS)
     own = {record["clip_id"]: record for record in records if record["row"] == "generated"}
     assert set(own) == {"one_000000", "one_005000", "two_000000", "two_005000", "home_000000"}
     assert float(own["two_005000"]["loris_bcs"]) == 100.0
+    motion = read_motion_beats(Path("data/pose3d/two.npz"), 5.0, 10.0)
+    beats = events(music(120.0)[5 * SR :], SR).beats
+    assert float(own["two_005000"]["alignment_bas"]) == pytest.approx(alignment_score(beats, motion), abs=1e-6)
+    assert own["home_000000"]["alignment_bas"] == ""  # it has no pose
+    heard = events(music(110.0)[: 5 * SR], SR).tempo  # its true tempo is the one that the list of videos names
+    assert float(own["home_000000"]["strict_tempo_error_bpm"]) == pytest.approx(abs(heard - 115.0), abs=1e-5)
     mean = np.mean([float(record["strict_beat_f70"]) for record in own.values()])
     assert mean == pytest.approx(rhythm["generated"]["strict"]["beat_f70"], abs=1e-5)
     assert "5 of 8 test clips scored" in capsys.readouterr().out
@@ -179,6 +209,10 @@ def test_outputs_are_the_same_with_two_workers_and_without_truth_sections_are_le
     assert "lift" not in metrics
     assert set(metrics["pose"]) == {"confidence", "detected"}
     assert metrics["data"]["true_beat_clips"] == 0
+    for path in Path("data/pose3d").iterdir():
+        path.unlink()
+    evaluate.main([])
+    assert "alignment" not in read()[0]["rhythm"]["truth"]
     assert metrics["rhythm"]["truth"]["strict"]["beat_f70"] == 1.0  # against beats tracked in itself
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,26 @@ def test_a_shuffled_pair_uses_the_true_beats_of_the_other_clip():
     assert second.shuffled[0]["strict"]["beat_f70"] == pytest.approx(2 / 3)
 
 
+def test_the_dance_is_compared_where_it_is_known():
+    """The music of row generated has beats at 0.5 and 2.5 s, the dance of b at 0.5 s, of a none is known."""
+    one = clip("a", "a", "m", generated=(0.5, 1.5))
+    two = dataclasses.replace(clip("b", "b", "n", generated=(0.5, 2.5)), motion_beats=np.array([0.5]))
+    entries = scored([one, two])
+    rows = table.summary(entries, PROTOCOLS)
+    assert rows["generated"]["alignment"] == pytest.approx({"bas": 1.0, "bas_music": 0.5})
+    assert rows["shuffled"]["alignment"]["bas_music"] == pytest.approx(0.5)  # a's music with b's dance
+    records = {(record["clip_id"], record["row"]): record for record in table.per_clip(entries)}
+    assert "alignment_bas" not in records["a", "generated"]
+    assert records["b", "generated"]["alignment_bas"] == pytest.approx(1.0)
+    assert "alignment bas" in table.text(rows)
+    assert "alignment" not in table.summary(scored([one]), PROTOCOLS)["truth"]
+
+
+def test_a_known_tempo_is_used():
+    one = dataclasses.replace(clip("a", "a", "m", beats=np.array([0.5, 1.0])), bpm=90.0)  # its music has tempo 0
+    assert table.summary(scored([one]), PROTOCOLS)["generated"]["strict"]["tempo_error_bpm"] == 90.0
+
+
 def test_without_unrelated_clips_there_is_no_shuffled_row():
     rows = table.summary(scored([clip("a", "v", "m"), clip("b", "v", "m")]), PROTOCOLS)
     assert "shuffled" not in rows
@@ -74,15 +96,16 @@ def test_per_clip_has_a_line_for_each_clip_and_row_and_the_mean_over_its_pairs()
     assert shuffled["loris_bcs"] == 75.0  # against b 50, against c 100
     assert list(shuffled) == [
         "clip_id", "video_id", "row", "loris_bcs", "loris_bhs",
-        "strict_onset_f70", "strict_onset_f50", "strict_beat_f70", "strict_tempo_error_bpm",
+        "strict_onset_f70", "strict_onset_f50", "strict_beat_f70", "strict_cmlt", "strict_amlt",
+        "strict_information_gain", "strict_tempo_error_bpm", "strict_tempo_error_octave_bpm",
     ]  # fmt: skip
 
 
 def test_text_shows_each_row():
     lines = table.text(table.summary(scored([clip("a", "a", "m"), clip("b", "b", "n")]), PROTOCOLS)).splitlines()
     assert lines[0].split() == [
-        "row", "loris", "f1", "strict", "onset_f70", "strict", "onset_f50",
-        "strict", "beat_f70", "strict", "tempo_error_bpm",
+        "row", "loris", "f1", "strict", "onset_f70", "strict", "onset_f50", "strict", "beat_f70", "strict", "cmlt",
+        "strict", "amlt", "strict", "information_gain", "strict", "tempo_error_bpm", "strict", "tempo_error_octave_bpm",
     ]  # fmt: skip
-    assert lines[1].split() == ["truth", "100.000", "1.000", "1.000", "1.000", "0.000"]
+    assert lines[1].split() == ["truth", "100.000", *["1.000"] * 6, "0.000", "0.000"]
     assert [line.split()[0] for line in lines[1:]] == list(ROWS)

@@ -10,11 +10,12 @@ import torch
 from pace.generation import training
 from pace.generation.alignment import resampling
 from pace.generation.conditions import ConditionStore, VideoConditions
+from pace.generation.data import batch_index, make_data, measure_scale
 from pace.generation.ema import Ema
 from pace.generation.encoder import EncoderParams
 from pace.generation.resume import Resume
 from pace.generation.sampling import Generator, SampleParams, Shape, build
-from pace.generation.training import DiffusionParams, learning_rate, make_data, measure_scale, train
+from pace.generation.training import DiffusionParams, learning_rate, train
 from pace.generation.unet import UNetParams
 
 ENCODER = EncoderParams(
@@ -44,6 +45,7 @@ UNET = UNetParams(
 TRAINING = DiffusionParams(
     seed=0,
     steps=6,
+    epochs=0,
     batch_size=4,
     lr=3e-3,
     warmup=2,
@@ -131,7 +133,7 @@ def test_one_token_per_clip_does_not():
 
 
 def test_batches_cover_each_epoch_once():
-    seen = torch.cat([training.batch_index(step, 4, 10, seed=3) for step in range(5)])
+    seen = torch.cat([batch_index(step, 4, 10, seed=3) for step in range(5)])
     assert sorted(seen[:10].tolist()) == sorted(seen[10:].tolist()) == list(range(10))
     assert seen[:10].tolist() != seen[10:].tolist()
 
@@ -205,15 +207,36 @@ def test_a_resumed_run_is_the_same_run(tmp_path):
 def test_a_loss_that_is_not_finite_stops_the_run():
     encoder, unet, data, _ = setup()
     data.mean[3] = math.nan
-    with pytest.raises(FloatingPointError, match=r"loss is nan at step [01], learning rate 0.00"):
+    with pytest.raises(FloatingPointError, match=r"loss nan, gradient norm nan at step [01], learning rate 0.00.*none"):
         train(encoder, unet, data, None, TRAINING)
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_and_names_the_last_good_state(tmp_path, monkeypatch):
+    """The state of step 4 stays; step 5's weights, spoilt by its gradient, are never saved."""
+    encoder, unet, data, _ = setup()
+    plain = training._step_loss
+
+    def finite_loss(*arguments):
+        loss = plain(*arguments)
+        if arguments[4] == 4:
+            next(unet.parameters()).register_hook(lambda grad: grad * math.inf)
+        return loss
+
+    monkeypatch.setattr(training, "_step_loss", finite_loss)
+    resume = Resume(tmp_path / "state")
+    with pytest.raises(
+        FloatingPointError, match=r"gradient norm (inf|nan) at step 4, .*last good state: step 4, in .*state.pt"
+    ):
+        train(encoder, unet, data, None, TRAINING, resume)
+    state = resume.load()
+    assert state["step"] == 4 and all(bool(w.isfinite().all()) for w in state["model"].values())
 
 
 def test_conditions_are_dropped_as_often_as_asked():
     """With every condition dropped nothing reaches the encoder's weights."""
-    signal = training.objectives.signal_levels("cosine").float()
+    process = training.objectives.Process("v", "cosine", 0.0).to("cpu")
     for drop, reached in ((1.0, False), (0.0, True)):
         encoder, unet, data, _ = setup()
         params = dataclasses.replace(TRAINING, drop=drop)
-        training._step_loss(training.Model(encoder, unet), data, params, signal, 0).backward()
+        training._step_loss(training.Model(encoder, unet), data, params, process, 0).backward()
         assert any(w.grad is not None and bool(w.grad.abs().max() > 0) for w in encoder.parameters()) == reached

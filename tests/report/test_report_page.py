@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from pace import media
+from pace.evaluation.published import DataParams, read
 from pace.report import clips, page, tables
 from pace.skeleton import PARTS
 
@@ -36,7 +37,7 @@ def bar(index: int) -> np.ndarray:
 def metrics() -> dict:
     binned = {"bcs": 91.23, "csd": 8.0, "bhs": 88.8, "hsd": 9.1, "f1": 90.0}
     strict = {"onset_f70": 0.61, "onset_f50": 0.5, "beat_f70": 0.55, "tempo_error_bpm": 12.345}
-    rows = ("delayed", "clicks", "shuffled", "generated", "ceiling", "truth")
+    rows = ("delayed", "clicks120", "clicks", "random", "shuffled", "generated", "ceiling", "truth")
     return {
         "rhythm": {row: {"d2mgan": binned, "loris": binned, "strict": strict} for row in rows},
         "pose": {"detected": 0.991, "pck": {"0.1": 0.97}},
@@ -233,6 +234,21 @@ def test_a_report_on_the_validation_split_says_so(project):
     assert set(clips.choose(table, 3, project / "data/generated", "val")["video_id"]) == {"b2"}
 
 
+def test_distances_are_shown_with_n_and_d_and_what_is_missing_is_said():
+    found = {"fad": 12.3456, "n": 200, "n_reference": 200, "d": 38}
+    section = {row: {"descriptors": found, "cnn14": found | {"d": 2048}} for row in ("clicks", "generated")}
+    section |= {"warning": {"cnn14": "n = 200 is not above d = 2048"}, "not_computed": {"clap": "no <weights>"}}
+    text = tables.distances(section)
+    assert text.count("<table") == 2
+    assert text.index(">generated<") < text.index(">clicks<")
+    assert "<td>12.346</td><td>200</td><td>200</td><td>38</td>" in text
+    assert "<p>PANNs CNN14: n = 200 is not above d = 2048</p>" in text
+    assert "<p>CLAP: no &lt;weights&gt;</p>" in text
+    assert tables.distances({}) == ""
+    assert text in page.html({"fad": section}, [], {}, [])
+    assert "fad" not in tables.others({"fad": section, "vae": {"l1": 0.1}})
+
+
 def test_metrics_that_are_missing_or_unknown():
     text = tables.rhythm({"generated": {"new": {"bcs": 1.5}}, "mine": {"new": {"other": 2}}})
     assert "<td>–</td>" in text
@@ -256,3 +272,31 @@ def test_other_metrics_are_flattened():
 )
 def test_numbers(value, text):
     assert tables.number(value) == text
+
+
+def scored(clips: int, missing: int = 0) -> dict:
+    own = {"bcs": 91.234, "csd": 8.0, "bhs": 88.8, "hsd": 9.1, "f1": 90.001}
+    return {"rhythm": {"generated": {"loris": own}}, "data": {"test_clips": clips, "missing_clips": missing}}
+
+
+def test_published_figures_stand_apart_with_the_difference_named():
+    text = tables.published(scored(40), DataParams("synthetic", "data/none"))
+    assert text.count("Not comparable with this run") == 2
+    assert "dataset synthetic instead of AIST++." in text and "dataset synthetic instead of TikTok." in text
+    assert "this run</th>" not in text and "91.23" not in text
+    for row in read():
+        assert f'<th scope="row">{row.method}<small>table {row.table}</small></th><td>{row.bcs:.2f}</td>' in text
+    assert "<td>98.67</td><td>98.87</td>" in text  # F1 as printed and of the printed means
+
+
+def test_published_figures_stand_beside_own_ones_where_comparable():
+    text = tables.published(scored(235, missing=1), DataParams("aistpp", "data/none"))
+    first, second = text.split("<h3>TikTok</h3>")
+    assert "Comparable with this run." in first and "<td>91.23</td>" in first
+    assert "Not comparable" in second and "91.234" not in second and "<td>91.23</td>" not in second
+    assert "no loris scores in this run" in tables.published({}, DataParams("aistpp", "data/none"))
+
+
+def test_page_shows_published_figures_when_it_knows_the_data(project, tmp_path):
+    made = page.build(inputs(project), page.ReportParams(clips=0), tmp_path, DataParams("folder", "data/none"))
+    assert 'id="published"' in made.read_text(encoding="utf-8")

@@ -1,0 +1,160 @@
+"""All rows of one clip of other systems, from files: the systems and controls, heard by the functions of evaluate.
+
+A clip is a reference file and the file of each system that has one of its name. Its rows are the systems and what
+is made beside it: `truth` (itself), `clicks` (one per second), `clicks120` (120 BPM), `delayed` (250 ms late, silence
+before) and, with training music, `random` (some of it).
+
+Lengths: the protocols cut as `rhythm.score` does; for `strict` and for the distances generated music is heard up to
+the reference's end. What is missing of a shorter one counts as not there.
+
+Nothing here needs PyTorch, which worker processes would take seconds to import.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import librosa
+import numpy as np
+
+from pace.evaluation import audio_files, descriptors, onsets
+from pace.evaluation.audio_files import Sound
+from pace.evaluation.rhythm import BINNED, STRICT, compare
+from pace.streams import MediaError
+
+CONTROLS = ("truth", "random", "clicks", "clicks120", "delayed")
+DELAY = 0.25  # seconds
+RATE = onsets.SAMPLE_RATE
+SHORTEST = 1.0  # seconds: what is shorter has silence after it where it is embedded
+
+Scores = dict[str, dict[str, float]]  # protocol -> metric -> value
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """A reference and the generated file of each system that has one, under a common name.
+
+    random: a file of training music and where in it, as a share of what is longer than the reference.
+    """
+
+    name: str
+    reference: Path
+    generated: dict[str, Path]
+    random: tuple[Path, float] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Heard:
+    """What is heard in one clip: by row, scores and descriptors; by system, its events. `truth`: the reference's.
+
+    faults: what is wrong with the reference (under `reference`) and with the systems' files. unreadable: why a file
+    could not be used; an unreadable reference leaves everything else empty.
+    """
+
+    clip: Clip
+    truth: onsets.Events | None = None
+    generated: dict[str, onsets.Events] = dataclasses.field(default_factory=dict)
+    scores: dict[str, Scores] = dataclasses.field(default_factory=dict)
+    points: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    faults: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def clips_of(matches: Mapping[str, audio_files.Matches], training: Sequence[Path] = (), seed: int = 0) -> list[Clip]:
+    """The clips of all systems, by the name of the reference, each with a random piece of the training music."""
+    found: dict[Path, Clip] = {}
+    for system, matched in matches.items():
+        for name, (reference, generated) in matched.pairs.items():
+            clip = found.setdefault(reference, Clip(name, reference, {}))
+            clip.generated[system] = generated
+    clips = sorted(found.values(), key=lambda clip: (clip.name, clip.reference))
+    if not training:
+        return clips
+    rng = np.random.default_rng(seed)
+    files = rng.choice(len(training), len(clips), replace=len(training) < len(clips))
+    pieces = [(training[i], float(place)) for i, place in zip(files, rng.random(len(clips)), strict=True)]
+    return [dataclasses.replace(clip, random=piece) for clip, piece in zip(clips, pieces, strict=True)]
+
+
+def click_track(samples: int, sample_rate: int, bpm: float) -> np.ndarray:
+    """A wave (S,) with a click at every beat of `bpm`, the first after half a beat; at 60 BPM one in each second."""
+    times = np.arange(30 / bpm, samples / sample_rate, 60 / bpm)
+    if not len(times):
+        return np.zeros(samples, np.float32)
+    return librosa.clicks(times=times, sr=sample_rate, length=samples).astype(np.float32)
+
+
+def controls(reference: Sound) -> dict[str, Sound]:
+    """The rows that are made of a reference alone."""
+    wave, rate = reference.wave, reference.sample_rate
+    late = np.concatenate([np.zeros(round(DELAY * rate), np.float32), wave])[: len(wave)]
+    clicks = {"clicks": click_track(len(wave), rate, 60), "clicks120": click_track(len(wave), rate, 120)}
+    return {row: Sound(made, rate) for row, made in {"truth": wave, **clicks, "delayed": late}.items()}
+
+
+def piece(sound: Sound, seconds: float, place: float) -> Sound:
+    """A piece of a sound, from `place` in [0,1] of what is longer than the piece."""
+    first = int(place * max(0.0, sound.seconds - seconds) * sound.sample_rate)
+    return dataclasses.replace(sound, wave=sound.wave[first : first + round(seconds * sound.sample_rate)])
+
+
+def sounds(clip: Clip) -> tuple[Sound | None, dict[str, Sound], dict[str, str]]:
+    """Reference, rows and the reasons of files that cannot be read; without a reference there is nothing else."""
+    unreadable = {}
+    try:
+        reference = audio_files.read(clip.reference)
+    except (MediaError, OSError) as error:
+        return None, {}, {"reference": str(error)}
+    rows = controls(reference)
+    for system, path in clip.generated.items():
+        try:
+            rows[system] = audio_files.read(path)
+        except (MediaError, OSError) as error:
+            unreadable[system] = str(error)
+    if clip.random:
+        path, place = clip.random
+        try:
+            rows["random"] = piece(audio_files.read(path), reference.seconds, place)
+        except (MediaError, OSError) as error:
+            unreadable["random"] = str(error)
+    return reference, rows, unreadable
+
+
+def score(reference: np.ndarray, generated: np.ndarray, protocols: tuple[str, ...]) -> Scores:
+    """Scores of one pair of waves (R,), (S,) at 22,050 Hz, lengths aligned as the module says."""
+
+    @functools.cache
+    def events(which: str, samples: int) -> onsets.Events:
+        return onsets.events({"reference": reference, "generated": generated}[which][:samples], RATE)
+
+    scores = {}
+    for protocol in protocols:
+        cut = protocol in BINNED and BINNED[protocol].cut
+        true = events("reference", min(len(reference), len(generated)) if cut else len(reference))
+        whole = len(generated) if protocol != STRICT else min(len(generated), len(reference))
+        scores[protocol] = compare(true, events("generated", whole), protocol)
+    return scores
+
+
+def listen(clip: Clip, protocols: tuple[str, ...]) -> Heard:
+    """Score all rows of one clip and describe them. Runs in a worker process."""
+    reference, rows, unreadable = sounds(clip)
+    if reference is None:
+        return Heard(clip, unreadable=unreadable)
+    true = reference.at(RATE)
+    waves = {row: sound.at(RATE) for row, sound in rows.items()}
+    return Heard(
+        clip,
+        onsets.events(true, RATE),
+        {system: onsets.events(waves[system], RATE) for system in clip.generated if system in waves},
+        {row: score(true, wave, protocols) for row, wave in waves.items()},
+        {row: descriptors.embed(audible(wave[: len(true)], RATE), RATE) for row, wave in waves.items()},
+        {row: sound.faults for row, sound in (("reference", reference), *rows.items()) if sound.faults},
+        unreadable,
+    )
+
+
+def audible(wave: np.ndarray, sample_rate: int) -> np.ndarray:
+    """A wave with silence after it up to the shortest that every extractor takes."""
+    return np.pad(wave, (0, max(0, round(SHORTEST * sample_rate) - len(wave))))

@@ -1,0 +1,103 @@
+"""The table of other systems' music: a row for each system and control, from what was heard in their files.
+
+A system's shuffled row compares each of its clips with the reference half the list away.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import joblib
+import numpy as np
+from tqdm import tqdm
+
+from pace import items
+from pace.evaluation import distances, onsets
+from pace.evaluation.embedders import Embedder
+from pace.evaluation.file_hearing import (
+    CONTROLS,
+    RATE,
+    Clip,
+    Heard,
+    Scores,
+    audible,
+    click_track,
+    listen,
+    piece,
+    sounds,
+)
+from pace.evaluation.rhythm import compare, summarise
+
+
+def heard_by_networks(clip: Clip, networks: Mapping[str, Embedder]) -> dict[str, dict[str, np.ndarray]]:
+    """Embeddings of all rows of a clip: row -> network -> points. The files are read once more, one clip at a time."""
+    reference, rows, _ = sounds(clip)
+    if reference is None:
+        return {}
+    cut = {row: piece(sound, reference.seconds, 0) for row, sound in rows.items()}
+    return {
+        row: {
+            name: network.embed(audible(sound.wave, sound.sample_rate), sound.sample_rate)
+            for name, network in networks.items()
+        }
+        for row, sound in cut.items()
+    }
+
+
+def listen_all(clips: list[Clip], protocols: tuple[str, ...]) -> Iterator[Heard]:
+    """`listen` to every clip, several at a time, in their order."""
+    onsets.events(click_track(5 * RATE, RATE, 60), RATE)  # numba's cache is written before the workers start
+    jobs = (joblib.delayed(listen)(clip, protocols) for clip in clips)
+    workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(clips)), return_as="generator")
+    yield from tqdm(workers(jobs), total=len(clips), desc="score", unit="clip", disable=None)
+
+
+def shuffled(heard: list[Heard], system: str, protocols: tuple[str, ...]) -> list[Scores]:
+    """A system's clips against other references: each against that half the list away, which is no neighbour."""
+    own = [one for one in heard if system in one.generated]
+    if len(own) < 2:
+        return []
+    others = own[len(own) // 2 :] + own[: len(own) // 2]
+    return [
+        {protocol: compare(other.truth, one.generated[system], protocol) for protocol in protocols}
+        for one, other in zip(own, others, strict=True)
+    ]
+
+
+def table(
+    heard: list[Heard],
+    systems: list[str],
+    protocols: tuple[str, ...],
+    wanted: tuple[str, ...],
+    networks: Mapping[str, Embedder],
+) -> dict[str, dict]:
+    """One entry per row: `clips` scored, `rhythm` (protocol -> metric), `fad` (extractor -> figures), `warning`.
+
+    Rows: systems, their shuffled ones, controls. The distance is to the references of the row's own clips.
+    """
+    points = [_points(one, wanted, heard_by_networks(one.clip, networks) if networks else {}) for one in heard]
+    rows = {}
+    for row in (*systems, *CONTROLS):
+        has = [i for i, one in enumerate(heard) if row in one.scores]
+        if not has:
+            continue
+        sets = distances.gather([{side: points[i][side] for side in ("truth", row)} for i in has])
+        reference = sets.pop("truth", {})  # its distance to itself is 0
+        found, warning = distances.compare(reference, sets)
+        columns = [heard[i].scores[row] for i in has]
+        rows[row] = _entry(columns, protocols) | {"fad": found.get(row, {})} | ({"warning": warning} if warning else {})
+        if row in systems and (pairs := shuffled(heard, row, protocols)):
+            rows[f"{row} (shuffled)"] = _entry(pairs, protocols) | {"fad": {}}
+    return {row: rows[row] for row in sorted(rows, key=lambda row: (row in CONTROLS, "(shuffled)" in row))}
+
+
+def _points(one: Heard, wanted: tuple[str, ...], embedded: Mapping[str, Mapping[str, np.ndarray]]) -> dict:
+    """Row -> extractor -> embeddings of one clip."""
+    described = one.points if distances.DESCRIPTORS in wanted else {}
+    return {
+        row: ({distances.DESCRIPTORS: described[row]} if row in described else {}) | dict(embedded.get(row, {}))
+        for row in one.scores
+    }
+
+
+def _entry(columns: list[Scores], protocols: tuple[str, ...]) -> dict:
+    rhythm = {protocol: summarise([scores[protocol] for scores in columns]) for protocol in protocols}
+    return {"clips": len(columns), "rhythm": rhythm}

@@ -1,0 +1,110 @@
+"""Training in several processes: started by torchrun or srun, one process for each GPU (or CPU share)."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+@dataclasses.dataclass(frozen=True)
+class LauncherParams:
+    """Section `train` of params.yaml; dvc.yaml puts the launcher before `-m stages.train_diffusion`."""
+
+    launcher: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Processes:
+    """This process among those that train together."""
+
+    rank: int = 0
+    count: int = 1
+    device: torch.device = dataclasses.field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def first(self) -> bool:
+        """Whether this process reports and writes the results."""
+        return self.rank == 0
+
+    def share(self, batch_size: int) -> slice:
+        """This process's part of a batch. Raises ValueError when the batch cannot be shared out evenly."""
+        if batch_size % self.count:
+            raise ValueError(
+                f"`train_diffusion.batch_size` {batch_size} is not a multiple of the {self.count} processes of "
+                "`train.launcher`; change one of them"
+            )
+        size = batch_size // self.count
+        return slice(self.rank * size, (self.rank + 1) * size)
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The model with gradients averaged over the processes; they start from the first one's weights."""
+        if self.count == 1:
+            return model
+        devices = [self.device] if self.device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
+
+    def mean(self, values: torch.Tensor) -> torch.Tensor:
+        """Mean of `values` over the processes, the same in each."""
+        if self.count == 1:
+            return values
+        values = values.clone()
+        dist.all_reduce(values)
+        return values / self.count
+
+    def agree(self, value: int) -> bool:
+        """Whether all processes have the same value."""
+        ends = torch.tensor([value, -value], device=self.device)
+        if self.count > 1:
+            dist.all_reduce(ends, op=dist.ReduceOp.MAX)
+        return int(ends[0]) == -int(ends[1])
+
+
+ALONE = Processes()
+
+
+def start(launcher: str) -> Processes:
+    """Join the other processes that `launcher` started; alone where it starts no others.
+
+    torchrun's variables count always; srun's only where the launcher says srun, for they are set in a batch script too.
+    GPUs talk over NCCL, CPUs over gloo. Raises ValueError for a lack of GPUs.
+    """
+    place = _place(os.environ, "srun" in launcher)
+    gpus = torch.cuda.device_count()
+    if place is None:
+        return Processes(device=torch.device("cuda", 0) if gpus else torch.device("cpu"))
+    rank, count, local = place
+    if gpus and local >= gpus:
+        raise ValueError(f"process {rank} has no GPU: this machine has {gpus}; lower the processes of `train.launcher`")
+    device = torch.device("cuda", local) if gpus else torch.device("cpu")
+    if gpus:
+        torch.cuda.set_device(device)
+    if count > 1:
+        os.environ.setdefault("MASTER_ADDR", _first_host(os.environ.get("SLURM_JOB_NODELIST", "")))
+        os.environ.setdefault("MASTER_PORT", str(20_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 20_000))
+        dist.init_process_group("nccl" if gpus else "gloo", rank=rank, world_size=count)
+    return Processes(rank, count, device)
+
+
+def finish() -> None:
+    """Leave the other processes."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def _place(environment: Mapping[str, str], srun: bool) -> tuple[int, int, int] | None:
+    """(rank, number of processes, rank on this machine) by torchrun's variables, else by srun's."""
+    torchrun, slurm = ("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
+    for names in (torchrun, slurm) if srun else (torchrun,):
+        if all(name in environment for name in names):
+            return tuple(int(environment[name]) for name in names)
+    return None
+
+
+def _first_host(nodes: str) -> str:
+    """The first machine of a SLURM node list: `gpu[03-05,09],cpu1` -> `gpu03`."""
+    match = re.match(r"([^,\[]+)(?:\[(\w+))?", nodes)
+    return "localhost" if match is None else match[1] + (match[2] or "")

@@ -1,0 +1,109 @@
+"""The Frechet table: which networks listen, what is said where none does, and that rows meet the true music."""
+
+import numpy as np
+import pytest
+import torch
+from random_weights import randomise
+
+from pace.evaluation import clap, distances, embedders, fad, vggish
+
+RNG = np.random.default_rng(0)
+
+
+class Level:
+    """A network of two numbers: mean and deviation of each half second."""
+
+    def embed(self, wave, sample_rate):
+        parts = wave[: len(wave) // (sample_rate // 2) * (sample_rate // 2)].reshape(-1, sample_rate // 2)
+        return np.stack([parts.mean(axis=1), parts.std(axis=1)], axis=1)
+
+
+def test_no_weights_are_said_and_never_a_number(tmp_path):
+    (tmp_path / "README.md").write_text("a placeholder")
+    networks, missing = distances.load_networks(distances.EXTRACTORS, {"vggish": tmp_path, "cnn14": tmp_path})
+    assert networks == {}
+    assert missing == {
+        name: f"not computed: no weights (python -m pace fetch {name})" for name in ("vggish", "cnn14", "clap")
+    }
+    assert distances.load_networks(("descriptors",), {}) == ({}, {})
+    with pytest.raises(ValueError, match="no extractor 'openl3'; there are descriptors, vggish, cnn14, clap"):
+        distances.load_networks(("openl3",), {})
+
+
+def test_wrong_weights_are_an_error_and_a_missing_package_a_reason(tmp_path, monkeypatch):
+    torch.save({"a": torch.ones(1)}, tmp_path / "a.pth")
+    with pytest.raises(vggish.weights.WeightsError, match=r"a\.pth: not the weights of VGGish"):
+        distances.load_networks(("vggish",), {"vggish": tmp_path / "a.pth"})
+    with pytest.raises(vggish.weights.WeightsError, match=r"gone\.pth: no such weights file"):
+        distances.load_networks(("vggish",), {"vggish": tmp_path / "gone.pth"})
+
+    def absent():
+        raise ImportError("CLAP needs transformers: pip install -r requirements-clap.txt")
+
+    monkeypatch.setattr(clap, "_transformers", absent)
+    _, missing = distances.load_networks(("clap",), {"clap": tmp_path / "a.pth"})
+    assert missing == {"clap": "not computed: CLAP needs transformers: pip install -r requirements-clap.txt"}
+
+
+def test_a_network_with_weights_listens(tmp_path, monkeypatch):
+    """A narrow VGGish from a file: its distances are those of its embeddings, as computed by hand."""
+    small = randomise(vggish.VGGish(width=0.02))
+    torch.save(small.state_dict(), tmp_path / "small.pth")
+
+    def load(path):
+        net = vggish.VGGish(width=0.02)
+        net.load_state_dict(torch.load(path, weights_only=True))
+        return net.eval()
+
+    monkeypatch.setitem(embedders.LOADERS, "vggish", load)
+    networks, missing = distances.load_networks(("descriptors", "vggish"), {"vggish": tmp_path / "small.pth"})
+    assert (set(networks), missing) == ({"vggish"}, {})
+    clips = []
+    for _ in range(3):
+        waves = {row: RNG.normal(size=5 * 16000).astype(np.float32) * 0.1 for row in ("truth", "generated")}
+        described = {row: RNG.normal(size=(5, 38)) for row in waves}
+        clips.append(distances.of_clip(("descriptors", "vggish"), networks, described, waves, 16000))
+    section = distances.section(clips, missing)
+    assert set(section) == {"generated", "warning"}
+    rows = {row: np.concatenate([clip[row]["vggish"] for clip in clips]) for row in ("truth", "generated")}
+    assert section["generated"]["vggish"]["fad"] == fad.frechet(rows["truth"], rows["generated"]) > 0
+    assert section["generated"]["vggish"]["n"] == 15
+    assert section["generated"]["vggish"]["d"] == 128
+    assert section["warning"]["vggish"].startswith("n = 15 is not above d = 128")
+    assert "fad_panns_pooled_legacy" not in section["generated"]["vggish"]
+
+
+def test_only_what_is_wanted_is_computed():
+    described = {"truth": np.zeros((5, 38)), "generated": np.zeros((5, 38))}
+    waves = {row: RNG.normal(size=32000) for row in described}
+    networks = {"cnn14": Level()}
+    assert distances.of_clip((), {}, described, {}, 16000) == {"truth": {}, "generated": {}}
+    found = distances.of_clip(("cnn14",), networks, described, waves, 16000)
+    assert {row: {name: points.shape for name, points in of.items()} for row, of in found.items()} == {
+        "truth": {"cnn14": (4, 2)}, "generated": {"cnn14": (4, 2)},
+    }  # fmt: skip
+    assert distances.section([{"truth": {}, "generated": {}}], {}) == {}
+
+
+def test_cnn14_has_the_pooled_value_under_its_legacy_name():
+    clips = [{row: {"cnn14": RNG.normal(size=(1, 6)) + shift} for row, shift in (("truth", 0), ("generated", 0.5))}
+             for _ in range(20)]  # fmt: skip
+    section = distances.section(clips, {})
+    true, made = (np.concatenate([clip[row]["cnn14"] for clip in clips]) for row in ("truth", "generated"))
+    assert section["generated"]["cnn14"]["fad_panns_pooled_legacy"] == fad.pooled(true, made)
+    assert section["generated"]["cnn14"]["fad"] == fad.frechet(true, made)
+    assert section["generated"]["cnn14"]["fad"] > 3 * section["generated"]["cnn14"]["fad_panns_pooled_legacy"]
+
+
+def test_one_embedding_is_no_set():
+    clip = {row: {"cnn14": np.ones((1, 4)), "descriptors": np.eye(4)} for row in ("truth", "generated")}
+    section = distances.section([clip], {"clap": "not computed: no weights"})
+    assert set(section["generated"]) == {"descriptors"}
+    assert section["warning"]["cnn14"] == "1 embedding in generated or the reference: a distance needs two or more"
+    assert section["not_computed"] == {"clap": "not computed: no weights"}
+
+
+def test_order_of_clips_changes_no_distance():
+    clips = [{row: {"descriptors": RNG.normal(size=(5, 3)) + i / 9} for row in ("truth", "ceiling")} for i in range(9)]
+    distance = distances.section(clips, {})["ceiling"]["descriptors"]["fad"]
+    assert distances.section(clips[::-1], {})["ceiling"]["descriptors"]["fad"] == pytest.approx(distance, rel=1e-12)

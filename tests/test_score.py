@@ -1,0 +1,145 @@
+"""`python -m pace score`: arguments, the table in every form, exit status."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pace import __main__, score
+from pace.synthetic.music import compose
+
+ROOT = Path(__file__).resolve().parent.parent
+SR = 22050
+ROWS = ["mine", "mine (shuffled)", "truth", "clicks", "clicks120", "delayed"]
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Three references and a system's music of them: one other, one under an ending, one missing, one of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PACE_WORKERS", "1")
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "data/none").mkdir(parents=True)
+    for folder in ("ref", "mine"):
+        (tmp_path / folder).mkdir()
+    music = {name: compose("lock", 100 + 10 * i, 0.2, 3.0, np.random.default_rng(i)) for i, name in enumerate("abc")}
+    for name, wave in music.items():
+        soundfile.write(tmp_path / "ref" / f"{name}.wav", wave, SR)
+    soundfile.write(tmp_path / "mine/a.flac", music["b"], SR)
+    soundfile.write(tmp_path / "mine/b_gen.wav", music["b"], SR)
+    soundfile.write(tmp_path / "mine/z.wav", music["b"], SR)
+    return tmp_path
+
+
+def command(*arguments):
+    __main__.main(["score", *map(str, arguments)])
+
+
+def test_the_table_on_the_console_and_as_json(folders, capsys):
+    command("ref", "mine", "--out", "made/table.json")
+    said = capsys.readouterr().out
+    lines = said.splitlines()
+    assert lines[0].split()[:4] == ["row", "clips", "not_scored", "d2mgan_f1"]
+    assert [line[:15].rstrip() for line in lines[1:7]] == ROWS
+    assert lines[1].split()[1:3] == ["2", "1"]
+    assert "not computed: no weights" in lines[1]
+    assert "vggish: not computed: no weights (python -m pace fetch vggish)" in lines
+    assert "mine: 1 of the reference without a generated file: c.wav" in lines
+    assert "mine: 1 generated without a reference: z.wav" in lines
+    result = json.loads(Path("made/table.json").read_text())
+    assert list(result["rows"]) == ROWS
+    assert result["rows"]["mine"]["clips"] == 2
+    assert result["rows"]["mine"]["not_scored"] == 1
+    assert set(result["rows"]["mine"]["rhythm"]) == {"d2mgan", "loris", "strict"}
+    assert result["rows"]["mine"]["fad"]["descriptors"]["n"] == 6
+    assert set(result["not_computed"]) == {"vggish", "cnn14", "clap"}
+    assert result["files"]["unmatched"] == {"mine": {"reference_only": ["c.wav"], "generated_only": ["z.wav"]}}
+    assert [(one["clip"], one["row"]) for one in result["per_clip"] if one["row"] == "mine"] == [
+        ("a", "mine"),
+        ("b", "mine"),
+    ]
+    own = {one["clip"]: one for one in result["per_clip"] if one["row"] == "mine"}
+    assert own["b"]["strict_onset_f50"] == 1.0 > own["a"]["strict_onset_f50"]
+
+
+def test_csv_and_markdown_hold_the_same_table(folders, capsys):
+    command("ref", "mine", "--out", "table.csv", "--protocols", "5hz", "strict", "--extractors", "descriptors", "clap")
+    command("ref", "mine", "--out", "table.md", "--protocols", "5hz", "strict", "--extractors", "descriptors", "clap")
+    with open("table.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [record["row"] for record in table] == ROWS
+    assert {record["clap_fad"] for record in table} == {"not computed: no weights (python -m pace fetch clap)"}
+    assert "loris_f1" not in table[0] and "vggish_fad" not in table[0]
+    assert float(table[2]["5hz_f1"]) == 100
+    lines = Path("table.md").read_text().splitlines()
+    assert lines[0] == "# Scores against ref"
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:10]]
+    assert cells[0] == list(table[0])
+    assert [row[0] for row in cells[2:]] == ROWS
+    assert cells[4][cells[0].index("5hz_f1")] == "100.0"
+    assert cells[2][cells[0].index("clap_fad")] == "not computed: no weights"
+    assert "- mine: 1 generated without a reference: z.wav" in lines
+
+
+def test_several_systems_are_rows_of_one_table_by_their_names(folders, capsys):
+    command("ref", "mine", "ref", "--name", "first", "second", "--protocols", "strict", "--extractors", "descriptors")
+    lines = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:5] == ["first", "second", "first (shuffled)", "second (shuffled)"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("gone", "mine"), "gone: no such folder"),
+        (("ref", "data/none"), "data/none: no music file in it"),
+        (("ref", "mine", "mine"), "two folders are called 'mine': give each a name of its own with --name"),
+        (("ref", "mine", "--name", "a", "b"), "2 names for 1 folders"),
+        (("ref", "mine", "--name", "truth"), "'truth' is the name of another row"),
+        (("ref", "mine", "--out", "x.xlsx"), "x.xlsx: the table is written as one of .json, .csv, .md"),
+        (("ref", "mine", "--protocols", "beats"), "rhythm protocol 'beats' is unknown"),
+        (
+            ("ref", "mine", "--extractors", "openl3"),
+            "no extractor 'openl3'; there are descriptors, vggish",
+        ),
+        (("ref", "mine", "--extractors", "vggish=gone.pth"), "gone.pth: no such weights file"),
+        (("ref", "other"), "no file of other has the name of one in ref; see --suffixes"),
+        (("broken", "mine"), "not one reference can be read; the first, broken/a.wav: not a readable media file"),
+    ],
+)
+def test_wrong_arguments_end_with_one_line(folders, arguments, message):
+    for name in ("other/x.wav", "broken/a.wav"):
+        Path(name).parent.mkdir()
+        Path(name).write_text("no music")
+    with pytest.raises(SystemExit) as stopped:
+        command(*arguments)
+    assert message in str(stopped.value)
+    assert str(stopped.value).startswith("python -m pace score: ")
+
+
+def test_suffixes_and_strict(folders, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command("ref", "mine", "--strict", "--protocols", "strict", "--suffixes", "--extractors", "descriptors")
+    assert stopped.value.code == 3
+    out = capsys.readouterr().out
+    assert "mine: 2 of the reference without a generated file: b.wav, c.wav" in out
+    assert "mine: 2 generated without a reference: b_gen.wav, z.wav" in out
+    command("ref", "ref", "--strict", "--protocols", "strict", "--extractors", "descriptors")  # nothing left out
+
+
+def test_two_workers_give_the_same_and_training_music_a_row(folders, monkeypatch):
+    arguments = ("ref", "mine", "--training", "ref", "--protocols", "strict", "--extractors", "descriptors", "--out")
+    command(*arguments, "one.json")
+    monkeypatch.setenv("PACE_WORKERS", "2")
+    command(*arguments, "two.json")
+    assert Path("one.json").read_bytes() == Path("two.json").read_bytes()
+    assert json.loads(Path("one.json").read_text())["rows"]["random"]["clips"] == 2
+
+
+def test_long_lists_are_cut_on_the_console_only():
+    files = {"unmatched": {"x": {"generated_only": [f"{i}.wav" for i in range(9)]}}, "unreadable": {}, "faults": {}}
+    result = {"not_computed": {}, "rows": {}, "files": files}
+    assert score.notes(result, most=2) == ["x: 9 generated without a reference: 0.wav, 1.wav and 7 more, see --out"]
+    assert score.notes(result)[0].endswith("7.wav, 8.wav")
