@@ -8,6 +8,7 @@ PARAMS = """\
 prepare: {size: 6}
 train: {seed: 0, width: 1}
 sample: {seed: 0, steps: 2, split: test}
+dataset: {name: toy}
 """
 DVC = """\
 stages:
@@ -46,7 +47,7 @@ else:
     assert pathlib.Path("extra.txt").read_text() == "extra"
     model = json.loads(pathlib.Path("model.json").read_text())
     pathlib.Path("reports").mkdir(exist_ok=True)
-    lines = ["clip_id,dance,video_id,row,d2mgan_bcs,d2mgan_bhs,strict_beat_f70"]
+    lines = ["clip_id,dance,video_id,row,loris_bcs,loris_bhs,strict_beat_f70"]
     for clip in range(6):
         beat = 0.1 * clip + 0.01 * p["sample"]["steps"] + 0.1 * model["width"] * (clip % 2) + 0.001 * model["seed"]
         lines.append(f"c{clip},d{clip // 2},v{clip},generated,{80 + clip},{90 - clip},{beat:.6f}")
@@ -71,9 +72,6 @@ variants:
   steps: {about: more steps of the same model, params: {sample: {steps: 5}}}
   quick: {about: at once, params: {train: {width: 3}}}
   slow: {about: a minute, params: {train: {width: 60}}}
-paper:
-  aistpp:
-    PACE: {bcs: 98.39, csd: 5.01, bhs: 99.36, hsd: 4.63, f1: 98.67, fad_v: 5.18, fad_p: 3.81, fad_c: 0.55}
 """
 IGNORED = "/raw.txt\n/extra.txt\n/ran.txt\n/prepared.txt\n/model.json\n/reports/per_clip.csv\n/.resume/\n"
 

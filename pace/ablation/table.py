@@ -10,20 +10,23 @@ from pace.ablation import comparing
 from pace.ablation.comparing import Figure
 from pace.ablation.results import Result
 from pace.ablation.variants import Catalogue, Group
+from pace.evaluation.published import PROTOCOL, SETTINGS, Published
+from pace.evaluation.published import read as read_published
 
-PROTOCOL = "d2mgan"
 FAD = {"fad_v": "vggish", "fad_p": "cnn14", "fad_c": "clap", "fad_descriptors": "descriptors"}  # column -> extractor
-DATASETS = {"aistpp": "AIST++", "tiktok": "TikTok"}
-PRINTED = ("bcs", "csd", "bhs", "hsd", "f1")  # of the paper's table, beside fad_v, fad_p and fad_c
+OTHER = "d2mgan"  # the protocol that the paper is taken not to use
+SUMMARY = comparing.SUMMARY  # of the paper's table
+PRINTED = {name: f"{PROTOCOL}_{name}" for name in SUMMARY}  # field of Published -> column
+PRINTED |= {"fad_vggish": "fad_v", "fad_panns": "fad_p", "fad_clap": "fad_c"}
 SHUFFLED = "shuffled_beat_f70"
 CHANGED = "strict_beat_f70"  # compared with the reference in the Markdown table
 COLUMNS = {  # key -> heading, decimals
-    **{f"{PROTOCOL}_{name}": (name.upper(), 1) for name in PRINTED},
+    **{f"{PROTOCOL}_{name}": (name.upper(), 1) for name in SUMMARY},
     "fad_v": ("FAD_v", 2),
     "fad_p": ("FAD_p", 2),
     "fad_c": ("FAD_c", 2),
     "fad_descriptors": ("FAD descriptors", 2),
-    "loris_f1": ("F1 loris", 1),
+    f"{OTHER}_f1": (f"F1 {OTHER}", 1),
     "strict_onset_f70": ("onset F 70", 3),
     "strict_onset_f50": ("onset F 50", 3),
     "strict_beat_f70": ("beat F 70", 3),
@@ -36,7 +39,8 @@ NOT_COMPUTED = "not computed"
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A variant in a table. failures: (seed, reason); paper: the printed figures, None where the paper has no row."""
+    """A variant in a table. failures: (seed, reason); paper_row: its name in the paper, if any; paper: what the paper
+    prints there, None where it has no such row."""
 
     name: str
     about: str
@@ -46,7 +50,7 @@ class Row:
     figures: Mapping[str, Figure]
     failures: tuple[tuple[int, str], ...]
     paper_row: str | None
-    paper: Mapping[str, float] | None
+    paper: Published | None
 
 
 def rows(
@@ -56,9 +60,8 @@ def rows(
     failures: Mapping[tuple[str, int], str],
     dataset: str,
 ) -> list[Row]:
-    """The rows of a group; results and failures by variant and seed. The paper's figures are those on `dataset`,
-    or on AIST++ where the paper has not used it."""
-    printed = catalogue.paper.get(dataset, catalogue.paper.get("aistpp", {}))
+    """The rows of a group; results and failures by variant and seed. dataset: `dataset.name` of params.yaml."""
+    printed = {row.method: row for row in read_published() if row.dataset == paper_dataset(dataset)}
     of = {
         name: {seed: results[name, seed] for seed in group.seeds if (name, seed) in results} for name in group.variants
     }
@@ -69,9 +72,14 @@ def rows(
         figures |= _of_metrics(own)
         failed = tuple((seed, failures[name, seed]) for seed in group.seeds if (name, seed) in failures)
         counts = comparing.clip_count(own) if own else (0, 0)
-        paper = printed.get(variant.paper) if variant.paper else None
-        made.append(Row(name, variant.about, tuple(own), *counts, figures, failed, variant.paper, paper))
+        paper = variant.paper, printed.get(variant.paper)
+        made.append(Row(name, variant.about, tuple(own), *counts, figures, failed, *paper))
     return made
+
+
+def paper_dataset(name: str) -> str:
+    """The paper's name of a dataset; AIST++ for one that it does not use."""
+    return next((of for of, setting in SETTINGS.items() if setting.reader == name), "AIST++")
 
 
 def _of_metrics(own: Mapping[int, Result]) -> dict[str, Figure]:
@@ -98,9 +106,8 @@ def _metric(metrics: dict, key: str) -> float | None:
 
 def markdown(tables: list[tuple[Group, list[Row]]], dataset: str) -> str:
     """The tables of all groups, with what the columns are."""
-    known = DATASETS.get(dataset, DATASETS["aistpp"])
-    parts = [_group(group, made, known) for group, made in tables]
-    return "\n".join([*parts, _notes(dataset, known)])
+    parts = [_group(group, made, paper_dataset(dataset)) for group, made in tables]
+    return "\n".join([*parts, _notes(dataset)])
 
 
 def _group(group: Group, made: list[Row], known: str) -> str:
@@ -128,7 +135,7 @@ def _group(group: Group, made: list[Row], known: str) -> str:
             lines.append(_line([f"**{row.name}**: {row.about}", reason, *[""] * (len(heads) - 2)]))
         failed += [f"- {row.name}, seed {seed}: {reason}" for seed, reason in row.failures]
         if row.paper:
-            values = {f"{PROTOCOL}_{name}": row.paper[name] for name in PRINTED} | dict(row.paper)
+            values = {column: getattr(row.paper, name) for name, column in PRINTED.items()}
             cells = [f"{values[key]:.2f}" if key in values else "" for key in COLUMNS]
             lines.append(_line([f"*{row.paper_row} as the paper prints it, {known}*", *cells, "", ""]))
         elif row.paper_row:
@@ -161,13 +168,14 @@ def _change(figure: Figure | None) -> list[str]:
     return [text, f"{figure.p:.3f}" if math.isfinite(figure.p) else ""]
 
 
-def _notes(dataset: str, known: str) -> str:
-    own = "" if dataset in DATASETS else f" Its figures are from {known}, ours from another dataset ({dataset})."
+def _notes(dataset: str) -> str:
+    known = [setting.reader for setting in SETTINGS.values()]
+    own = "" if dataset in known else f" Its figures are from {paper_dataset(dataset)}, ours from dataset {dataset}."
     return (
         "In brackets: 95 % intervals, resampled by dance. Behind ±, with several seeds: standard deviation over seeds; "
         "the value is their mean.\n"
-        f"BCS to F1: {PROTOCOL} protocol, one-second bins, in percent; the paper does not say which protocol it uses."
-        f"{own} The one-second bins and F1 loris do not see timing; the columns from onset F 70 on do.\n"
+        f"BCS to F1: {PROTOCOL} protocol, one-second bins, in percent; the paper does not name its own and is taken "
+        f"to use this one.{own} One-second bins do not see timing; the columns from onset F 70 on do.\n"
         "Shuffled beat F 70: music generated for other clips, what chance gives. Change: beat F 70 minus that of the "
         "first variant on the same clips and seeds; p: two-sided, no difference.\n"
         "FAD_v, FAD_p, FAD_c: VGGish, CNN14 and CLAP, where their weights are given.\n"
@@ -189,7 +197,7 @@ def csv_text(tables: list[tuple[Group, list[Row]]]) -> str:
                     value = values.get(field.name, math.nan)
                     key = name if field.name == "value" else f"{name}_{field.name}"
                     line[key] = round(value, 6) if math.isfinite(value) else ""
-            line |= {f"paper_{name}": (row.paper or {}).get(name, "") for name in (*PRINTED, "fad_v", "fad_p", "fad_c")}
+            line |= {f"paper_{column}": getattr(row.paper, name, "") for name, column in PRINTED.items()}
             lines.append(line)
     filled = [key for key in lines[0] if any(line[key] != "" for line in lines)]
     out = io.StringIO()

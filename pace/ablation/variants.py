@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-KEYS = ("seed", "split", "target", "default", "groups", "variants", "paper")
+KEYS = ("seed", "split", "target", "default", "groups", "variants")
 GROUP_KEYS = ("about", "split", "seeds", "variants")
 VARIANT_KEYS = ("about", "params", "paper")
 
@@ -53,8 +53,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
-    """seed, split: the parameters that a run's seed and split set; target: the stage it runs up to; paper: figures
-    that the paper prints, by dataset, row and metric."""
+    """seed, split: the parameters that a run's seed and split set; target: the stage that it runs up to."""
 
     seed: tuple[str, ...]
     split: str
@@ -62,7 +61,6 @@ class Catalogue:
     default: tuple[str, ...]
     groups: Mapping[str, Group]
     variants: Mapping[str, Variant]
-    paper: Mapping[str, Mapping[str, Mapping[str, float]]]
 
     def run(self, variant: str, seed: int, split: str) -> Run:
         values = dict(self.variants[variant].params)
@@ -143,7 +141,7 @@ def parse(content: Mapping, source: str) -> Catalogue:
             f"{source}: variants in no group: {lost}; groups named as variants: {both}; default: {missing}"
         )
     chosen = tuple(content["seed"]), content["split"], content["target"], tuple(content["default"])
-    return Catalogue(*chosen, groups, variants, content["paper"])
+    return Catalogue(*chosen, groups, variants)
 
 
 def flag(key: str, value: object) -> str:
