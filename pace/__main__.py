@@ -47,6 +47,9 @@ def main(argv: list[str] | None = None) -> None:
     score.add_argument("--protocols", nargs="+", help="of rhythm: d2mgan, loris, 5hz, strict; default: params.yaml's")
     score.add_argument("--suffixes", nargs="*", help="endings such as _gen that names may have on one side only")
     score.add_argument("--training", type=Path, metavar="DIR", help="training music, for a row of random pieces of it")
+    score.add_argument(
+        "--group", metavar="PATTERN", help="the source in a clip's name, as '(.*)_[0-9]+', for intervals"
+    )
     score.add_argument("--out", type=Path, metavar="FILE", help="write everything as .json, the table as .csv or .md")
     score.add_argument("--strict", action="store_true", help="exit status 3 when any file was left out or is faulty")
 
@@ -160,12 +163,12 @@ def run_compose(args: argparse.Namespace) -> None:
 
 def run_score(args: argparse.Namespace) -> None:
     """Score folders of music; exit status 3 with --strict when a file was left out or is faulty."""
-    from pace import score
+    from pace import score, score_tables
     from pace.evaluation import audio_files
     from pace.evaluation.table import EvaluateParams
 
     if args.out:
-        score.check_out(args.out)
+        score_tables.check_out(args.out)
     p = params.section(params.read(PARAMS), "evaluate", EvaluateParams, partial=True)
     weights = {"vggish": p.vggish_weights, "cnn14": p.cnn14_weights, "clap": p.clap_weights}
     extractors, weights = score.parse_extractors(args.extractors or p.fad, weights)
@@ -177,11 +180,13 @@ def run_score(args: argparse.Namespace) -> None:
         weights,
         audio_files.ENDINGS if args.suffixes is None else tuple(args.suffixes),
         args.training,
+        args.group,
     )
     result = score.score(options)
-    print("\n".join([score.text(result), *score.notes(result, most=5)]))
+    said = (*score_tables.compared(result), *score_tables.notes(result, most=5))
+    print("\n".join([score_tables.text(result), *said]))
     if args.out:
-        score.write(result, args.out)
+        score_tables.write(result, args.out)
         print(f"{args.out}: {len(result['rows'])} rows")
     if args.strict and any(result["files"].values()):
         sys.exit(3)
