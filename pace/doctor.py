@@ -27,8 +27,8 @@ EXTRAS = {
 }
 REQUIREMENTS = ("mediapipe", "rtmpose", "clap", "dask")  # requirements-{name}.txt
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".onnx")  # not from pace.weights: PyTorch may be missing
-AUDIO_NETWORKS = {f"evaluate.{name}_weights": name for name in ("vggish", "cnn14", "clap")}
 VARIANTS = {"motionbert": "full", "motionbert-lite": "lite"}  # what describes these networks
+AUDIO_NETWORKS = {f"evaluate.{name}_weights": name for name in ("vggish", "cnn14", "clap")}
 FREE_GB = 5
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"  # FAIL: the configured pipeline cannot run
