@@ -41,7 +41,7 @@ def beat_summary(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     bcs, bhs = mean(values, weights).T
     csd, hsd = deviation(values, weights).T
     both = bcs + bhs
-    f1 = np.divide(2 * bcs * bhs, both, out=np.zeros_like(both), where=both > 0)
+    f1 = np.divide(2 * bcs * bhs, both, out=np.zeros_like(both), where=both != 0)  # NaN, without any pair, stays
     return np.stack([bcs, csd, bhs, hsd, f1], axis=1)
 
 

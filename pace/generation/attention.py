@@ -25,6 +25,10 @@ class Attention(nn.Module):
         )
         return self.to_out[0](F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
+    def of_one_token(self, context: torch.Tensor) -> torch.Tensor:
+        """What attention over a single token (B,1,K) returns at every position (B,1,C): the softmax over one key is 1."""
+        return self.to_out[0](self.to_v(context))
+
 
 class GatedLinear(nn.Module):
     """Linear layer gated by GELU (GEGLU)."""
@@ -66,8 +70,16 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         x = x + self.attn1(self.norm1(x))
-        x = x + self.attn2(self.norm2(x), context)
+        x = x + (self._one_token(context) if context.shape[1] == 1 else self.attn2(self.norm2(x), context))
         return x + self.ff(self.norm3(x))
+
+    def _one_token(self, context: torch.Tensor) -> torch.Tensor:
+        """Cross-attention over a single token without queries and keys, whose gradients are exactly zero.
+
+        Sums over empty slices keep their weights in the graph: the optimiser and DDP see zeros, not missing gradients.
+        """
+        idle = (*self.norm2.parameters(), self.attn2.to_q.weight, self.attn2.to_k.weight)
+        return self.attn2.of_one_token(context) + sum(weights[:0].sum() for weights in idle)
 
 
 class SpatialTransformer(nn.Module):
