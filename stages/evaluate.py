@@ -103,7 +103,8 @@ def main(argv: list[str] | None = None) -> None:
     weights = {name: getattr(settings, f"{name}_weights") for name in distances.NETWORKS}
     networks, missing = distances.load_networks(settings.fad, weights)
     hearing.compile_once()
-    folders = hearing.Folders(AUDIO, GENERATED, VAE, POSES, Path(truth_folder))
+    # Absolute: worker processes live on between calls and may be in another folder.
+    folders = hearing.Folders(*(path.absolute() for path in (AUDIO, GENERATED, VAE, POSES, Path(truth_folder))))
     jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"], bool(networks)) for clip in present)
     workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(present)), return_as="generator")
     known, mel_errors, points = [], [], []

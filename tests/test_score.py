@@ -2,8 +2,10 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import soundfile
@@ -136,7 +138,7 @@ def test_clips_of_one_source_have_no_interval(folders):
         ),
         (("ref", "mine", "--extractors", "vggish=gone.pth"), "gone.pth: no such weights file"),
         (("ref", "other"), "no file of other has the name of one in ref; see --suffixes"),
-        (("broken", "mine"), "not one reference can be read; the first, broken/a.wav: not a readable media file"),
+        (("broken", "mine"), "broken/a.wav: not a readable media file"),
     ],
 )
 def test_wrong_arguments_end_with_one_line(folders, arguments, message):
@@ -160,6 +162,7 @@ def test_suffixes_and_strict(folders, capsys):
 
 
 def test_two_workers_give_the_same_and_training_music_a_row(folders, monkeypatch):
+    joblib.Parallel(n_jobs=2)(joblib.delayed(os.chdir)("/") for _ in range(8))  # workers are kept, wherever they are
     arguments = ("ref", "mine", "--training", "ref", "--protocols", "strict", "--extractors", "descriptors", "--out")
     command(*arguments, "one.json")
     monkeypatch.setenv("PACE_WORKERS", "2")
