@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pace import items, params
+from pace import items, params, stage
 from pace.audio.mel import SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
 from pace.datasets import leaks
@@ -158,4 +158,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("evaluate", main)

@@ -8,7 +8,7 @@ import soundfile
 import torch
 from tqdm import tqdm
 
-from pace import params
+from pace import params, stage
 from pace.audio.mel import SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams, invert
 from pace.generation.checkpoint import load_vae
@@ -73,4 +73,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("sample", main)
