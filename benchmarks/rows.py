@@ -27,6 +27,9 @@ class Scale:
     published_seconds: float = 20.0  # of the long video that the published sizes see
     repeats: int = 5
     copies: int = 50  # of each video, for the stages that take milliseconds
+    preset: str = "paper"  # sizes of the generator beside the default ones
+    batch: int | None = None  # of the generator; None: as fits the device
+    sampling_steps: int = 25
 
 
 @dataclasses.dataclass(frozen=True)

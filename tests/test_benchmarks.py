@@ -5,12 +5,12 @@ import json
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import energy, mel, memory, rows, throughput
+from benchmarks import energy, generator, mel, memory, rows, throughput
 
 SMALL = rows.Scale(
     videos=1, seconds=5.0, fps=15.0, published_videos=1, motion=(("dim_feat", 16), ("mlp_ratio", 2)),
     long_motion=(("dim_feat", 16), ("mlp_ratio", 2)), width=1 / 32, short_side=48, crop=32, minutes=0.1,
-    published_seconds=5.0, repeats=1, copies=2,
+    published_seconds=5.0, repeats=1, copies=2, preset="tiny", batch=2, sampling_steps=2,
 )  # fmt: skip
 
 
@@ -46,6 +46,42 @@ def test_memory_is_that_of_a_process_of_its_own(tmp_path):
     assert [row.what for row in found] == ["decode", "keypoints", "lift", "mel", "lift, published"]
     assert "GB that 0.1 minutes add" in found[-1].note
     assert all(0.02 < row.value < 2 and row.target == 2 and row.met for row in found)
+
+
+def test_generator_stands_beside_diffusers(tmp_path):
+    found, cuda = generator.rows(SMALL, tmp_path), generator.torch.cuda.is_available()
+    assert all(row.value > 0 for row in found)
+    units = {(row.what, row.unit) for row in found}
+    assert {(f"sampling, {name}", "ms/clip") for name in generator.samplers.SAMPLERS} < units
+    for name in ("tiny", "default"):
+        assert {(f"training step, {name}", unit) for unit in ("samples/s", "GFLOP/s")} < units
+        assert {(f"VAE {way}, {name}", "ms/clip") for way in ("encode", "decode")} < units
+    ratios = [row for row in found if row.unit == "times"]
+    assert {row.what for row in ratios} == {
+        f"U-Net step, ours / {name}" for name in ("diffusers", "diffusers' scripts")
+    }
+    assert generator.RATIO == 1.2 and {row.target for row in ratios} == {None if cuda else generator.RATIO}
+
+
+def test_compared_networks_have_the_same_parameters():
+    given = generator.nets.settings("tiny")
+    device = generator.torch.device("cpu")
+    ours, _ = generator.nets.unet_step(given, 1, device, "float32")
+    theirs, _ = generator.nets.diffusers_steps(given, 1, device, "float32")
+    shapes = [{n: p.shape for n, p in step.network.named_parameters()} for step in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+
+
+def test_ratio_is_of_neighbours(monkeypatch):
+    """Each call of the first takes 2 s and of the second 3 s, on a clock that counts calls."""
+    clock = [0.0]
+    monkeypatch.setattr(generator.time, "perf_counter", lambda: clock[0])
+
+    def takes(seconds):
+        return lambda: clock.__setitem__(0, clock[0] + seconds)
+
+    functions = {"a": takes(2.0), "b": takes(3.0)}
+    assert generator.alternate(functions, 3, generator.torch.device("cpu")) == {"a": [2.0] * 3, "b": [3.0] * 3}
 
 
 def test_targets():

@@ -31,7 +31,7 @@ def test_the_papers_parameters():
 def test_printed_lines():
     lines = size.text(PAPER).splitlines()
     assert lines[:4] == ["encoder 7.49 M", "U-Net 152.45 M", "encoder + U-Net 159.94 M", "VAE 20.92 M"]
-    assert lines[4].startswith("FLOPs per training sample 119.69 G")
+    assert lines[4].startswith("FLOPs per training sample 116.56 G")
     assert "1000 U-Net evaluations" in lines[-1]
     assert all(line.startswith("FLOPs per clip: ") for line in lines[5:])
 
@@ -88,6 +88,8 @@ def unet_flops(widths, attention, layers, channels, context, tokens):
         projections = 2 * convolution(side, c, c, 1)
         self_attention = 4 * 2 * n * c**2 + 2 * 2 * n**2 * c
         cross_attention = 2 * 2 * n * c**2 + 2 * 2 * tokens * context * c + 2 * 2 * n * tokens * c
+        if tokens == 1:  # values and output of the token alone
+            cross_attention = 2 * context * c + 2 * c**2
         return projections + self_attention + cross_attention + 2 * n * c * 8 * c + 2 * n * 4 * c * c
 
     total += 2 * widths[0] * time + 2 * time**2  # time embedding

@@ -1,0 +1,149 @@
+"""The generator: training steps against diffusers' U-Net of the same size, sampling and the autoencoder.
+
+On the GPU where there is one, else on the CPU. Repeats of what is compared alternate, and the ratio is the median of
+the ratios of neighbours, so that other load on the machine hits both alike.
+"""
+
+import dataclasses
+import importlib.util
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from benchmarks import generator_networks as nets
+from benchmarks.rows import Row, Scale
+from pace.generation import accelerate, samplers
+from pace.generation.data import Scale as LatentScale
+from pace.generation.sampling import Generator
+from pace.generation.vae import IMAGE, AutoencoderKL
+from pace.size import generator_size
+
+NAME = "generator"
+RATIO = 1.2  # of diffusers' samples/s on the CPU
+GPU_RATE = 2000  # samples/s of a whole training step at the paper preset
+BATCH = {"cpu": 4, "cuda": 64}
+
+
+def rows(scale: Scale, folder: Path) -> list[Row]:
+    """Rows of the paper preset (`scale.preset`) and of the default scale."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    paper, default = nets.settings(scale.preset), nets.settings()
+    result = []
+    for precision in precisions(device):
+        result += comparison(paper, scale, device, precision)
+    for name, given, batch in (
+        (scale.preset, paper, scale.batch or BATCH[device.type]),
+        ("default", default, scale.batch or default.training.batch_size),
+    ):
+        target = GPU_RATE if name == scale.preset and device.type == "cuda" else None
+        result += training(name, given, batch, scale, device, target)
+        result += decoding(name, given, scale, device)
+    return result + sampling(default, scale, device)
+
+
+def precisions(device: torch.device) -> list[str]:
+    """What is worth measuring: bfloat16 where the processor knows it, and float32 on a CPU."""
+    found = ["float32"] if device.type == "cpu" else []
+    return found + ["bfloat16"] * accelerate.bfloat16_is_fast(device)
+
+
+def comparison(given: nets.Settings, scale: Scale, device: torch.device, precision: str) -> list[Row]:
+    """Samples/s of the U-Net alone: ours, diffusers' in the same step, and in the step of diffusers' scripts."""
+    batch = scale.batch or BATCH[device.type]
+    ours, how = nets.unet_step(given, batch, device, precision)
+    steps = {"ours": ours}
+    if importlib.util.find_spec("diffusers"):
+        steps["diffusers"], steps["diffusers' scripts"] = nets.diffusers_steps(given, batch, device, precision)
+    seconds = alternate(steps, scale.repeats, device)
+    notes = {
+        "ours": how,
+        "diffusers": "eager, our optimiser and averages",
+        "diffusers' scripts": "eager, AdamW as PyTorch chooses, EMAModel",
+    }
+    note = f"{scale.preset}, {precision}, batch {batch}, {threads(device)}"
+    result = [
+        Row(NAME, f"U-Net step, {name}", batch / median(taken), "samples/s", note=f"{note}, {notes[name]}")
+        for name, taken in seconds.items()
+    ]
+    for name in list(steps)[1:]:
+        ratio = median(theirs / own for theirs, own in zip(seconds[name], seconds["ours"], strict=True))
+        target = RATIO if device.type == "cpu" else None
+        result.append(Row(NAME, f"U-Net step, ours / {name}", ratio, "times", target=target, note=note))
+    return result
+
+
+def training(
+    name: str, given: nets.Settings, batch: int, scale: Scale, device: torch.device, target: float | None
+) -> list[Row]:
+    """Samples/s of encoder and U-Net, FLOP/s, and their share of the device's peak where that is known."""
+    step, how = nets.generator_step(given, batch, device, "auto")
+    rate = batch / median(alternate({"step": step}, scale.repeats, device)["step"])
+    flops = rate * generator_size(given.encoder, given.unet, given.shape).training_flops
+    note = f"batch {batch}, {threads(device)}, {how}"
+    result = [
+        Row(NAME, f"training step, {name}", rate, "samples/s", target=target, note=note),
+        Row(NAME, f"training step, {name}", flops / 1e9, "GFLOP/s", note="as `python -m pace size` counts"),
+    ]
+    peak = accelerate.peak_flops(device)
+    if peak:
+        result.append(
+            Row(NAME, f"training step, {name}", 100 * flops / peak, "% MFU", note=f"of {peak / 1e12:g} TFLOP/s")
+        )
+    return result
+
+
+@torch.no_grad()
+def decoding(name: str, given: nets.Settings, scale: Scale, device: torch.device) -> list[Row]:
+    """Milliseconds that the autoencoder takes for one clip, each way."""
+    batch = 1 if device.type == "cpu" else BATCH["cuda"]
+    vae = AutoencoderKL(given.vae).to(device).eval()
+    images, latents = torch.rand(batch, 1, IMAGE, IMAGE, device=device), nets.latents_of(given, batch, device)
+    ways = {"encode": lambda: vae.encode(images), "decode": lambda: vae.decode(latents)}
+    seconds = alternate(ways, scale.repeats, device)
+    note = f"batch {batch}, float32"
+    return [Row(NAME, f"VAE {way}, {name}", 1000 * median(seconds[way]) / batch, "ms/clip", note=note) for way in ways]
+
+
+def sampling(given: nets.Settings, scale: Scale, device: torch.device) -> list[Row]:
+    """Milliseconds per clip of every sampler, latents alone, at the default scale with its steps and guidance."""
+    encoder, unet = (network.to(device).eval() for network in nets.networks(given))
+    ones = torch.ones(given.shape.channels)
+    generator = Generator(encoder, unet, given.training, given.shape, LatentScale(0 * ones, ones))
+    batch = given.sample.batch_size if scale.batch is None else scale.batch
+    conditions, names = nets.draw_conditions(given, batch, device), [f"clip{i}" for i in range(batch)]
+
+    def draw(name: str) -> Callable[[], object]:
+        chosen = dataclasses.replace(given.sample, sampler=name, steps=scale.sampling_steps)
+        return lambda: generator.latents(conditions, names, chosen)
+
+    seconds = alternate({name: draw(name) for name in samplers.SAMPLERS}, min(2, scale.repeats), device)
+    note = f"{scale.sampling_steps} steps, guidance {given.sample.guidance:g}, batch {batch}"
+    return [
+        Row(NAME, f"sampling, {name}", 1000 * median(t) / batch, "ms/clip", note=note) for name, t in seconds.items()
+    ]
+
+
+def alternate(functions: dict[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, list[float]]:
+    """Wall-clock seconds of each call, called in turns after a warm-up of two calls each (compilation, caches)."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for turn in range(-2, repeats):
+        for name, function in functions.items():
+            _wait(device)
+            start = time.perf_counter()
+            function()
+            _wait(device)
+            if turn >= 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def threads(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,164 @@
+"""The generator's networks at a preset's sizes, diffusers' U-Net of the same size, random data and a training step."""
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from pace import configured, params, presets
+from pace.generation import accelerate
+from pace.generation.conditions import PARTS
+from pace.generation.ema import Ema
+from pace.generation.encoder import SEMANTIC_WIDTH, Conditions, Encoder, EncoderParams
+from pace.generation.sampling import SampleParams, Shape, build
+from pace.generation.training import DiffusionParams, Model
+from pace.generation.unet import LATENT_SIZE, UNet, UNetParams
+from pace.generation.vae import VaeParams
+from pace.imports import ROOT
+
+CLIP = 1.0  # largest gradient norm
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The generator's sections of params.yaml, and what the data would decide."""
+
+    encoder: EncoderParams
+    unet: UNetParams
+    vae: VaeParams
+    training: DiffusionParams
+    sample: SampleParams
+    shape: Shape
+
+
+def settings(preset: str = "") -> Settings:
+    """The values of params.yaml, with those of a preset in their place."""
+    file = ROOT / "params.yaml"
+    content = presets.applied(ROOT / f"presets/{preset}.yaml", file) if preset else params.read(file)
+    return Settings(
+        params.section(content, "encoder", EncoderParams),
+        params.section(content, "unet", UNetParams),
+        params.section(content, "vae", VaeParams),
+        params.section(content, "train_diffusion", DiffusionParams),
+        params.section(content, "sample", SampleParams),
+        configured.shape(content),
+    )
+
+
+def networks(given: Settings) -> tuple[Encoder, UNet]:
+    """Encoder and U-Net with fresh weights."""
+    torch.manual_seed(0)
+    return build(given.encoder, given.unet, given.shape)
+
+
+def diffusers_unet(given: Settings) -> nn.Module:
+    """`UNet2DConditionModel` with the parameters of our U-Net without alignment. Raises ImportError."""
+    import diffusers
+
+    unet, encoder = given.unet, networks(given)[0]
+    names = ["CrossAttn" if attend else "" for attend in unet.attention]
+    return diffusers.UNet2DConditionModel(
+        sample_size=LATENT_SIZE,
+        in_channels=given.shape.channels,
+        out_channels=given.shape.channels,
+        down_block_types=[f"{name}DownBlock2D" for name in names],
+        up_block_types=[f"{name}UpBlock2D" for name in reversed(names)],
+        block_out_channels=unet.widths,
+        layers_per_block=unet.layers,
+        cross_attention_dim=encoder.context_width,
+        attention_head_dim=unet.heads,
+        norm_num_groups=unet.groups,
+    )
+
+
+def draw_conditions(given: Settings, batch: int, device: torch.device) -> Conditions:
+    """Random conditions of a batch of clips."""
+    shape = (batch, given.shape.frames)
+    return Conditions(
+        torch.rand(*shape, PARTS, device=device),
+        torch.rand(*shape, PARTS, device=device),
+        torch.randn(*shape, PARTS, SEMANTIC_WIDTH, device=device),
+        torch.randn(*shape, given.shape.visual_width, device=device),
+    )
+
+
+class TrainingStep:
+    """Forward, backward, clipping, fused AdamW and averaged weights, on latents and conditions that stay the same.
+
+    `predict(noisy latents, times)` runs the network. `published` takes AdamW as PyTorch chooses it and the averages of
+    diffusers' `EMAModel`, as diffusers' own training scripts do.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        latents: torch.Tensor,
+        precision: str,
+        published: bool = False,
+    ) -> None:
+        self.network, self.predict, self.precision = network.train(), predict, precision
+        self.latents, self.noise = latents, torch.randn_like(latents)
+        self.times = torch.linspace(0, 999, len(latents), device=latents.device).floor()
+        self.optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=None if published else True)
+        self.ema = _published_average(network) if published else Ema(network.parameters(), 0.9999).update
+        self.steps = 0
+
+    def __call__(self) -> None:
+        self.optimiser.zero_grad()
+        with accelerate.autocast(self.latents.device, self.precision):
+            prediction = self.predict(self.latents + self.noise, self.times)
+        (prediction.float() - self.noise).square().mean().backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), CLIP, foreach=True)
+        self.optimiser.step()
+        self.ema(self.steps)
+        self.steps += 1
+
+
+def unet_step(given: Settings, batch: int, device: torch.device, precision: str) -> tuple[TrainingStep, str]:
+    """A step of our U-Net alone over one context token, as the paper's, and how the network was prepared."""
+    encoder, _ = networks(given)
+    unet = UNet(given.unet, given.shape.channels, encoder.context_width, None).to(device)
+    how = accelerate.prepare(unet, device)
+    context, latents = token(given, batch, device), latents_of(given, batch, device)
+    return TrainingStep(unet, lambda z, t: unet(z, t, context), latents, precision), how
+
+
+def diffusers_steps(
+    given: Settings, batch: int, device: torch.device, precision: str
+) -> tuple[TrainingStep, TrainingStep]:
+    """The same step of diffusers' U-Net, not compiled, and the step of diffusers' scripts, of the same network."""
+    unet = diffusers_unet(given).to(device)
+    context, latents = token(given, batch, device), latents_of(given, batch, device)
+
+    def predict(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return unet(z, t, context).sample
+
+    plain, published = (TrainingStep(unet, predict, latents, precision, published) for published in (False, True))
+    return plain, published
+
+
+def generator_step(given: Settings, batch: int, device: torch.device, precision: str) -> tuple[TrainingStep, str]:
+    """A step of encoder and U-Net, as `train_diffusion` makes it, and how the networks were prepared."""
+    model = Model(*networks(given)).to(device)
+    how = accelerate.prepare(model, device)
+    conditions, latents = draw_conditions(given, batch, device), latents_of(given, batch, device)
+    keep = torch.ones(batch, device=device)
+    return TrainingStep(model, lambda z, t: model(z, t, conditions, keep), latents, precision), how
+
+
+def latents_of(given: Settings, batch: int, device: torch.device) -> torch.Tensor:
+    return torch.randn(batch, given.shape.channels, LATENT_SIZE, LATENT_SIZE, device=device)
+
+
+def token(given: Settings, batch: int, device: torch.device) -> torch.Tensor:
+    """A context of one token per clip."""
+    return torch.randn(batch, 1, networks(given)[0].context_width, device=device)
+
+
+def _published_average(network: nn.Module) -> Callable[[int], None]:
+    from diffusers.training_utils import EMAModel
+
+    average = EMAModel(network.parameters(), decay=0.9999)
+    return lambda _: average.step(network.parameters())
