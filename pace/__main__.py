@@ -10,6 +10,7 @@ from pace import params, presets
 
 PARAMS = Path("params.yaml")
 MODELS = Path("models")
+ABLATIONS = Path("presets/ablations.yaml")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -46,6 +47,9 @@ def main(argv: list[str] | None = None) -> None:
     score.add_argument("--protocols", nargs="+", help="of rhythm: d2mgan, loris, 5hz, strict; default: params.yaml's")
     score.add_argument("--suffixes", nargs="*", help="endings such as _gen that names may have on one side only")
     score.add_argument("--training", type=Path, metavar="DIR", help="training music, for a row of random pieces of it")
+    score.add_argument(
+        "--group", metavar="PATTERN", help="the source in a clip's name, as '(.*)_[0-9]+', for intervals"
+    )
     score.add_argument("--out", type=Path, metavar="FILE", help="write everything as .json, the table as .csv or .md")
     score.add_argument("--strict", action="store_true", help="exit status 3 when any file was left out or is faulty")
 
@@ -53,6 +57,22 @@ def main(argv: list[str] | None = None) -> None:
     fetch.add_argument("names", nargs="*", metavar="NAME")
 
     commands.add_parser("doctor", help="say what is configured, found and missing, and what follows")
+
+    sensitivity = commands.add_parser("sensitivity", help="study what each rhythm metric sees, on composed music")
+    sensitivity.add_argument("--out", type=Path, default=Path("docs"), metavar="FOLDER", help="of .md and .svg (docs)")
+    sensitivity.add_argument("--pieces", type=int, default=30, metavar="N", help="pieces of music (default: 30)")
+
+    listening = commands.add_parser("listening", help="mean opinion scores and agreement from files of ratings")
+    listening.add_argument("ratings", type=Path, nargs="+", metavar="RATINGS.csv")
+    listening.add_argument("--scale", type=int, choices=(5, 100), default=5, help="ratings are 1 to 5 (default) or 100")
+
+    ablate = commands.add_parser("ablate", help="run variants as DVC experiments and write one table of them")
+    ablate.add_argument("names", nargs="*", metavar="NAME", help="variants or groups (default: the paper's table 2)")
+    ablate.add_argument("--list", action="store_true", help="show the groups and variants")
+    ablate.add_argument("--jobs", type=int, default=1, metavar="N", help="experiments at a time (default: 1)")
+    ablate.add_argument("--seeds", type=numbers, metavar="0,1,2", help="default: as the group says")
+    ablate.add_argument("--split", choices=("val", "test"), help="clips to score (default: as the group says)")
+    ablate.add_argument("--out", type=Path, default=Path("reports/ablation"), help="default: reports/ablation")
 
     args = parser.parse_args(argv)
     run = {
@@ -63,6 +83,9 @@ def main(argv: list[str] | None = None) -> None:
         "score": run_score,
         "fetch": run_fetch,
         "doctor": run_doctor,
+        "sensitivity": run_sensitivity,
+        "listening": run_listening,
+        "ablate": run_ablate,
     }
     try:
         run[args.command](args)
@@ -114,8 +137,8 @@ def run_preset(args: argparse.Namespace) -> None:
 def preset_path(name: str) -> Path:
     """The file of a preset. Raises ValueError where there is none."""
     path = Path("presets") / f"{name}.yaml"
-    if not path.is_file():
-        names = ", ".join(sorted(file.stem for file in Path("presets").glob("*.yaml")))
+    if not path.is_file() or path == ABLATIONS:
+        names = ", ".join(sorted(file.stem for file in Path("presets").glob("*.yaml") if file.name != ABLATIONS.name))
         raise ValueError(f"there is no preset {name!r}; presets: {names}")
     return path
 
@@ -140,12 +163,12 @@ def run_compose(args: argparse.Namespace) -> None:
 
 def run_score(args: argparse.Namespace) -> None:
     """Score folders of music; exit status 3 with --strict when a file was left out or is faulty."""
-    from pace import score
+    from pace import score, score_tables
     from pace.evaluation import audio_files
     from pace.evaluation.table import EvaluateParams
 
     if args.out:
-        score.check_out(args.out)
+        score_tables.check_out(args.out)
     p = params.section(params.read(PARAMS), "evaluate", EvaluateParams, partial=True)
     weights = {"vggish": p.vggish_weights, "cnn14": p.cnn14_weights, "clap": p.clap_weights}
     extractors, weights = score.parse_extractors(args.extractors or p.fad, weights)
@@ -157,11 +180,13 @@ def run_score(args: argparse.Namespace) -> None:
         weights,
         audio_files.ENDINGS if args.suffixes is None else tuple(args.suffixes),
         args.training,
+        args.group,
     )
     result = score.score(options)
-    print("\n".join([score.text(result), *score.notes(result, most=5)]))
+    said = (*score_tables.compared(result), *score_tables.notes(result, most=5))
+    print("\n".join([score_tables.text(result), *said]))
     if args.out:
-        score.write(result, args.out)
+        score_tables.write(result, args.out)
         print(f"{args.out}: {len(result['rows'])} rows")
     if args.strict and any(result["files"].values()):
         sys.exit(3)
@@ -184,6 +209,50 @@ def run_doctor(_: argparse.Namespace) -> None:
     items = doctor.examine(Path(), lambda: params.read(PARAMS), check)
     print(doctor.report(items))
     if doctor.stopping(items):
+        sys.exit(1)
+
+
+def run_sensitivity(args: argparse.Namespace) -> None:
+    """Write sensitivity.md and sensitivity.svg."""
+    from pace import items
+    from pace.evaluation.sensitivity import study
+    from pace.report import sensitivity
+
+    found = study(args.pieces, items.worker_count())
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "sensitivity.svg").write_bytes(sensitivity.figure(found))
+    page = sensitivity.page(found, args.pieces, "python -m pace sensitivity", "sensitivity.svg")
+    (args.out / "sensitivity.md").write_text(page, encoding="utf-8")
+    print(f"sensitivity: look at {args.out / 'sensitivity.md'}")
+
+
+def run_listening(args: argparse.Namespace) -> None:
+    """Print mean opinion scores; rows that are left out are named."""
+    from pace.evaluation import listening
+
+    ratings, problems = listening.read(args.ratings, args.scale)
+    print("\n".join(problems), file=sys.stderr, end="\n" * bool(problems))
+    if not ratings:
+        raise ValueError(f"no rating in {', '.join(map(str, args.ratings))}")
+    print(listening.text(listening.summarise(ratings, args.scale)))
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers separated by commas, such as 0,1,2."""
+    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+
+
+def run_ablate(args: argparse.Namespace) -> None:
+    """Run ablations; exit status 1 where one failed."""
+    from pace.ablation import command, variants
+
+    catalogue = variants.parse(params.read(ABLATIONS), str(ABLATIONS))
+    if args.list:
+        print(catalogue.text())
+        return
+    groups = catalogue.choose(args.names, args.seeds, args.split)
+    values = {f"{section}.{key}": value for section, key, value in presets.flat(params.read(PARAMS))}
+    if not command.ablate(groups, catalogue, values, args.jobs, args.out, Path.cwd()):
         sys.exit(1)
 
 

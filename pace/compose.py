@@ -11,6 +11,7 @@ import torch
 
 from pace import media, params
 from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
+from pace.audio.peaks import within_range
 from pace.audio.vocoder import VocoderParams, invert
 from pace.generation.checkpoint import load_vae
 from pace.generation.condition_files import read_video
@@ -158,7 +159,7 @@ def _generate(
     latents = generator.latents(conditions.batch(torch.arange(len(starts))), names, settings.sample)
     with torch.no_grad():
         images = vae.decode(latents)[:, 0]
-    return np.clip(join(invert(images, settings.vocoder), starts, duration), -1, 1)
+    return within_range(join(invert(images, settings.vocoder), starts, duration))
 
 
 def _can_copy(video: Path) -> bool:

@@ -1,6 +1,7 @@
 """What is configured, found and missing, and the consequence of each: the checks behind `python -m pace doctor`."""
 
 import configparser
+import contextlib
 import dataclasses
 import importlib.metadata
 import os
@@ -21,12 +22,13 @@ EXTRAS = {
     "mediapipe": "keypoints.backend: mediapipe",
     "rtmlib": "keypoints.backend: rtmpose",
     "onnxruntime": "keypoints.backend: rtmpose",
-    "transformers": "CLAP embeddings",
+    "transformers": "evaluate.clap_weights",
     "distributed": "PACE_DASK",
 }
 REQUIREMENTS = ("mediapipe", "rtmpose", "clap", "dask")  # requirements-{name}.txt
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".onnx")  # not from pace.weights: PyTorch may be missing
 VARIANTS = {"motionbert": "full", "motionbert-lite": "lite"}  # what describes these networks
+AUDIO_NETWORKS = {f"evaluate.{name}_weights": name for name in ("vggish", "cnn14", "clap")}
 FREE_GB = 5
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"  # FAIL: the configured pipeline cannot run
@@ -271,13 +273,14 @@ def _network(setup: Setup, key: str, value: object) -> Iterator[Item]:
     if item.state != OK or not path.exists():
         yield item
         return
-    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.suffix in SUFFIXES)
+    files = [path] if path.is_file() else _weights_in(path)
     broken = _fault(key, path)
     if broken:
         yield Item(FAIL, key, broken, "the stage that loads it stops")
         return
     if not files:
         without = "the VAE's perceptual loss is feature matching" if "perceptual" in key else "it is not used"
+        without = "its Frechet distance is not computed" if key in AUDIO_NETWORKS else without
         yield Item(OK, key, f"none in {value}", without)
     for file in files:
         kind, text = recognise.network(file)
@@ -305,6 +308,10 @@ def _network(setup: Setup, key: str, value: object) -> Iterator[Item]:
         yield from _settings(setup, key, official or placed)
 
 
+def _weights_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+
+
 def _fault(key: str, path: Path) -> str | None:
     """What the stage that loads these weights would say, or None where it takes them."""
     try:
@@ -320,6 +327,11 @@ def _fault(key: str, path: Path) -> str | None:
             from pace.generation.perceptual import load_lpips
 
             load_lpips(path)
+        elif key in AUDIO_NETWORKS and not (path.is_dir() and not _weights_in(path)):
+            from pace.evaluation import embedders
+
+            with contextlib.suppress(ImportError):  # a missing extra is an item of its own
+                embedders.load(AUDIO_NETWORKS[key], path)
     except (ValueError, OSError) as error:
         return _reason(error)
     return None

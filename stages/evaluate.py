@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pace import items, params
+from pace import items, params, stage
 from pace.audio.mel import SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
 from pace.datasets import leaks
@@ -103,7 +103,8 @@ def main(argv: list[str] | None = None) -> None:
     weights = {name: getattr(settings, f"{name}_weights") for name in distances.NETWORKS}
     networks, missing = distances.load_networks(settings.fad, weights)
     hearing.compile_once()
-    folders = hearing.Folders(AUDIO, GENERATED, VAE, POSES, Path(truth_folder))
+    # Absolute: worker processes live on between calls and may be in another folder.
+    folders = hearing.Folders(*(path.absolute() for path in (AUDIO, GENERATED, VAE, POSES, Path(truth_folder))))
     jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"], bool(networks)) for clip in present)
     workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(present)), return_as="generator")
     known, mel_errors, points = [], [], []
@@ -157,4 +158,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("evaluate", main)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pace import params
+from pace import params, stage
 from pace.evaluation.published import DataParams
 from pace.report import page
 from pace.report.clips import Sources
@@ -23,4 +23,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("report", main)

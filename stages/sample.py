@@ -8,8 +8,9 @@ import soundfile
 import torch
 from tqdm import tqdm
 
-from pace import params
+from pace import params, stage
 from pace.audio.mel import SAMPLE_RATE
+from pace.audio.peaks import within_range
 from pace.audio.vocoder import VocoderParams, invert
 from pace.generation.checkpoint import load_vae
 from pace.generation.condition_files import read_clips, read_videos
@@ -65,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
         with torch.no_grad():
             images = vae.decode(latents)[:, 0]
         for name, wave in zip(names, invert(images, p["vocoder"]), strict=True):
-            soundfile.write(OUT / f"{name}.wav", np.clip(wave, -1, 1), SAMPLE_RATE, subtype="PCM_16")
+            soundfile.write(OUT / f"{name}.wav", within_range(wave), SAMPLE_RATE, subtype="PCM_16")
         gates.append(gates_of(generator.encode(batch), conditions.frames))
     arrays = {name: np.concatenate([batch[name] for batch in gates]) for name in gates[0]}
     np.savez(OUT / "gates.npz", clip_id=np.array(clip_ids), **arrays)
@@ -73,4 +74,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("sample", main)

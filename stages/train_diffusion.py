@@ -13,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from pace import imports, params, size
-from pace.generation import distributed
+from pace.generation import accelerate, distributed
 from pace.generation.condition_files import read_clips, read_videos
 from pace.generation.conditions import ConditionStore
 from pace.generation.data import Data, Scale, make_data, measure_scale, placement
@@ -80,8 +80,9 @@ def run() -> None:
     shape = Shape(data.mean.shape[1], conditions.visual_width, conditions.frames, conditions.fps)
     torch.manual_seed(training.seed)
     encoder, unet = build(encoder_params, unet_params, shape)
-    lines = size.generator_lines(size.generator_size(encoder_params, unet_params, shape))
-    say(", ".join([*lines, f"on {processes.count} x {processes.device.type}"]))
+    sizes = size.generator_size(encoder_params, unet_params, shape)
+    say(", ".join([*size.generator_lines(sizes), f"on {processes.count} x {processes.device.type}"]))
+    peak = accelerate.peak_flops(processes.device)
     code = [(imports.ROOT / path).read_bytes() for path in imports.closure("stages.train_diffusion")]
     kind = [torch.__version__, processes.device.type, processes.count]
     key = fingerprint(encoder_params, unet_params, training, data_key, kind, *code)
@@ -91,6 +92,8 @@ def run() -> None:
     ) as bar:
 
         def progress(step: int, values: dict[str, float]) -> None:
+            flops = values["samples_per_s"] * sizes.training_flops
+            values = values | {"TFLOP/s": flops / 1e12} | ({"MFU": flops / peak / processes.count} if peak else {})
             bar.set_postfix({name: f"{value:.3g}" for name, value in values.items()})
             bar.update(step - bar.n)
 

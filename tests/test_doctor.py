@@ -209,6 +209,15 @@ def test_the_wrong_network_in_a_place(root):
     assert set(failed(found)) == {"lift.weights", "visual.weights"}
 
 
+def test_audio_networks(root):
+    for name in ("vggish", "cnn14", "clap"):
+        item = one(look(root), f"evaluate.{name}_weights")
+        assert (item.state, item.follows) == (doctor.OK, "its Frechet distance is not computed")
+    save_file({"conv_block1.conv1.weight": torch.ones(1)}, root / "other.safetensors")
+    item = one(look(root, evaluate__vggish_weights="other.safetensors"), "evaluate.vggish_weights")
+    assert item.state == doctor.FAIL and "not the weights of VGGish" in item.found
+
+
 def test_perceptual_weights(root):
     item = one(look(root), "train_vae.perceptual_weights")
     assert item.follows == "the VAE's perceptual loss is feature matching"

@@ -32,7 +32,7 @@ def invert(images: torch.Tensor | np.ndarray, params: VocoderParams, seed: int =
     """Waveforms (B,110250) float32 of mel images (B,256,256) in [0,1], on the images' device.
 
     Fast Griffin-Lim (Perraudin et al. 2013) from random phases drawn from `seed`: every clip of the batch starts
-    from the same phases, so that its waveform does not depend on its neighbours. Peaks may exceed 1: clip on writing.
+    from the same phases, so that its waveform does not depend on its neighbours. Peaks may exceed 1.
     Raises ValueError for another shape and for values that are not finite.
     """
     images = torch.as_tensor(images).float()

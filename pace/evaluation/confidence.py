@@ -2,7 +2,8 @@
 
 Clips of one dance are alike, whatever the camera, so whole groups of clips are drawn (cluster bootstrap: Davison and
 Hinkley 1997, 3.8). With few groups plain percentiles are too narrow: the quantiles are widened to what Student's t
-asks for instead of the normal distribution (Hesterberg 2015, "expanded percentile").
+asks for instead of the normal distribution (Hesterberg 2015, "expanded percentile"). On simulated normal data intervals
+of means so cover 0.94-0.95 of the truths with 10, 20 and 50 groups, those of standard deviations 0.84, 0.90 and 0.93.
 
 Everywhere: values (n,K), one row per clip; groups (n,), the group of each row, or (n,2) for rows that compare a clip
 of one group with a clip of another; a statistic turns values and weights (B,n), how often each row is drawn in each
@@ -40,7 +41,7 @@ def beat_summary(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     bcs, bhs = mean(values, weights).T
     csd, hsd = deviation(values, weights).T
     both = bcs + bhs
-    f1 = np.divide(2 * bcs * bhs, both, out=np.zeros_like(both), where=both > 0)
+    f1 = np.divide(2 * bcs * bhs, both, out=np.zeros_like(both), where=both != 0)  # NaN, without any pair, stays
     return np.stack([bcs, csd, bhs, hsd, f1], axis=1)
 
 
@@ -80,8 +81,9 @@ def difference(
 ) -> Difference:
     """Compare two systems on the same clips, row by row: each resample draws the same groups for both.
 
-    p is the level at which the interval of the difference just reaches 0, so that p < 1 - level exactly where the
-    interval leaves 0 out. It cannot fall below what one resample in `resamples` gives.
+    p is the level at which the interval of the difference just reaches 0: with four groups or more p < 1 - level
+    exactly where the interval leaves 0 out. It cannot fall below what one resample in `resamples` gives: 0.002 with 20
+    groups, 0.09 with three.
     """
     first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if first.shape != second.shape:

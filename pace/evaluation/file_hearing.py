@@ -62,18 +62,21 @@ class Heard:
 
 
 def clips_of(matches: Mapping[str, audio_files.Matches], training: Sequence[Path] = (), seed: int = 0) -> list[Clip]:
-    """The clips of all systems, by the name of the reference, each with a random piece of the training music."""
+    """The clips of all systems, by the name of the reference, each with a random piece of the training music.
+
+    Paths are made absolute: worker processes live on between calls and may be in another folder.
+    """
     found: dict[Path, Clip] = {}
     for system, matched in matches.items():
         for name, (reference, generated) in matched.pairs.items():
-            clip = found.setdefault(reference, Clip(name, reference, {}))
-            clip.generated[system] = generated
+            clip = found.setdefault(reference, Clip(name, reference.absolute(), {}))
+            clip.generated[system] = generated.absolute()
     clips = sorted(found.values(), key=lambda clip: (clip.name, clip.reference))
     if not training:
         return clips
     rng = np.random.default_rng(seed)
     files = rng.choice(len(training), len(clips), replace=len(training) < len(clips))
-    pieces = [(training[i], float(place)) for i, place in zip(files, rng.random(len(clips)), strict=True)]
+    pieces = [(training[i].absolute(), float(place)) for i, place in zip(files, rng.random(len(clips)), strict=True)]
     return [dataclasses.replace(clip, random=piece) for clip, piece in zip(clips, pieces, strict=True)]
 
 

@@ -25,6 +25,7 @@ from pace.evaluation.file_hearing import (
     sounds,
 )
 from pace.evaluation.rhythm import compare, summarise
+from pace.evaluation.system_intervals import of_scores
 
 
 def heard_by_networks(clip: Clip, networks: Mapping[str, Embedder]) -> dict[str, dict[str, np.ndarray]]:
@@ -50,14 +51,20 @@ def listen_all(clips: list[Clip], protocols: tuple[str, ...]) -> Iterator[Heard]
     yield from tqdm(workers(jobs), total=len(clips), desc="score", unit="clip", disable=None)
 
 
-def shuffled(heard: list[Heard], system: str, protocols: tuple[str, ...]) -> list[Scores]:
-    """A system's clips against other references: each against that half the list away, which is no neighbour."""
+def shuffled(heard: list[Heard], system: str, protocols: tuple[str, ...]) -> list[tuple[Scores, tuple[str, str]]]:
+    """A system's clips against other references: each against that half the list away, which is no neighbour.
+
+    Scores, with the names of the clip and of the other.
+    """
     own = [one for one in heard if system in one.generated]
     if len(own) < 2:
         return []
     others = own[len(own) // 2 :] + own[: len(own) // 2]
     return [
-        {protocol: compare(other.truth, one.generated[system], protocol) for protocol in protocols}
+        (
+            {protocol: compare(other.truth, one.generated[system], protocol) for protocol in protocols},
+            (one.clip.name, other.clip.name),
+        )
         for one, other in zip(own, others, strict=True)
     ]
 
@@ -68,11 +75,15 @@ def table(
     protocols: tuple[str, ...],
     wanted: tuple[str, ...],
     networks: Mapping[str, Embedder],
+    groups: Mapping[str, str] | None = None,
 ) -> dict[str, dict]:
-    """One entry per row: `clips` scored, `rhythm` (protocol -> metric), `fad` (extractor -> figures), `warning`.
+    """One entry per row: `clips` scored, `rhythm` (protocol -> metric), its `interval` (protocol -> metric -> limits),
+    `fad` (extractor -> figures), `warning`.
 
+    groups: clip -> the source that it comes from, itself by default.
     Rows: systems, their shuffled ones, controls. The distance is to the references of the row's own clips.
     """
+    groups = groups or {one.clip.name: one.clip.name for one in heard}
     points = [_points(one, wanted, heard_by_networks(one.clip, networks) if networks else {}) for one in heard]
     rows = {}
     for row in (*systems, *CONTROLS):
@@ -82,10 +93,11 @@ def table(
         sets = distances.gather([{side: points[i][side] for side in ("truth", row)} for i in has])
         reference = sets.pop("truth", {})  # its distance to itself is 0
         found, warning = distances.compare(reference, sets)
-        columns = [heard[i].scores[row] for i in has]
-        rows[row] = _entry(columns, protocols) | {"fad": found.get(row, {})} | ({"warning": warning} if warning else {})
+        own = [groups[heard[i].clip.name] for i in has]
+        rows[row] = _entry([heard[i].scores[row] for i in has], own, found.get(row, {}), warning)
         if row in systems and (pairs := shuffled(heard, row, protocols)):
-            rows[f"{row} (shuffled)"] = _entry(pairs, protocols) | {"fad": {}}
+            both = [tuple(groups[name] for name in names) for _, names in pairs]
+            rows[f"{row} (shuffled)"] = _entry([scores for scores, _ in pairs], both, {}, {})
     return {row: rows[row] for row in sorted(rows, key=lambda row: (row in CONTROLS, "(shuffled)" in row))}
 
 
@@ -98,6 +110,7 @@ def _points(one: Heard, wanted: tuple[str, ...], embedded: Mapping[str, Mapping[
     }
 
 
-def _entry(columns: list[Scores], protocols: tuple[str, ...]) -> dict:
-    rhythm = {protocol: summarise([scores[protocol] for scores in columns]) for protocol in protocols}
-    return {"clips": len(columns), "rhythm": rhythm}
+def _entry(column: list[Scores], groups: list, distance: dict, warning: dict) -> dict:
+    rhythm = {protocol: summarise([scores[protocol] for scores in column]) for protocol in column[0]}
+    entry = {"clips": len(column), "rhythm": rhythm, "interval": of_scores(column, groups), "fad": distance}
+    return entry | ({"warning": warning} if warning else {})

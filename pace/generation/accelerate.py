@@ -38,7 +38,7 @@ def compiler(device: torch.device) -> str | None:
 def prepare(network: nn.Module, device: torch.device, compiled: bool | None = None) -> str:
     """Make a network on `device` fast, in place; parameters and their names stay. Returns what was done.
 
-    On a GPU: channels_last, TF32 for what is not in bfloat16, cuDNN's search, `torch.compile` where there is Triton.
+    On a GPU: channels_last, TF32 for what is not in bfloat16, cuDNN's search, and `torch.compile` if Triton is there.
     On the CPU nothing by default: channels_last gained nothing, compilation 4 % for minutes of compiling.
     `compiled` true or false decides on the compilation instead. Call it before the optimiser is made, and before DDP.
     """

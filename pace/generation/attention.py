@@ -26,7 +26,7 @@ class Attention(nn.Module):
         return self.to_out[0](F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
     def of_one_token(self, context: torch.Tensor) -> torch.Tensor:
-        """What attention over a single token (B,1,K) returns anywhere (B,1,C): the softmax over one key is 1."""
+        """What attention over a single token (B,1,K) returns at each position (B,1,C): softmax over one key is 1."""
         return self.to_out[0](self.to_v(context))
 
 

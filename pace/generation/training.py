@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from pace.generation import objectives
+from pace.generation import accelerate, objectives
 from pace.generation.data import Data, batch_index
 from pace.generation.distributed import ALONE, Processes
 from pace.generation.ema import Ema
@@ -44,6 +44,7 @@ class DiffusionParams:
     objective: str = choice(*objectives.OBJECTIVES)
     schedule: str = choice(*objectives.SCHEDULES)
     min_snr: float = limits(0)
+    precision: str = choice(*accelerate.PRECISIONS)
     eval_every: int = limits(1)
     save_every: int = limits(1)
 
@@ -89,6 +90,7 @@ def train(
     Raises FloatingPointError with step, learning rate and the last saved state when a loss or gradient is not finite.
     """
     model = Model(encoder, unet).to(data.mean.device).train()
+    accelerate.prepare(model, data.mean.device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=params.lr, weight_decay=params.weight_decay, fused=True)
     ema = Ema(model.parameters(), params.ema)
     curve: list[dict[str, float]] = []
@@ -158,10 +160,6 @@ def train(
     return curve
 
 
-def _autocast(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
-
-
 def _step_loss(
     model: nn.Module,
     data: Data,
@@ -184,7 +182,7 @@ def _step_loss(
     z = data.mean[place] + data.deviation[place] * posterior
     conditions = data.conditions.batch(index[share], mirror < params.mirror if params.mirror else None, device)
     noisy = process.add_noise(z, noise, t)
-    with _autocast(device):
+    with accelerate.autocast(device, params.precision):
         prediction = model(noisy, t, conditions, keep >= params.drop)
     return process.loss(prediction, z, noise, t).mean()
 
@@ -202,7 +200,7 @@ def validate(model: nn.Module, data: Data, params: DiffusionParams, process: obj
         for index in torch.arange(count).split(params.batch_size):
             there = index.to(device)
             z, noise, t = data.mean[there], noises[there], times[there]
-            with _autocast(device):
+            with accelerate.autocast(device, params.precision):
                 keep = torch.ones(len(index), device=device)
                 prediction = model(process.add_noise(z, noise, t), t, data.conditions.batch(index, None, device), keep)
             total += float(process.loss(prediction, z, noise, t).sum())

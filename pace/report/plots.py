@@ -42,7 +42,7 @@ STYLE = {
 
 def mel(image: np.ndarray, seconds: float) -> bytes:
     """PNG of a mel image (mels, frames) in [0,1], low tones at the bottom."""
-    with _figure(4.6, 2.6) as (figure, out):
+    with figure_of(4.6, 2.6) as (figure, out):
         axes = figure.subplots()
         extent = (0, seconds, 0, image.shape[0])
         axes.imshow(image, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=0, vmax=1)
@@ -53,7 +53,7 @@ def mel(image: np.ndarray, seconds: float) -> bytes:
 
 def energy(time_s: np.ndarray, slow: np.ndarray, fast: np.ndarray) -> bytes:
     """SVG of slow and fast energy (N,5), each in [0,1], one row for each part (paper, figure 1)."""
-    with _figure(9.6, 3.2) as (figure, out):
+    with figure_of(9.6, 3.2) as (figure, out):
         for axes, values, title in zip(figure.subplots(1, 2), (slow, fast), ("slow", "fast"), strict=True):
             for part, colour in enumerate(PART_COLOURS):
                 base = np.full(len(time_s), float(-part))
@@ -81,7 +81,7 @@ def rhythm_curves(wave: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.nd
 def rhythm(waves: dict[str, np.ndarray], sample_rate: int) -> bytes:
     """SVG of normalised RMS and onset strength of named waves (paper, figure 3); the last one is drawn on top."""
     colours = (OWN_COLOUR, GENERATED_COLOUR) if len(waves) == 2 else (GENERATED_COLOUR,)
-    with _figure(9.6, 3.4) as (figure, out):
+    with figure_of(9.6, 3.4) as (figure, out):
         panels = figure.subplots(2, 1, sharex=True)
         for (name, wave), colour in zip(waves.items(), colours, strict=True):
             time_s, *curves = rhythm_curves(wave, sample_rate)
@@ -99,7 +99,7 @@ def rhythm(waves: dict[str, np.ndarray], sample_rate: int) -> bytes:
 def gates(slow: np.ndarray, fast: np.ndarray, alpha: np.ndarray, seconds: float) -> bytes:
     """SVG of the part gates (N,5) of both branches and the weight alpha (N,) of the slow one (equations 5 and 6)."""
     time_s = (np.arange(len(alpha)) + 0.5) * seconds / len(alpha)
-    with _figure(9.6, 2.6) as (figure, out):
+    with figure_of(9.6, 2.6) as (figure, out):
         panels = figure.subplots(1, 3)
         for axes, values, title in zip(panels, (slow, fast), ("slow", "fast"), strict=False):
             axes.stackplot(time_s, values.T, colors=PART_COLOURS, labels=PART_NAMES, alpha=0.8, linewidth=0)
@@ -119,7 +119,7 @@ def curves(table: pd.DataFrame) -> bytes:
     """SVG with one panel for each numeric column of a training log over its column `step`; gaps are joined."""
     names = [name for name in table.select_dtypes("number").columns if name != "step" and table[name].notna().any()]
     rows = -(-len(names) // 3)
-    with _figure(9.6, 2.0 * rows) as (figure, out):
+    with figure_of(9.6, 2.0 * rows) as (figure, out):
         panels = figure.subplots(rows, 3, squeeze=False).ravel()
         for axes, name in zip(panels, names, strict=False):
             known = table[["step", name]].dropna()
@@ -136,7 +136,7 @@ def curves(table: pd.DataFrame) -> bytes:
 
 
 @contextlib.contextmanager
-def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
+def figure_of(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
     """A figure of `width` by `height` inches in the report's style, and the buffer that it is saved to."""
     with matplotlib.rc_context(STYLE):
         yield Figure(figsize=(width, height), layout="constrained"), io.BytesIO()

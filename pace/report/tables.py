@@ -72,7 +72,7 @@ COLUMNS = {  # metric -> heading, decimals
     "amlt": ("AMLt", 3),
     "information_gain": ("information gain", 3),
     "tempo_error_bpm": ("tempo error BPM", 1),
-    "tempo_error_octave_bpm": ("up to an octave", 1),
+    "tempo_error_octave_bpm": ("octaves forgiven", 1),
     "fad": ("FAD", 3),
     "fad_inf": ("FAD∞", 3),
     "fad_panns_pooled_legacy": ("pooled, legacy", 4),
@@ -188,7 +188,7 @@ def published(metrics: dict, data: DataParams) -> str:
         for row in read_published():
             if row.dataset == dataset:
                 values = dataclasses.asdict(row) | {"f1_of_means": row.f1_of_means}
-                body += _published_row(row.method, f"table {row.table}", values)
+                body += _published_row(row.method, f"table{'s' * (' ' in row.table)} {row.table}", values)
         head = "".join(f"<th>{escape(title)}</th>" for title, _ in PUBLISHED_COLUMNS.values())
         status = f"Not comparable with this run: {'; '.join(differing)}." if differing else "Comparable with this run."
         blocks += (

@@ -13,6 +13,7 @@ from pace.synthetic.styles import STYLES
 STEPS = 16  # of a bar of four beats
 PEAK = 0.9
 MAX_HUMAN_S = 0.008  # no stroke lies further than this from its place
+PERFORMERS = 6  # who draws at random: the composer, drums, bass, chords, melody, the mix
 LEAD_IN_S = 3.0  # what began before t = 0 may still sound
 
 
@@ -27,6 +28,11 @@ class _Piece:
     scale: tuple[int, ...]
     progression: tuple[int, ...]
     rate: int
+    silent: frozenset[int]  # beats at which nobody plays
+
+    def played(self, bar: int, step: int) -> bool:
+        """Whether a stroke at this step sounds: all but those that lie on a silent beat."""
+        return step % 4 > 0 or 4 * bar + step // 4 not in self.silent
 
     def step_time(self, bar: int, step: int) -> float:
         """Seconds of a step on the grid, swing included; beats are never moved."""
@@ -55,6 +61,38 @@ def compose(
     running at t = 0. Key, chords, patterns, timbres, mix and the players' small inaccuracies (at most 8 ms) are drawn
     from `rng`. ValueError for an unknown style and for a tempo or a length that is not positive.
     """
+    return _perform(style, bpm, first_beat, seconds, (rng,) * PERFORMERS, sample_rate, frozenset())
+
+
+def recompose(
+    style: str,
+    bpm: float,
+    first_beat: float,
+    seconds: float,
+    seed: int,
+    sample_rate: int = 22050,
+    silent: frozenset[int] = frozenset(),
+) -> np.ndarray:
+    """Music as from `compose`, the same piece for the same style and seed at any tempo, place and length.
+
+    Key, chords, patterns, timbres and mix stay; the players' small inaccuracies may be others. `silent`: numbers of
+    beats on which nothing is struck, neither drums nor notes; what falls between the beats is played.
+    """
+    rngs = tuple(np.random.default_rng((seed, part)) for part in range(PERFORMERS))
+    return _perform(style, bpm, first_beat, seconds, rngs, sample_rate, silent)
+
+
+def _perform(
+    style: str,
+    bpm: float,
+    first_beat: float,
+    seconds: float,
+    rngs: tuple[np.random.Generator, ...],
+    sample_rate: int,
+    silent: frozenset[int],
+) -> np.ndarray:
+    """Play a piece. rngs: of the composer, drums, bass, chords, melody and the mix."""
+    composer, *players, mixer = rngs
     if style not in STYLES:
         raise ValueError(f"unknown dance style {style!r}: choose one of {', '.join(STYLES)}")
     if not (bpm > 0 and seconds > 0):
@@ -64,19 +102,20 @@ def compose(
         groove=groove,
         beat_s=60 / bpm,
         first_beat=first_beat,
-        key=int(rng.integers(12)),
-        scale=_pick(groove.scales, rng),
-        progression=_pick(groove.progressions, rng),
+        key=int(composer.integers(12)),
+        scale=_pick(groove.scales, composer),
+        progression=_pick(groove.progressions, composer),
         rate=sample_rate,
+        silent=silent,
     )
     bar_s = 4 * piece.beat_s
     bars = range(math.floor((-LEAD_IN_S - first_beat) / bar_s), math.ceil((seconds - first_beat) / bar_s))
-    parts = [_Track(seconds, sample_rate, rng) for _ in range(4)]
-    kicks = _play_drums(piece, bars, parts[0], rng)
-    _play_bass(piece, bars, parts[1], rng)
-    _play_chords(piece, bars, parts[2], rng)
-    _play_melody(piece, bars, parts[3], rng)
-    return _mix(piece, [part.samples for part in parts], kicks, rng)
+    parts = [_Track(seconds, sample_rate, player) for player in players]
+    kicks, *_ = [
+        play(piece, bars, part, part.rng)
+        for play, part in zip((_play_drums, _play_bass, _play_chords, _play_melody), parts, strict=True)
+    ]
+    return _mix(piece, [part.samples for part in parts], kicks, mixer)
 
 
 class _Track:
@@ -112,8 +151,8 @@ def _play_drums(piece: _Piece, bars: range, track: _Track, rng: np.random.Genera
             for step, symbol in enumerate(pattern):
                 if symbol.isdigit():
                     time = piece.step_time(bar, step)
-                    track.add(time, stroke, balance[name] * (int(symbol) / 9) ** 1.5)
-                    if name.startswith("kick") and symbol >= "5":
+                    track.add(time, stroke, piece.played(bar, step) * balance[name] * (int(symbol) / 9) ** 1.5)
+                    if name.startswith("kick") and symbol >= "5" and piece.played(bar, step):
                         kicks.append(time)
     return kicks
 
@@ -168,7 +207,7 @@ def _play(
     piece: _Piece, track: _Track, timbre: str, midi: int, bar: int, step: int, length: int, strength: float
 ) -> None:
     held = round(0.9 * length * piece.beat_s / 4 * piece.rate)
-    track.add(piece.step_time(bar, step), note(timbre, midi, held, piece.rate), strength)
+    track.add(piece.step_time(bar, step), note(timbre, midi, held, piece.rate), piece.played(bar, step) * strength)
 
 
 def _mix(piece: _Piece, parts: list[np.ndarray], kicks: list[float], rng: np.random.Generator) -> np.ndarray:

@@ -30,6 +30,8 @@ def test_statistics_are_those_of_the_repeated_rows():
         (bcs, bhs), (csd, hsd) = drawn.mean(axis=0), drawn.std(axis=0, ddof=1)
         np.testing.assert_allclose(found, [bcs, csd, bhs, hsd, 2 * bcs * bhs / (bcs + bhs)], rtol=1e-9)
     assert (whole(beat_summary, np.zeros((3, 2))) == 0).all()
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(beat_summary(values, np.zeros((1, 7)))).all()  # a resample without any row counts for nothing
 
 
 def test_many_clips_agree_with_normal_theory():

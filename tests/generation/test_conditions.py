@@ -96,6 +96,22 @@ def test_files_are_read_and_missing_ones_reported(tmp_path):
     assert videos["a"].fps == 30.0
 
 
+def test_sample_takes_the_clips_of_its_split_that_have_conditions(tmp_path, monkeypatch, capsys):
+    from stages import sample
+
+    for name in ("ENERGY", "MOTION", "VISUAL"):
+        monkeypatch.setattr(sample, name, tmp_path / name.lower())
+    monkeypatch.setattr(sample, "CLIPS", tmp_path / "clips.parquet")
+    for name in ("a", "b"):
+        write(tmp_path, name, 150)
+    rows = [("a_0", "a", "test", 0.0), ("b_0", "b", "val", 0.0), ("c_0", "c", "val", 0.0), ("d_0", "d", "train", 0.0)]
+    pd.DataFrame(rows, columns=["clip_id", "video_id", "split", "start_s"]).to_parquet(tmp_path / "clips.parquet")
+    for split, expected in (("test", ["a_0"]), ("val", ["b_0"])):
+        ids, conditions = sample.read_scored_clips(split)
+        assert ids == expected and len(conditions) == 1
+    assert "val: video c is left out" in capsys.readouterr().out
+
+
 def test_clips_table(tmp_path):
     path = tmp_path / "clips.parquet"
     rows = [("a_000000", "a", "test", 0.0), ("a_005000", "a", "test", 5.0)]

@@ -35,7 +35,24 @@ def generator(objective="v"):
         SHAPE,
     )
     training = DiffusionParams(
-        0, 10, 0, 2, 1e-3, 1, "linear", 0.0, 1.0, 0.9, 0.1, 0.0, objective, "cosine", 0.0, eval_every=5, save_every=5
+        0,
+        10,
+        0,
+        2,
+        1e-3,
+        1,
+        "linear",
+        0.0,
+        1.0,
+        0.9,
+        0.1,
+        0.0,
+        objective,
+        "cosine",
+        0.0,
+        "auto",
+        eval_every=5,
+        save_every=5,
     )
     return Generator(
         encoder.eval(), unet.eval(), training, SHAPE, Scale(torch.tensor([5.0, 0]), torch.tensor([2.0, 1]))

@@ -58,6 +58,7 @@ TRAINING = DiffusionParams(
     objective="v",
     schedule="cosine",
     min_snr=5.0,
+    precision="auto",
     eval_every=3,
     save_every=2,
 )

@@ -1,0 +1,121 @@
+"""`python -m pace ablate`: run what is wanted and not yet there, and write the table."""
+
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pace.ablation import graph, results, running, table
+from pace.ablation.graph import Graph
+from pace.ablation.running import Job
+from pace.ablation.variants import Catalogue, Group, Run, flag
+
+LOGS = Path(".resume/ablate")
+
+
+def ablate(
+    groups: list[Group], catalogue: Catalogue, values: Mapping[str, object], jobs: int, out: Path, root: Path
+) -> bool:
+    """Run the experiments of the groups, `jobs` at a time, and write `out`/table.md and `out`/table.csv.
+
+    values: every parameter of params.yaml, `section.key` -> value. What an experiment measured is kept: a run whose
+    parameters, code and inputs are those of a finished experiment is not run again. Returns whether all succeeded.
+    """
+    if jobs < 1:
+        raise ValueError(f"--jobs is {jobs}; give 1 or more")
+    unknown = {key for run in catalogue.runs(groups) for key in run.overrides} - set(values)
+    if unknown:
+        raise ValueError(f"params.yaml has no key {', '.join(sorted(unknown))}")
+    shape = graph.read(root, catalogue.target, values)
+    runs = {experiment_name(run, shape): run for run in catalogue.runs(groups)}
+    known = results.experiments(root)
+    missing = {name: run for name, run in runs.items() if name not in known}
+    print(f"ablate: {len(runs)} runs, {len(runs) - len(missing)} of them finished before")
+    failed = _run(missing, shape, jobs, root) if missing else {}
+
+    known = results.experiments(root)
+    found, reasons = {}, {}
+    for name, run in runs.items():
+        try:
+            if name in known:
+                found[run.key] = results.read(root, known[name])
+            else:
+                reasons[run.key] = failed.get(name, "not run")
+        except ValueError as error:
+            reasons[run.key] = str(error)
+    _write(groups, catalogue, found, reasons, str(values.get("dataset.name", "unnamed")), out)
+    return not reasons
+
+
+def experiment_name(run: Run, shape: Graph) -> str:
+    """Name of a run's experiment in DVC; it holds a fingerprint of all that the result depends on."""
+    return f"{run.variant.replace('.', '_')}-s{run.seed}-{run.split}-{shape.fingerprint(run)}"
+
+
+def command(name: str, run: Run, shape: Graph, copied: list[str]) -> tuple[str, ...]:
+    """The DVC command of one experiment. Inputs of stages that it does not change need not be there."""
+    settings = [part for key, value in run.overrides.items() for part in ("-S", flag(key, value))]
+    copies = [part for path in copied for part in ("-C", path)]
+    return (
+        *("dvc", "--wait-for-lock", "exp", "run", "--temp", "--allow-missing"),
+        *("-n", name, *settings, *copies, shape.target),
+    )
+
+
+def _run(missing: dict[str, Run], shape: Graph, jobs: int, root: Path) -> dict[str, str]:
+    """Bring what the runs share up to date, then run them. Returns the reasons of those that failed."""
+    common = shape.common(missing.values())
+    if common:
+        print(f"ablate: {len(missing)} runs share {', '.join(common)}: `dvc repro` first", flush=True)
+        done = subprocess.run(["dvc", "repro", *shape.ends(common)], cwd=root, check=False)
+        if done.returncode:
+            raise ValueError("the stages that all runs share cannot be reproduced; see DVC's message above")
+    copied = shape.copied(name for name in shape.stages if name not in common)
+    todo = [
+        Job(
+            name,
+            run.label,
+            command(name, run, shape, copied),
+            root / LOGS / f"{name}.log",
+            frozenset(key for stage, key in shape.changed(run).items() if stage != shape.target),
+        )
+        for name, run in missing.items()
+    ]
+    reasons: dict[str, str] = {}
+
+    def ended(job: Job, reason: str | None, seconds: float) -> None:
+        took = time.strftime("%H:%M:%S", time.gmtime(seconds))
+        tqdm.write(f"ablate: {job.label}: {'finished' if reason is None else 'FAILED'} after {took} ({job.name})")
+        if reason is not None:
+            reasons[job.name] = reason
+            tqdm.write(f"  {reason}\n  log: {job.log.relative_to(root)}")
+
+    try:
+        running.run(todo, jobs, root, lambda name: name in results.experiments(root), ended)
+    except KeyboardInterrupt:
+        raise ValueError("interrupted; what is finished is kept, and the same command goes on from there") from None
+    return reasons
+
+
+def _write(
+    groups: list[Group],
+    catalogue: Catalogue,
+    found: Mapping[tuple[str, int, str], results.Result],
+    reasons: Mapping[tuple[str, int, str], str],
+    dataset: str,
+    out: Path,
+) -> None:
+    tables = []
+    for group in groups:
+        measured, failed = (
+            {(variant, seed): value for (variant, seed, split), value in part.items() if split == group.split}
+            for part in (found, reasons)
+        )
+        tables.append((group, table.rows(group, catalogue, measured, failed, dataset)))
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in (("table.md", table.markdown(tables, dataset)), ("table.csv", table.csv_text(tables))):
+        (out / name).write_text(text, encoding="utf-8")
+    print((out / "table.md").read_text(encoding="utf-8"))
+    print(f"{out / 'table.md'} and {out / 'table.csv'}")

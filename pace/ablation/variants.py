@@ -1,0 +1,162 @@
+"""The catalogue of ablations, presets/ablations.yaml: variants, groups of them, and the runs that a choice asks for."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+KEYS = ("seed", "split", "target", "default", "groups", "variants")
+GROUP_KEYS = ("about", "split", "seeds", "variants")
+VARIANT_KEYS = ("about", "params", "paper")
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """params: `section.key` -> value where it differs from params.yaml. paper: its row of the paper's table, if any."""
+
+    name: str
+    about: str
+    params: Mapping[str, object]
+    paper: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """One table: variants on one split with some seeds, compared with the first of them."""
+
+    name: str
+    about: str
+    split: str
+    seeds: tuple[int, ...]
+    variants: tuple[str, ...]
+
+    @property
+    def reference(self) -> str:
+        return self.variants[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One experiment: a variant with a seed, scored on a split. overrides: `section.key` -> value."""
+
+    variant: str
+    seed: int
+    split: str
+    overrides: Mapping[str, object]
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        return self.variant, self.seed, self.split
+
+    @property
+    def label(self) -> str:
+        return f"{self.variant} seed {self.seed} {self.split}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """seed, split: the parameters that a run's seed and split set; target: the stage that it runs up to."""
+
+    seed: tuple[str, ...]
+    split: str
+    target: str
+    default: tuple[str, ...]
+    groups: Mapping[str, Group]
+    variants: Mapping[str, Variant]
+
+    def run(self, variant: str, seed: int, split: str) -> Run:
+        values = dict(self.variants[variant].params)
+        values |= dict.fromkeys(self.seed, seed) | {self.split: split}
+        return Run(variant, seed, split, values)
+
+    def choose(
+        self, names: Iterable[str] = (), seeds: tuple[int, ...] | None = None, split: str | None = None
+    ) -> list[Group]:
+        """The groups of the given group and variant names (none: the default groups), each with what is wanted of it.
+
+        A variant comes with the reference of the first group that has it. Raises ValueError for an unknown name.
+        """
+        wanted: dict[str, list[str]] = {}
+        for name in tuple(names) or self.default:
+            if name in self.groups:
+                wanted[name] = list(self.groups[name].variants)
+            elif name in self.variants:
+                home = next(group for group in self.groups.values() if name in group.variants)
+                wanted.setdefault(home.name, [home.reference]).append(name)
+            else:
+                known = f"groups: {', '.join(self.groups)}; variants: {', '.join(self.variants)}"
+                raise ValueError(f"there is no variant or group {name!r}; {known}")
+        return [
+            dataclasses.replace(
+                self.groups[name],
+                variants=tuple(dict.fromkeys(variants)),
+                seeds=seeds or self.groups[name].seeds,
+                split=split or self.groups[name].split,
+            )
+            for name, variants in wanted.items()
+        ]
+
+    def runs(self, groups: Iterable[Group]) -> list[Run]:
+        """The runs of groups, each once."""
+        keys = dict.fromkeys(
+            (variant, seed, group.split) for group in groups for seed in group.seeds for variant in group.variants
+        )
+        return [self.run(*key) for key in keys]
+
+    def text(self) -> str:
+        """All groups and variants, for `--list`."""
+        lines = []
+        for group in self.groups.values():
+            seeds = ", ".join(map(str, group.seeds))
+            lines.append(f"{group.name}: {group.about} (split {group.split}, seeds {seeds})")
+            for name in group.variants:
+                settings = ", ".join(f"{key}: {_plain(value)}" for key, value in self.variants[name].params.items())
+                lines.append(f"  {name:<22} {self.variants[name].about} [{settings}]")
+        return "\n".join(lines)
+
+
+def parse(content: Mapping, source: str) -> Catalogue:
+    """Build the catalogue from the content of `source`. Raises ValueError naming the file, the entry and the remedy."""
+    _keys(content, KEYS, (), source)
+    variants = {}
+    for name, entry in content["variants"].items():
+        _keys(entry, VARIANT_KEYS, ("paper",), f"{source}: variant `{name}`")
+        params = {
+            f"{section}.{key}": value for section, values in entry["params"].items() for key, value in values.items()
+        }
+        variants[name] = Variant(name, entry["about"], params, entry.get("paper"))
+    groups = {}
+    for name, entry in content["groups"].items():
+        where = f"{source}: group `{name}`"
+        _keys(entry, GROUP_KEYS, (), where)
+        unknown = [variant for variant in entry["variants"] if variant not in variants]
+        if unknown or not entry["variants"] or not entry["seeds"]:
+            raise ValueError(f"{where}: needs seeds and known variants; unknown: {', '.join(unknown) or 'none'}")
+        groups[name] = Group(
+            name, entry["about"], entry["split"], tuple(entry["seeds"]), tuple(dict.fromkeys(entry["variants"]))
+        )
+    lost = [name for name in variants if not any(name in group.variants for group in groups.values())]
+    both = [name for name in groups if name in variants]
+    missing = [name for name in content["default"] if name not in groups]
+    if lost or both or missing:
+        raise ValueError(
+            f"{source}: variants in no group: {lost}; groups named as variants: {both}; default: {missing}"
+        )
+    chosen = tuple(content["seed"]), content["split"], content["target"], tuple(content["default"])
+    return Catalogue(*chosen, groups, variants)
+
+
+def flag(key: str, value: object) -> str:
+    """One parameter as the value of `dvc exp run -S`."""
+    return f"{key}={_plain(value)}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_plain, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _keys(entry: Mapping, known: tuple[str, ...], optional: tuple[str, ...], where: str) -> None:
+    wrong = [key for key in entry if key not in known]
+    missing = [key for key in known if key not in entry and key not in optional]
+    if wrong or missing:
+        raise ValueError(f"{where}: unknown keys {wrong}, missing keys {missing}; known keys: {', '.join(known)}")

@@ -1,0 +1,155 @@
+"""The result of `pace.score` as a table: for the console, as Markdown, CSV and JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from pace.score import flat
+
+OUT_SUFFIXES = (".json", ".csv", ".md")
+DIGITS = 6
+HEADLINE = ("f1",)  # of a protocol that has it, else everything
+UNMATCHED = {
+    "reference_only": "of the reference without a generated file",
+    "generated_only": "generated without a reference",
+    "doubles": "not used, another file has the same name",
+}
+
+
+def records(result: dict) -> list[dict[str, object]]:
+    """The table: of each row its name, clips, rhythm metrics as `protocol_metric` and distances as `extractor_fad`.
+
+    Each rhythm metric is followed by its interval, `..._low` and `..._high`. An extractor that was not computed has the
+    column `extractor_fad` with the reason in every row.
+    """
+    missing = {f"{name}_fad": reason for name, reason in result["not_computed"].items()}
+    table = []
+    for row, entry in result["rows"].items():
+        counts = {"row": row, "clips": entry["clips"], "not_scored": entry.get("not_scored", "")}
+        rhythm: dict[str, object] = {}
+        for name, value in flat(entry["rhythm"]).items():
+            low, high = flat(entry["interval"]).get(name, ("", ""))
+            rhythm |= {name: value, f"{name}_low": low, f"{name}_high": high}
+        table.append(counts | rhythm | flat(entry["fad"]) | missing)
+    columns = dict.fromkeys(name for record in table for name in record)
+    return [{name: record.get(name, "") for name in columns} for record in table]
+
+
+def shown(value: object) -> str:
+    """A value of the table as text for reading."""
+    if isinstance(value, float):
+        form = ".1f" if abs(value) >= 100 else ".3f" if abs(value) >= 0.01 or value == 0 else ".1e"
+        return format(value, form)
+    if str(value).startswith("not computed"):
+        return str(value).partition(" (")[0]
+    return "–" if value == "" else str(value)
+
+
+def headline(result: dict) -> list[dict[str, str]]:
+    """The table's main columns as text: F1 of protocols that have it, else all metrics; the plain distances with n."""
+    first = next(iter(result["rows"].values()))["rhythm"]
+    kept = ["row", "clips", "not_scored"]
+    for protocol, metrics in first.items():
+        kept += [f"{protocol}_{name}" for name in metrics if _is_headline(name, metrics)]
+    table = records(result)
+    kept += [name for name in table[0] if name.endswith(("_fad", "_n"))]
+    return [{name: shown(record[name]) for name in kept} for record in table]
+
+
+def _is_headline(name: str, metrics: Iterable[str]) -> bool:
+    return name in HEADLINE or not {*HEADLINE} & {*metrics}
+
+
+def notes(result: dict, most: int | None = None) -> list[str]:
+    """Everything that a reader of the table must know, a line each; of long lists of files at most `most`."""
+    said = [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
+    warned: dict[tuple[str, str], list[str]] = {}
+    for row, entry in result["rows"].items():
+        for name, text in entry.get("warning", {}).items():
+            warned.setdefault((name, text), []).append(row)
+    said += [f"{name}: {text} ({', '.join(rows)})" for (name, text), rows in warned.items()]
+    for system, kinds in result["files"]["unmatched"].items():
+        said += [f"{system}: {_listed(UNMATCHED[kind], paths, most)}" for kind, paths in kinds.items()]
+    for kind, words in (("unreadable", "unreadable, not scored"), ("faults", "faulty, scored all the same")):
+        for row, clips in result["files"][kind].items():
+            said.append(f"{row}: {_listed(words, [f'{clip} ({text})' for clip, text in clips.items()], most)}")
+    return said
+
+
+def _listed(what: str, found: list[str], most: int | None) -> str:
+    rest = len(found) - len(found[:most])
+    return f"{len(found)} {what}: {', '.join(found[:most])}" + (f" and {rest} more, see --out" if rest else "")
+
+
+def text(result: dict) -> str:
+    """The main columns for the console."""
+    table = headline(result)
+    widths = {name: max(len(name), *(len(record[name]) for record in table)) for name in table[0]}
+    lines = [dict(zip(widths, widths, strict=True)), *table]
+    return "\n".join(
+        "  ".join(line[name].ljust(w) if name == "row" else line[name].rjust(w) for name, w in widths.items())
+        for line in lines
+    )
+
+
+def markdown(result: dict) -> str:
+    """The whole table and the notes."""
+    table = [_with_intervals(record) for record in records(result)]
+    head = "| " + " | ".join(table[0]) + " |"
+    rule = "|" + "|".join("---" if name == "row" else "---:" for name in table[0]) + "|"
+    body = ["| " + " | ".join(shown(value).replace("|", "\\|") for value in record.values()) + " |" for record in table]
+    said = [f"- {note}" for note in (*compared(result), *notes(result))]
+    return "\n".join([f"# Scores against {result['reference']}", "", head, rule, *body, "", *said]).rstrip() + "\n"
+
+
+def _with_intervals(record: dict[str, object]) -> dict[str, object]:
+    """A record with each interval in its value's cell."""
+    found = {name: value for name, value in record.items() if not name.endswith(("_low", "_high"))}
+    for name, value in found.items():
+        if (low := record.get(f"{name}_low", "")) != "":
+            found[name] = f"{shown(value)} [{shown(low)}, {shown(record[f'{name}_high'])}]"
+    return found
+
+
+def compared(result: dict) -> list[str]:
+    """The differences between systems in the main columns, a line each."""
+    return [
+        f"{one['first']} - {one['second']}, {one['protocol']} {one['metric']}: {one['difference']:+.3f} "
+        f"[{one['low']:+.3f}, {one['high']:+.3f}], p = {one['p']:.2g} ({one['clips']} clips)"
+        for one in result["differences"]
+        if _is_headline(one["metric"], result["rows"][one["first"]]["rhythm"][one["protocol"]])
+    ]
+
+
+def write(result: dict, path: Path) -> None:
+    """Write the result as .json (everything), .csv (the table) or .md (table and notes), by the name's suffix."""
+    check_out(path)
+    if path.suffix == ".json":
+        content = json.dumps(rounded(result), indent=2, ensure_ascii=False) + "\n"
+    elif path.suffix == ".csv":
+        table, buffer = rounded(records(result)), io.StringIO()
+        writer = csv.DictWriter(buffer, table[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+        content = buffer.getvalue()
+    else:
+        content = markdown(result)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+
+
+def check_out(path: Path) -> None:
+    """Raises ValueError for a file of an unknown kind, before anything is scored."""
+    if path.suffix not in OUT_SUFFIXES:
+        raise ValueError(f"{path}: the table is written as one of {', '.join(OUT_SUFFIXES)}")
+
+
+def rounded(value: object) -> object:
+    """The same nested value with floats of six decimals."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return round(value, DIGITS) if isinstance(value, float) else value

@@ -1,0 +1,100 @@
+"""What runs change, share and need, by DVC's graph of a toy project and of this one."""
+
+import os
+
+import pytest
+import toy_project as toy
+from projects import ROOT
+
+from pace import params, presets
+from pace.ablation import graph, variants
+
+
+def values_of(root):
+    return {f"{section}.{key}": value for section, key, value in presets.flat(params.read(root / "params.yaml"))}
+
+
+def run(**overrides):
+    return variants.Run("v", 0, "test", {key.replace("__", "."): value for key, value in overrides.items()})
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory):
+    return toy.make(tmp_path_factory.mktemp("toy"))
+
+
+def read(root):
+    return graph.read(root, "evaluate", values_of(root))
+
+
+def test_stages_come_upstream_first_with_their_inputs(toys):
+    shape = read(toys)
+    assert list(shape.stages) == ["prepare", "train", "evaluate"]
+    assert shape.stages["evaluate"].inputs == ("extra.txt", "stage.py")
+    assert shape.stages["evaluate"].upstream == ("train",)
+    assert shape.stages["train"].params == ("train",)
+    assert list(graph.read(toys, "train", values_of(toys)).stages) == ["prepare", "train"]
+    with pytest.raises(ValueError, match="no stage 'nemo'; stages: prepare, train, evaluate"):
+        graph.read(toys, "nemo", {})
+
+
+def test_a_run_changes_the_stages_that_read_its_parameters_and_all_after_them(toys):
+    shape = read(toys)
+    assert set(shape.changed(run(sample__steps=9))) == {"evaluate"}
+    assert set(shape.changed(run(train__width=9))) == {"train", "evaluate"}
+    assert shape.changed(run(train__width=1, sample__split="test")) == {}  # as in params.yaml
+    assert shape.common([run(sample__steps=9), run(train__width=9)]) == ["prepare"]
+    assert shape.common([run(sample__steps=9)]) == ["prepare", "train"]
+    assert shape.ends(["prepare", "train"]) == ["train"]
+    one, other = run(train__width=9, sample__steps=3), run(train__width=9, sample__steps=4)
+    assert shape.changed(one)["train"] == shape.changed(other)["train"]
+    assert shape.changed(one)["evaluate"] != shape.changed(other)["evaluate"]
+
+
+def test_fingerprint_follows_parameters_code_and_inputs(toys):
+    first = read(toys).fingerprint(run())
+    assert read(toys).fingerprint(run()) == first
+    assert read(toys).fingerprint(run(train__width=1)) == first
+    assert read(toys).fingerprint(run(train__width=2)) != first
+    os.utime(toys / "stage.py", (1, 1))
+    assert read(toys).fingerprint(run()) == first  # of tracked files the content counts
+    unread = graph.read(toys, "evaluate", values_of(toys) | {"report.clips": 9})
+    assert unread.fingerprint(run(report__clips=8)) == first
+    for name in ("stage.py", "raw.txt"):
+        before, stamp = (toys / name).read_text(), (toys / name).stat()
+        (toys / name).write_text(before + "\n")
+        assert read(toys).fingerprint(run()) != first, name
+        (toys / name).write_text(before)
+        os.utime(toys / name, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        assert read(toys).fingerprint(run()) == first, name
+
+
+def test_ignored_inputs_are_copied(toys, tmp_path):
+    shape = read(toys)
+    assert shape.copied(["prepare", "evaluate"]) == ["extra.txt", "raw.txt"]
+    assert shape.copied(["evaluate"]) == ["extra.txt"]
+    outside = graph.Graph(toys, "a", {"a": graph.Stage("a", "x", (), (str(tmp_path),), ())}, {})
+    assert outside.copied(["a"]) == []
+    relative = graph.Graph(toys, "a", {"a": graph.Stage("a", "x", (), ("../far",), ())}, {})
+    with pytest.raises(ValueError, match=r"\.\./far lies outside the project: give its absolute path"):
+        relative.copied(["a"])
+
+
+def test_this_project(project):
+    """Variants of the encoder share all up to the latents, those of sampling the trained model too."""
+    catalogue = variants.parse(params.read(ROOT / "presets/ablations.yaml"), "")
+    shape = graph.read(project, catalogue.target, values_of(project))
+    assert "report" not in shape.stages and "models/pretrain/dvc.yaml:pretrain_motion" in shape.stages
+
+    def common(*names, **wanted):
+        return shape.common(catalogue.runs(catalogue.choose(names, **wanted)))
+
+    encoders = common("table2", split="test")
+    assert "latents" in encoders and "train_diffusion" not in encoders
+    assert set(shape.ends(encoders)) == {"embed_motion", "embed_visual", "energy", "latents"}
+    assert "train_diffusion" in common("guidance", seeds=(0,))
+    assert "sample" not in common("guidance", seeds=(0,))
+    runs = catalogue.runs(catalogue.choose(["guidance"]))
+    trainings = {key for run in runs if (key := shape.changed(run).get("train_diffusion"))}
+    assert len(runs) == 15 and len(trainings) == 2  # seed 0 is that of params.yaml
+    assert shape.copied(shape.stages) == []
