@@ -30,6 +30,9 @@ class Scale:
     preset: str = "paper"  # sizes of the generator beside the default ones
     batch: int | None = None  # of the generator; None: as fits the device
     sampling_steps: int = 25
+    scored_clips: int = 234  # heard by all protocols
+    embedded_clips: int = 5  # by each audio network
+    audio_networks: str = "published"  # sizes of the audio networks: published | small
 
 
 @dataclasses.dataclass(frozen=True)
