@@ -1,4 +1,4 @@
-"""Measure speed and memory of the per-video stages and of the generator: python -m benchmarks [NAME ...].
+"""Measure speed and memory of the per-video stages, the generator and the evaluation: python -m benchmarks [NAME ...].
 
 Makes its own videos and random networks in a temporary folder, prints a table and writes it to reports/bench.json.
 The numbers hold for the machine named beside them, and only while nothing else runs on it.
@@ -10,11 +10,11 @@ import json
 import tempfile
 from pathlib import Path
 
-from benchmarks import energy, generator, mel, memory, throughput
+from benchmarks import energy, evaluation, generator, mel, memory, throughput
 from benchmarks.rows import Row, Scale, machine, table
 from pace.imports import ROOT
 
-BENCHMARKS = {module.NAME: module for module in (energy, mel, throughput, memory, generator)}
+BENCHMARKS = {module.NAME: module for module in (energy, mel, throughput, memory, generator, evaluation)}
 OUT = ROOT / "reports/bench.json"
 
 

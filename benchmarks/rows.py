@@ -31,6 +31,9 @@ class Scale:
     batch: int | None = None  # of the generator; None: as fits the device
     compiled: bool = True  # measure the generator compiled too, where there is a compiler
     sampling_steps: int = 25
+    scored_clips: int = 234  # heard by all protocols
+    embedded_clips: int = 5  # by each audio network
+    audio_networks: str = "published"  # sizes of the audio networks: published | small
 
 
 @dataclasses.dataclass(frozen=True)

@@ -134,14 +134,15 @@ def _map(step: Step, videos: list[str], folder: Path, workers: int) -> None:
     for pattern in outputs.values():
         pattern.parent.mkdir(parents=True, exist_ok=True)
     name = f"{step.name.replace(', ', '-')}-{workers}"
-    with _environment(DVC_ROOT=str(folder), PACE_DASK=""):
+    with environment(DVC_ROOT=str(folder), PACE_DASK=""):
         failures = items.map_items(name, step.function, found, outputs, step.params, workers)
     if failures:
         raise RuntimeError(f"{step.name}: {failures}")
 
 
 @contextlib.contextmanager
-def _environment(**values: str) -> Iterator[None]:
+def environment(**values: str) -> Iterator[None]:
+    """Environment variables that hold inside a `with`."""
     saved = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

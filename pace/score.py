@@ -58,7 +58,8 @@ def score(options: ScoreOptions) -> dict:
     """Score all systems; the result as nested dicts of JSON values.
 
     `rows`: see `systems.table`, and with it of systems `not_scored`, the number of references without a readable file.
-    `differences`: see `system_intervals.differences`. `sources`: how many the intervals resample.
+    `differences`: see `system_intervals.differences`. `uninformative`: see `systems.uninformative`. `sources`: how
+    many the intervals resample.
     `files`: what was unmatched, unreadable or faulty, by system. `not_computed`: extractor -> reason.
     `per_clip`: the scores of every clip and row.
     Raises ValueError where nothing can be scored.
@@ -91,6 +92,7 @@ def score(options: ScoreOptions) -> dict:
         "sources": len({*groups.values()}),
         "rows": rows,
         "differences": differences(heard, names, groups),
+        "uninformative": systems.uninformative(heard, names, options.protocols, groups, rows),
         "not_computed": missing,
         "files": {
             "unmatched": unmatched(matches),

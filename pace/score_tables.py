@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from pace.evaluation.informative import FEWEST
 from pace.score import flat
 
 OUT_SUFFIXES = (".json", ".csv", ".md")
 DIGITS = 6
 HEADLINE = ("f1",)  # of a protocol that has it, else everything
+MARK = "†"
+LAST = "not_separated"
 UNMATCHED = {
     "reference_only": "of the reference without a generated file",
     "generated_only": "generated without a reference",
@@ -22,7 +25,8 @@ def records(result: dict) -> list[dict[str, object]]:
     """The table: of each row its name, clips, rhythm metrics as `protocol_metric` and distances as `extractor_fad`.
 
     Each rhythm metric is followed by its interval, `..._low` and `..._high`. An extractor that was not computed has the
-    column `extractor_fad` with the reason in every row.
+    column `extractor_fad` with the reason in every row. The last column, `not_separated`, names the metrics that do not
+    tell the row, a control, from the true music: they are uninformative.
     """
     missing = {f"{name}_fad": reason for name, reason in result["not_computed"].items()}
     table = []
@@ -32,8 +36,10 @@ def records(result: dict) -> list[dict[str, object]]:
         for name, value in flat(entry["rhythm"]).items():
             low, high = flat(entry["interval"]).get(name, ("", ""))
             rhythm |= {name: value, f"{name}_low": low, f"{name}_high": high}
-        table.append(counts | rhythm | flat(entry["fad"]) | missing)
+        blind = [name for name, controls in flat(result["uninformative"]).items() if row in controls]
+        table.append(counts | rhythm | flat(entry["fad"]) | missing | {LAST: " ".join(blind)})
     columns = dict.fromkeys(name for record in table for name in record)
+    columns[LAST] = columns.pop(LAST)
     return [{name: record.get(name, "") for name in columns} for record in table]
 
 
@@ -55,7 +61,13 @@ def headline(result: dict) -> list[dict[str, str]]:
         kept += [f"{protocol}_{name}" for name in metrics if _is_headline(name, metrics)]
     table = records(result)
     kept += [name for name in table[0] if name.endswith(("_fad", "_n"))]
-    return [{name: shown(record[name]) for name in kept} for record in table]
+    return _marked([{name: shown(record[name]) for name in kept} for record in table], result)
+
+
+def _marked(table: list[dict], result: dict) -> list[dict]:
+    """The table with a mark at the names of uninformative metrics."""
+    blind = {name for name, controls in flat(result["uninformative"]).items() if controls}
+    return [{name + MARK * (name in blind): value for name, value in record.items()} for record in table]
 
 
 def _is_headline(name: str, metrics: Iterable[str]) -> bool:
@@ -65,6 +77,7 @@ def _is_headline(name: str, metrics: Iterable[str]) -> bool:
 def notes(result: dict, most: int | None = None) -> list[str]:
     """Everything that a reader of the table must know, a line each; of long lists of files at most `most`."""
     said = [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
+    said += _uninformative(result)
     warned: dict[tuple[str, str], list[str]] = {}
     for row, entry in result["rows"].items():
         for name, text in entry.get("warning", {}).items():
@@ -75,6 +88,22 @@ def notes(result: dict, most: int | None = None) -> list[str]:
     for kind, words in (("unreadable", "unreadable, not scored"), ("faults", "faulty, scored all the same")):
         for row, clips in result["files"][kind].items():
             said.append(f"{row}: {_listed(words, [f'{clip} ({text})' for clip, text in clips.items()], most)}")
+    return said
+
+
+def _uninformative(result: dict) -> list[str]:
+    """What the marks mean: a line for each set of controls that some metrics do not tell from the true music."""
+    blind: dict[tuple[str, ...], list[str]] = {}
+    for name, controls in flat(result["uninformative"]).items():
+        if controls:
+            blind.setdefault(tuple(controls), []).append(name)
+    said = [
+        f"{MARK} uninformative, the true music is not separated from {', '.join(controls)}: {', '.join(names)}"
+        for controls, names in blind.items()
+    ]
+    protocols = {name for row in result["rows"].values() for name in row["rhythm"]}
+    if protocols and not protocols & {*result["uninformative"]}:
+        said.append(f"rhythm metrics not tested against the controls: {result['sources']} sources, it takes {FEWEST}")
     return said
 
 
@@ -96,7 +125,8 @@ def text(result: dict) -> str:
 
 def markdown(result: dict) -> str:
     """The whole table and the notes."""
-    table = [_with_intervals(record) for record in records(result)]
+    whole = [{name: value for name, value in record.items() if name != LAST} for record in records(result)]
+    table = _marked([_with_intervals(record) for record in whole], result)
     head = "| " + " | ".join(table[0]) + " |"
     rule = "|" + "|".join("---" if name == "row" else "---:" for name in table[0]) + "|"
     body = ["| " + " | ".join(shown(value).replace("|", "\\|") for value in record.values()) + " |" for record in table]

@@ -14,7 +14,7 @@ from pace import items, params, stage
 from pace.audio.mel import SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
 from pace.datasets import leaks
-from pace.evaluation import accuracy, controls, distances, hearing, intervals, table
+from pace.evaluation import accuracy, controls, distances, hearing, informative, intervals, table
 from pace.evaluation.rhythm import STRICT, compare, summarise
 from pace.evaluation.truth import Truth, TruthParams, read_truth
 from pace.motion.energy import EnergyParams
@@ -123,10 +123,13 @@ def main(argv: list[str] | None = None) -> None:
         "pose": [keypoint_scores(video, truth) for video, truth in truths],
         "lift": [pose_scores(video, truth, p["energy"]) for video, truth in truths],
     }
+    fad = distances.section(points, missing)
     metrics = {
         "rhythm": table.summary(scores, protocols),
         "interval": intervals.intervals(scores, groups),
-        "fad": distances.section(points, missing),
+        "fad": fad,
+        "uninformative": informative.uninformative(informative.of_clips(scores, groups))
+        | informative.near(fad, ["ceiling"]),
         "vae": {
             "mel_l1": float(np.mean(mel_errors)),
             STRICT: summarise([compare(clip.heard["truth"], clip.heard["ceiling"], STRICT) for clip in known]),

@@ -2,15 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import energy, generator, mel, memory, rows, throughput
+from benchmarks import embed_clips, energy, evaluation, generator, mel, memory, rows, throughput
 
 SMALL = rows.Scale(
     videos=1, seconds=5.0, fps=15.0, published_videos=1, motion=(("dim_feat", 16), ("mlp_ratio", 2)),
     long_motion=(("dim_feat", 16), ("mlp_ratio", 2)), width=1 / 32, short_side=48, crop=32, minutes=0.1,
     published_seconds=5.0, repeats=1, copies=2, preset="tiny", batch=2, compiled=False, sampling_steps=2,
+    scored_clips=4, embedded_clips=2, audio_networks="small",
 )  # fmt: skip
 
 
@@ -61,6 +63,38 @@ def test_generator_stands_beside_diffusers(tmp_path):
         f"U-Net step, ours / {name}" for name in ("diffusers", "diffusers' scripts")
     }
     assert generator.RATIO == 1.2 and {row.target for row in ratios} == {None if cuda else generator.RATIO}
+
+
+def test_evaluation_scores_clips_and_embeds_them(tmp_path):
+    found = evaluation.rows(SMALL, tmp_path, ("vggish",))
+    assert all(row.value > 0 for row in found)
+    assert [(row.what, row.unit, row.workers) for row in found] == [
+        ("all protocols", "clips/s", 1),
+        ("all protocols", "clips/s", 2),
+        ("shuffled pairs", "pairs/s", 1),
+        ("embeddings, vggish", "ms/clip", 1),
+        ("embeddings, vggish", "GB", 1),
+        *((f"distance, {name}", "s/row", None) for name in embed_clips.NETWORKS),
+    ]
+    # Reference, system, three controls; four clips make twelve pairs.
+    assert found[0].note.startswith("5 sounds each, ") and "12 pairs" in found[2].note
+    whole = float(found[0].note.split(", ")[1].split(" s for 234")[0])
+    assert whole == pytest.approx(234 / found[0].value, rel=0.01)
+    assert "0.3 M parameters" in found[3].note and 0.1 < found[4].value < 2
+    assert found[5].note.startswith("n 20, d 128") and found[6].note.startswith("n 4, d 2048")
+    assert rows.Scale().scored_clips == evaluation.CLIPS == 234 and rows.Scale().audio_networks == "published"
+
+
+@pytest.mark.parametrize(("name", "count"), [("vggish", 72_141_184), ("cnn14", 80_753_615), ("clap", 68_611_864)])
+def test_measured_networks_are_the_published_ones(name, count):
+    """Those of clap: of HTSAT base with its projection."""
+    pytest.importorskip("transformers")
+    with embed_clips.torch.device("meta"):
+        network = embed_clips.build(name, "published")
+    found = {key: parameter for key, parameter in network.named_parameters() if "_extractor" not in key}
+    assert sum(map(embed_clips.torch.numel, found.values())) == count
+    shape = embed_clips.build(name, "small").embed(np.full(110250, 0.1, np.float32), 22050).shape
+    assert shape[0] == embed_clips.PUBLISHED[name][0]
 
 
 def test_compared_networks_have_the_same_parameters():

@@ -57,6 +57,8 @@ def test_the_table_on_the_console_and_as_json(folders, capsys):
     assert result["rows"]["mine"]["not_scored"] == 1
     assert set(result["rows"]["mine"]["rhythm"]) == {"d2mgan", "loris", "strict"}
     assert result["rows"]["mine"]["fad"]["descriptors"]["n"] == 6
+    assert result["uninformative"] == {"descriptors": {"fad": []}} and "†" not in said
+    assert "rhythm metrics not tested against the controls: 2 sources, it takes 4" in lines
     assert set(result["not_computed"]) == {"vggish", "cnn14", "clap"}
     assert result["files"]["unmatched"] == {"mine": {"reference_only": ["c.wav"], "generated_only": ["z.wav"]}}
     assert [(one["clip"], one["row"]) for one in result["per_clip"] if one["row"] == "mine"] == [
@@ -79,13 +81,44 @@ def test_csv_and_markdown_hold_the_same_table(folders, capsys):
     lines = Path("table.md").read_text().splitlines()
     assert lines[0] == "# Scores against ref"
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:10]]
-    assert cells[0] == [name for name in table[0] if not name.endswith(("_low", "_high"))]
+    assert cells[0] == [name for name in table[0] if not name.endswith(("_low", "_high", "_separated"))]
     assert [row[0] for row in cells[2:]] == ROWS
     assert cells[4][cells[0].index("5hz_f1")] == "100.0 [100.0, 100.0]"
     onset = [f"{float(table[0][f'strict_onset_f50{end}']):.3f}" for end in ("", "_low", "_high")]
     assert cells[2][cells[0].index("strict_onset_f50")] == "{} [{}, {}]".format(*onset)
     assert cells[2][cells[0].index("clap_fad")] == "not computed: no weights"
     assert "- mine: 1 generated without a reference: z.wav" in lines
+
+
+def test_uninformative_rhythm_metrics_are_marked_in_every_form(folders, capsys):
+    """Six pieces: one-second bins do not tell clicks from the music, tempo not the delayed, beats tell all apart."""
+    for folder in ("songs", "ours"):
+        Path(folder).mkdir()
+    for i in range(6):
+        wave = compose("house", 93 + 7 * i, 0.1 + 0.05 * i, 5.0, np.random.default_rng(i))
+        soundfile.write(f"songs/{i}.wav", wave, SR)
+        soundfile.write(f"ours/{i}.wav", np.roll(wave, 500) + 0.3 * np.random.default_rng(i).random(len(wave)), SR)
+    arguments = ("songs", "ours", "--protocols", "loris", "strict", "--extractors", "descriptors", "--out")
+    for name in ("x.json", "x.csv", "x.md"):
+        command(*arguments, name)
+    marks = json.loads(Path("x.json").read_text())["uninformative"]
+    assert "clicks" in marks["loris"]["f1"] and "ours (shuffled)" in marks["loris"]["f1"]
+    assert marks["strict"]["beat_f70"] == marks["strict"]["onset_f50"] == []
+    assert marks["strict"]["tempo_error_octave_bpm"][-1] == "delayed"
+    assert marks["descriptors"]["fad"] == ["delayed"]  # nearer than music with noise
+    lines = capsys.readouterr().out.splitlines()
+    heads = {"loris_f1†", "strict_beat_f70", "strict_tempo_error_octave_bpm†", "descriptors_fad†"}
+    assert heads < set(lines[0].split())
+    assert [line for line in lines if line.startswith("† uninformative, the true music is not separated from delayed:")]
+    assert not [line for line in lines if "not tested" in line]
+    with open("x.csv", newline="") as file:
+        blind = {record["row"]: record["not_separated"].split() for record in csv.DictReader(file)}
+    assert "loris_f1" in blind["clicks"] and "loris_f1" in blind["ours (shuffled)"] and blind["ours"] == []
+    assert blind == {
+        row: [f"{p}_{m}" for p, metrics in marks.items() for m, rows in metrics.items() if row in rows] for row in blind
+    }
+    head = Path("x.md").read_text().splitlines()[2]
+    assert "| loris_f1† |" in head and "| strict_beat_f70 |" in head and "not_separated" not in head
 
 
 def test_several_systems_are_rows_of_one_table_by_their_names(folders, capsys):
@@ -173,7 +206,8 @@ def test_two_workers_give_the_same_and_training_music_a_row(folders, monkeypatch
 
 def test_long_lists_are_cut_on_the_console_only():
     files = {"unmatched": {"x": {"generated_only": [f"{i}.wav" for i in range(9)]}}, "unreadable": {}, "faults": {}}
-    result = {"not_computed": {}, "rows": {}, "files": files}
+    fad = {"descriptors": {"fad": []}}
+    result = {"not_computed": {}, "rows": {}, "uninformative": fad, "sources": 1, "files": files}
     assert score_tables.notes(result, most=2) == [
         "x: 9 generated without a reference: 0.wav, 1.wav and 7 more, see --out"
     ]

@@ -17,8 +17,16 @@ PROTOCOL = "loris"
 CAVEAT = (
     "The paper does not name its beat protocol; as no BCS passes 100 it is taken for LORIS's. F1 of means is "
     "recomputed from the printed BCS and BHS. FAD p may carry the fault of a widely used package, which pools PANNs' "
-    "embeddings."
+    "embeddings: own figures stand in both forms. The paper cites Microsoft's CLAP without naming weights; own FAD c "
+    "is of LAION's, as in that package."
 )
+# Own figures: column -> extractor and figure of section `fad`. The descriptors' distance has no counterpart in print.
+FAD = {
+    "fad_vggish": ("vggish", "fad"),
+    "fad_panns": ("cnn14", "fad"),
+    "fad_clap": ("clap", "fad"),
+    "fad_panns_pooled_legacy": ("cnn14", "fad_panns_pooled_legacy"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +90,21 @@ def read(path: Path = PATH) -> list[Published]:
                     raise ValueError(f"{path}:{line}: {field.name} is {value!r}; expected a number") from None
             rows.append(Published(**values))
     return rows
+
+
+def own_figures(metrics: dict) -> dict[str, float]:
+    """The generated row of metrics.json under the names of the printed columns, as far as it was computed.
+
+    F1, which is that of the means, as `f1` and `f1_of_means`.
+    """
+    beats = metrics.get("rhythm", {}).get("generated", {}).get(PROTOCOL, {})
+    found = dict(beats) | ({"f1_of_means": beats["f1"]} if beats else {})
+    distances = metrics.get("fad", {}).get("generated", {})
+    return found | {
+        column: distances[extractor][figure]
+        for column, (extractor, figure) in FAD.items()
+        if figure in distances.get(extractor, {})
+    }
 
 
 def differences(dataset: str, data: DataParams, test_clips: int, protocol: str = PROTOCOL) -> list[str]:

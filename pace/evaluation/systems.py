@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pace import items
-from pace.evaluation import distances, onsets
+from pace.evaluation import distances, informative, onsets
 from pace.evaluation.embedders import Embedder
 from pace.evaluation.file_hearing import (
     CONTROLS,
@@ -99,6 +99,32 @@ def table(
             both = [tuple(groups[name] for name in names) for _, names in pairs]
             rows[f"{row} (shuffled)"] = _entry([scores for scores, _ in pairs], both, {}, {})
     return {row: rows[row] for row in sorted(rows, key=lambda row: (row in CONTROLS, "(shuffled)" in row))}
+
+
+def uninformative(
+    heard: list[Heard],
+    systems: list[str],
+    protocols: tuple[str, ...],
+    groups: Mapping[str, str],
+    rows: Mapping[str, dict],
+) -> informative.Marks:
+    """Protocol or extractor -> metric -> the controls, shuffled rows among them, not separated from the references.
+
+    groups: clip -> its source. rows: what `table` gives. A distance is held against that of the nearest system.
+    """
+    true = {one.clip.name: (one.scores["truth"],) for one in heard if "truth" in one.scores}
+    pairs: dict[str, list[informative.Pair]] = {
+        f"{system} (shuffled)": [
+            informative.Pair(true[other], scores, (groups[own], groups[other]))
+            for scores, (own, other) in shuffled(heard, system, protocols)
+        ]
+        for system in systems
+    }
+    for row in informative.CHANCE:
+        has = [one for one in heard if row in one.scores]
+        pairs[row] = [informative.Pair(true[one.clip.name], one.scores[row], (groups[one.clip.name],)) for one in has]
+    near = informative.near({row: entry["fad"] for row, entry in rows.items()}, systems)
+    return informative.uninformative(pairs) | near
 
 
 def _points(one: Heard, wanted: tuple[str, ...], embedded: Mapping[str, Mapping[str, np.ndarray]]) -> dict:

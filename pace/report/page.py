@@ -93,9 +93,11 @@ def html(
     sections = {
         "results": (
             "Rhythm",
-            _tiles(metrics) + tables.rhythm(metrics.get("rhythm", {}), metrics.get("interval", {})) + _leaks(metrics),
+            _tiles(metrics)
+            + tables.rhythm(metrics.get("rhythm", {}), metrics.get("interval", {}), metrics.get("uninformative"))
+            + _leaks(metrics),
         ),
-        "distances": ("Fréchet audio distance", tables.distances(metrics.get("fad", {}))),
+        "distances": ("Fréchet audio distance", tables.distances(metrics.get("fad", {}), metrics.get("uninformative"))),
         "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No clip has generated music.</p>"),
         "published": ("Published figures", published),
         "training": ("Training", "".join(f"<h3>{escape(t)}</h3>{_image(f, t)}" for t, f in training.items())),

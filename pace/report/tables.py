@@ -5,7 +5,7 @@ import json
 from html import escape
 from pathlib import Path
 
-from pace.evaluation.published import CAVEAT, PROTOCOL, SETTINGS, SOURCE, DataParams, differences
+from pace.evaluation.published import CAVEAT, PROTOCOL, SETTINGS, SOURCE, DataParams, differences, own_figures
 from pace.evaluation.published import read as read_published
 
 ROWS = {
@@ -81,6 +81,19 @@ COLUMNS = {  # metric -> heading, decimals
 }
 
 
+MARK = "†"
+MARK_MEANS = (
+    f"{MARK} Uninformative: the true music, by itself or through VAE and vocoder, is not better on this metric than "
+    "every row of chance (shuffled, random, clicks, clicks120, delayed), by the 95 % interval of their paired "
+    "difference. A good score there does not show that music fits the dance."
+)
+NOT_TESTED = "Whether the metrics are informative was not tested: that takes four dances or more."
+FAD_MARK_MEANS = (
+    f"{MARK} Uninformative: a row of chance lies as near to the true music as the ceiling does, so that a small "
+    "distance does not show that music fits the dance."
+)
+
+
 def number(value: object) -> str:
     """A metric as text: whole numbers as they are, others with three or four figures, anything else as JSON."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -95,24 +108,38 @@ def ordered(found: list[str], known: dict) -> list[str]:
     return [name for name in known if name in found] + [name for name in found if name not in known]
 
 
-def rhythm(metrics: dict, intervals: dict | None = None) -> str:
+def rhythm(metrics: dict, intervals: dict | None = None, uninformative: dict | None = None) -> str:
     """One table for each protocol in `metrics` (row -> protocol -> metric -> value), with what it shows.
 
-    intervals: the same with (low, high) in place of values, or without them.
+    intervals: the same with (low, high) in place of values, or without them. uninformative: protocol -> metric -> the
+    rows of chance that are not separated from the true music, or None where that is not known.
     """
     rows = ordered(list(metrics), ROWS)
     protocols = ordered(list(dict.fromkeys(name for row in rows for name in metrics[row])), PROTOCOLS)
     note = "<p>Below each value: its 95 % interval, resampled by dance.</p>" if intervals else ""
-    return note + "\n".join(
+    if rows and uninformative is not None:
+        tested = any(name in uninformative for name in protocols)
+        note += f"<p>{escape(MARK_MEANS if tested else NOT_TESTED)}</p>"
+    return note + _tables(metrics, intervals or {}, uninformative or {}, protocols)
+
+
+def _tables(metrics: dict, intervals: dict, uninformative: dict, names: list[str]) -> str:
+    rows = ordered(list(metrics), ROWS)
+    return "\n".join(
         _protocol(
-            name, *({row: part.get(row, {}).get(name, {}) for row in rows} for part in (metrics, intervals or {}))
+            name,
+            *({row: part.get(row, {}).get(name, {}) for row in rows} for part in (metrics, intervals)),
+            uninformative.get(name, {}),
         )
-        for name in protocols
+        for name in names
     )
 
 
-def distances(metrics: dict) -> str:
-    """The Frechet tables of section `fad` by extractor, what to be warned of and what was not computed."""
+def distances(metrics: dict, uninformative: dict | None = None) -> str:
+    """The Frechet tables of section `fad` by extractor, what to be warned of and what was not computed.
+
+    uninformative: extractor -> figure -> the rows of chance that are as near as the ceiling.
+    """
     if not metrics:
         return ""
     notes = {key: metrics.get(key, {}) for key in ("warning", "not_computed")}
@@ -125,13 +152,20 @@ def distances(metrics: dict) -> str:
         "<p>Distance to the true music of the scored clips, lower is nearer; timing does not enter. It grows with d / n"
         " and is comparable between sets of the same n only; FAD∞ is extrapolated to n without end.</p>"
     )
-    return scope + rhythm({row: values for row, values in metrics.items() if row not in notes}) + lines
+    values = {row: found for row, found in metrics.items() if row not in notes}
+    names = ordered(list(dict.fromkeys(name for found in values.values() for name in found)), PROTOCOLS)
+    if any(blind for name in names for blind in (uninformative or {}).get(name, {}).values()):
+        scope += f"<p>{escape(FAD_MARK_MEANS)}</p>"
+    return scope + _tables(values, {}, uninformative or {}, names) + lines
 
 
-def _protocol(name: str, rows: dict[str, dict], intervals: dict[str, dict]) -> str:
+def _protocol(name: str, rows: dict[str, dict], intervals: dict[str, dict], blind: dict[str, list[str]]) -> str:
     title, sentence = PROTOCOLS.get(name, (name, ""))
     columns = ordered(list(dict.fromkeys(metric for values in rows.values() for metric in values)), COLUMNS)
-    head = "".join(f"<th>{escape(COLUMNS.get(column, (column,))[0])}</th>" for column in columns)
+    headings = {column: COLUMNS.get(column, (column,))[0] + MARK * bool(blind.get(column)) for column in columns}
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings.values())
+    marked = "; ".join(f"{headings[column]} {', '.join(blind[column])}" for column in columns if blind.get(column))
+    marks = f"<p>Not separated from the true music: {escape(marked)}.</p>" if marked else ""
     body = ""
     for row, values in rows.items():
         cells = "".join(
@@ -142,7 +176,7 @@ def _protocol(name: str, rows: dict[str, dict], intervals: dict[str, dict]) -> s
         body += f'<tr{mark}><th scope="row">{escape(row)}{note}</th>{cells}</tr>\n'
     return (
         f'<h3>{escape(title)}</h3><div class="scroll"><table class="numbers">'
-        f"<thead><tr><th></th>{head}</tr></thead><tbody>\n{body}</tbody></table></div><p>{escape(sentence)}</p>"
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>\n{body}</tbody></table></div>{marks}<p>{escape(sentence)}</p>"
     )
 
 
@@ -170,27 +204,30 @@ PUBLISHED_COLUMNS = {
     "fad_vggish": ("FAD v", 2),
     "fad_panns": ("FAD p", 2),
     "fad_clap": ("FAD c", 2),
+    "fad_panns_pooled_legacy": ("FAD p pooled, legacy", 4),
 }
 
 
 def published(metrics: dict, data: DataParams) -> str:
     """The paper's figures, a table for each dataset: beside the own generated row where dataset, split and protocol are
-    the paper's, else with what differs."""
+    the paper's, else with what differs. A figure that the run has not computed is a dash and is named."""
     counts = metrics.get("data", {})
     scored = counts.get("test_clips", 0) - counts.get("missing_clips", 0)
-    own = metrics.get("rhythm", {}).get("generated", {}).get(PROTOCOL)
+    own = own_figures(metrics)
+    missing = [title for column, (title, _) in PUBLISHED_COLUMNS.items() if column not in {*own, "f1"}]
     blocks = ""
     for dataset in SETTINGS:
         body = ""
-        differing = differences(dataset, data, scored) if own else [f"no {PROTOCOL} scores in this run"]
+        differing = differences(dataset, data, scored) if own else [f"no {PROTOCOL} scores in this run and no FAD"]
         if not differing:
-            body += _published_row("this run", "", own | {"f1_of_means": own["f1"]}, ' class="ours"')
+            body += _published_row("this run", "", own, ' class="ours"')
         for row in read_published():
             if row.dataset == dataset:
                 values = dataclasses.asdict(row) | {"f1_of_means": row.f1_of_means}
                 body += _published_row(row.method, f"table{'s' * (' ' in row.table)} {row.table}", values)
         head = "".join(f"<th>{escape(title)}</th>" for title, _ in PUBLISHED_COLUMNS.values())
         status = f"Not comparable with this run: {'; '.join(differing)}." if differing else "Comparable with this run."
+        status += f" Not computed in this run: {', '.join(missing)}." if missing and not differing else ""
         blocks += (
             f'<h3>{escape(dataset)}</h3><p>{escape(status)}</p><div class="scroll"><table class="numbers">'
             f"<thead><tr><th></th>{head}</tr></thead><tbody>\n{body}</tbody></table></div>"
@@ -220,7 +257,7 @@ def others(metrics: dict) -> str:
     """A small table for each section of metrics.json that has no table of its own."""
     blocks = []
     for section, values in metrics.items():
-        if section in ("rhythm", "interval", "fad"):
+        if section in ("rhythm", "interval", "fad", "uninformative"):
             continue
         rows = "".join(
             f'<tr><th scope="row">{escape(name or section)}</th><td>{escape(number(value))}</td></tr>'

@@ -13,7 +13,7 @@ import soundfile
 import torch
 from ruamel.yaml import YAML
 
-from pace.evaluation import confidence
+from pace.evaluation import confidence, informative
 from pace.evaluation.alignment_score import alignment_score, read_motion_beats
 from pace.evaluation.onsets import events
 from pace.generation.checkpoint import save_model, write_config
@@ -105,7 +105,8 @@ def read():
         return metrics, list(csv.DictReader(file))
 
 
-def test_stage(miniature, capsys):
+def test_stage(miniature, capsys, monkeypatch):
+    monkeypatch.setattr(informative, "FEWEST", 3)
     evaluate.main([])
     metrics, records = read()
     assert metrics["data"] == {
@@ -147,6 +148,12 @@ def test_stage(miniature, capsys):
     assert distances["ceiling"]["descriptors"]["fad"] > 10 * distances["delayed"]["descriptors"]["fad"]
     assert set(distances["not_computed"]) == {"vggish", "cnn14", "clap"}
     assert distances["warning"] == {"descriptors": ANY}
+    # An untrained VAE makes a ceiling that hardly any row of chance is worse than.
+    blind = metrics["uninformative"]
+    assert set(blind) == {"d2mgan", "loris", "strict", "alignment", "descriptors"}
+    assert set(blind["strict"]) == STRICT and set(blind["loris"]) == set(rhythm["truth"]["loris"])
+    assert {"shuffled", "clicks", "delayed"} <= set(blind["loris"]["f1"])
+    assert {"random", "delayed"} <= set(blind["descriptors"]["fad"])
 
     assert len(records) == 5 * len(ROWS)
     own = {record["clip_id"]: record for record in records if record["row"] == "generated"}

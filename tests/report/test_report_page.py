@@ -298,6 +298,66 @@ def test_published_figures_stand_beside_own_ones_where_comparable():
     assert "no loris scores in this run" in tables.published({}, DataParams("aistpp", "data/none"))
 
 
+def test_own_distances_stand_under_the_printed_ones_where_comparable():
+    own = {"vggish": {"fad": 6.125, "n": 1170}, "cnn14": {"fad": 4.256, "fad_panns_pooled_legacy": 0.01234},
+           "descriptors": {"fad": 77.7}}  # fmt: skip
+    run = scored(234) | {"fad": {"generated": own, "clicks": {"vggish": {"fad": 55.5}}}}
+    first, second = tables.published(run, DataParams("aistpp", "data/none")).split("<h3>TikTok</h3>")
+    heads = [f"<th>{title}</th>" for title, _ in tables.PUBLISHED_COLUMNS.values()]
+    row = first.split('class="ours">')[1].split("</tr>")[0]
+    cells = dict(zip(heads, [cell.split("</td>")[0] for cell in row.split("<td>")[1:]], strict=True))
+    assert cells["<th>FAD v</th>"] == "6.12" and cells["<th>FAD p</th>"] == "4.26" and cells["<th>FAD c</th>"] == "–"
+    assert cells["<th>FAD p pooled, legacy</th>"] == "0.0123"
+    assert "".join(heads) in first
+    assert "Comparable with this run. Not computed in this run: FAD c." in first
+    assert "6.12<" not in second and "77.7" not in first and "55.5" not in first
+    apart = tables.published(run, DataParams("synthetic", "data/none"))
+    assert "6.12<" not in apart and "Not computed" not in apart
+
+
+def test_own_distances_need_no_beat_scores():
+    run = {"data": {"test_clips": 234, "missing_clips": 0}, "fad": {"generated": {"clap": {"fad": 0.555}}}}
+    text = tables.published(run, DataParams("aistpp", "data/none"))
+    assert text.count('class="ours"') == 1 and "<td>0.56</td>" in text.split('class="ours"')[1].split("</tr>")[0]
+    assert "Not computed in this run: BCS %, CSD, BHS %, HSD, F1 % of means, FAD v, FAD p, FAD p pooled" in text
+
+
+UNINFORMATIVE = {
+    "loris": {"bcs": ["clicks", "delayed"], "csd": [], "bhs": ["clicks"], "hsd": [], "f1": ["clicks"]},
+    "strict": {"onset_f70": [], "onset_f50": [], "beat_f70": [], "tempo_error_bpm": ["delayed"]},
+    "descriptors": {"fad": ["random", "delayed"], "fad_inf": []},
+}
+
+
+def test_uninformative_metrics_are_marked_with_their_controls():
+    text = tables.rhythm(metrics()["rhythm"], uninformative=UNINFORMATIVE)
+    strict, loris, d2mgan = text.split("<h3>")[1:]
+    assert "<th>BCS %†</th><th>CSD</th><th>BHS %†</th><th>HSD</th><th>F1 %†</th>" in loris
+    assert "<p>Not separated from the true music: BCS %† clicks, delayed; BHS %† clicks; F1 %† clicks.</p>" in loris
+    assert "<th>beat F 70 ms</th><th>tempo error BPM†</th>" in strict and "tempo error BPM† delayed.</p>" in strict
+    assert "†" not in d2mgan
+    assert text.startswith(f"<p>{tables.MARK_MEANS}</p>")
+    made = page.html({"rhythm": metrics()["rhythm"], "uninformative": UNINFORMATIVE}, [], {}, [])
+    assert text in made and "uninformative" not in tables.others({"uninformative": UNINFORMATIVE})
+
+
+def test_distances_are_marked_too():
+    found = {"descriptors": {"fad": 1.0, "fad_inf": 0.5, "n": 5}}
+    section = {"ceiling": found, "delayed": found}
+    text = tables.distances(section, UNINFORMATIVE)
+    assert "<th>FAD†</th><th>FAD∞</th><th>n</th>" in text and tables.FAD_MARK_MEANS in text
+    assert "<p>Not separated from the true music: FAD† random, delayed.</p>" in text
+    assert text in page.html({"fad": section, "uninformative": UNINFORMATIVE}, [], {}, [])
+    assert "†" not in tables.distances(section, {"descriptors": {"fad": []}})
+
+
+def test_metrics_that_were_not_tested_have_no_mark():
+    text = tables.rhythm(metrics()["rhythm"], uninformative={"descriptors": UNINFORMATIVE["descriptors"]})
+    assert tables.NOT_TESTED in text and "†" not in text
+    old = tables.rhythm(metrics()["rhythm"])
+    assert tables.NOT_TESTED not in old and "†" not in old
+
+
 def test_page_shows_published_figures_when_it_knows_the_data(project, tmp_path):
     made = page.build(inputs(project), page.ReportParams(clips=0), tmp_path, DataParams("folder", "data/none"))
     assert 'id="published"' in made.read_text(encoding="utf-8")
