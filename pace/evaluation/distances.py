@@ -100,10 +100,13 @@ def gather(clips: Iterable[Mapping[str, Mapping[str, np.ndarray]]]) -> dict[str,
 def section(clips: Iterable[Mapping[str, Mapping[str, np.ndarray]]], missing: Mapping[str, str]) -> dict:
     """Section `fad` of metrics.json: row -> extractor -> figures, `warning` and `not_computed` by extractor.
 
-    clips: as for `gather`; the reference is the row `truth` of all of them together.
+    clips: as for `gather`; the reference is the row `truth` of all of them together. Distances have five significant
+    digits: processor kernels whose rounding depends on where arrays lie change the eighth from run to run.
     """
     rows = gather(clips)
     reference = rows.pop(REFERENCE, {})
     table, warnings = compare(reference, rows)
+    for figures in (figures for extractors in table.values() for figures in extractors.values()):
+        figures.update({key: float(f"{value:.5g}") for key, value in figures.items() if isinstance(value, float)})
     notes = {"warning": warnings, "not_computed": dict(missing)}
     return table | {key: note for key, note in notes.items() if note}
