@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pace.evaluation.informative import FEWEST
+from pace.evaluation.rounding import rounded
 from pace.score import flat
 
 OUT_SUFFIXES = (".json", ".csv", ".md")
-DIGITS = 6
 HEADLINE = ("f1",)  # of a protocol that has it, else everything
 MARK = "†"
 LAST = "not_separated"
@@ -174,12 +174,3 @@ def check_out(path: Path) -> None:
     """Raises ValueError for a file of an unknown kind, before anything is scored."""
     if path.suffix not in OUT_SUFFIXES:
         raise ValueError(f"{path}: the table is written as one of {', '.join(OUT_SUFFIXES)}")
-
-
-def rounded(value: object) -> object:
-    """The same nested value with floats of six decimals."""
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return round(value, DIGITS) if isinstance(value, float) else value

@@ -16,6 +16,7 @@ from pace.audio.vocoder import VocoderParams
 from pace.datasets import leaks
 from pace.evaluation import accuracy, controls, distances, hearing, informative, intervals, table
 from pace.evaluation.rhythm import STRICT, compare, summarise
+from pace.evaluation.rounding import rounded
 from pace.evaluation.truth import Truth, TruthParams, read_truth
 from pace.motion.energy import EnergyParams
 
@@ -30,7 +31,6 @@ PARTIAL = ("dataset", "sample")
 INDEX, AUDIO, GENERATED = Path("data/index"), Path("data/audio"), Path("data/generated")
 KEYPOINTS, POSES, VAE = Path("data/keypoints"), Path("data/pose3d"), Path("models/vae")
 METRICS, PER_CLIP = Path("reports/metrics.json"), Path("reports/per_clip.csv")
-DIGITS = 6
 
 
 def keypoint_scores(video: tuple, truth: Truth | None) -> dict[str, float] | None:
@@ -64,15 +64,6 @@ def dances(clips: pd.DataFrame, videos: pd.DataFrame) -> dict[str, str]:
     """The dance that each clip shows, clip id -> name: one for all cameras. Where it is unknown, the video."""
     table = clips.merge(videos[["video_id", "sequence"]], on="video_id", how="left")
     return dict(zip(table.clip_id, table.sequence.replace("", None).fillna(table.video_id), strict=True))
-
-
-def rounded(value: object) -> object:
-    """The same nested dict with floats of six decimals."""
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [rounded(item) for item in value]
-    return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def main(argv: list[str] | None = None) -> None:

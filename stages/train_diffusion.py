@@ -20,8 +20,7 @@ from pace.generation.data import Data, Scale, make_data, measure_scale, placemen
 from pace.generation.encoder import EncoderParams
 from pace.generation.resume import Resume, fingerprint
 from pace.generation.sampling import Generator, Shape, build, save_generator
-from pace.generation.schedule import total_steps
-from pace.generation.training import DiffusionParams, train
+from pace.generation.training import DiffusionParams, total_steps, train
 from pace.generation.unet import UNetParams
 
 PARAMS = {
@@ -104,7 +103,7 @@ def run() -> None:
     CURVE.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(curve).to_csv(CURVE, index=False, float_format="%.6g")
     resume.clear()
-    say(f"{OUT}: loss {curve[-1]['loss']:.4f}, validation {curve[-1]['val_loss']:.4f}; curve in {CURVE}")
+    print(f"{OUT}: loss {curve[-1]['loss']:.4f}, validation {curve[-1]['val_loss']:.4f}; curve in {CURVE}")
 
 
 def main(argv: list[str] | None = None) -> None:

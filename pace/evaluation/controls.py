@@ -1,12 +1,12 @@
-"""The rows of the rhythm table: generated music and the controls that show what its scores are worth (FACTS 7)."""
+"""The rows of the rhythm table: generated music and the controls that show what its scores are worth (FACTS 7).
+
+The control that needs a network, the ceiling, has a module of its own: nothing here needs PyTorch.
+"""
 
 import librosa
 import numpy as np
-import torch
 
-from pace.audio.mel import CLIP_SAMPLES, SAMPLE_RATE, mel_image
-from pace.audio.vocoder import VocoderParams, invert
-from pace.generation.vae import AutoencoderKL
+from pace.audio.mel import CLIP_SAMPLES, SAMPLE_RATE
 
 # truth: the true music. ceiling: the true music through VAE and vocoder. generated: the model's music.
 # shuffled: generated music of other clips. random: training music. clicks: one click per second. clicks120: a click
@@ -42,25 +42,18 @@ def random_music(train: list[dict], count: int, seed: int = 0) -> list[dict | No
     return [train[i] for i in drawn]
 
 
+def click_track(samples: int, sample_rate: int, bpm: float) -> np.ndarray:
+    """A wave (S,) with a click at every beat of `bpm`, the first after half a beat; silence where none fits."""
+    times = np.arange(30 / bpm, samples / sample_rate, 60 / bpm)
+    if not len(times):
+        return np.zeros(samples, np.float32)
+    return librosa.clicks(times=times, sr=sample_rate, length=samples).astype(np.float32)
+
+
 def clicks(bpm: float = 60.0) -> np.ndarray:
-    """Five seconds with a click at every beat of `bpm`, the first after half a beat.
+    """Five seconds of clicks (110250,).
 
     At 60 BPM one onset in every one-second bin, at 120 BPM two; 120 is the usual tempo of dance music and what beat
     trackers expect.
     """
-    beat = 60 / bpm
-    times = np.arange(beat / 2, CLIP_SAMPLES / SAMPLE_RATE, beat)
-    return librosa.clicks(times=times, sr=SAMPLE_RATE, length=CLIP_SAMPLES)
-
-
-@torch.no_grad()
-def ceiling(wave: np.ndarray, vae: AutoencoderKL, vocoder: VocoderParams) -> tuple[np.ndarray, float]:
-    """The best that a generator in this latent space can do: a clip (110250,) through VAE and vocoder.
-
-    Decodes the mean of the posterior. Returns the wave (110250,) clipped to [-1,1], as a file would hold it,
-    and the mean absolute error of the mel image in units of its [0,1] scale.
-    """
-    image = torch.from_numpy(mel_image(wave))[None, None]
-    mean, _ = vae.encode(image)
-    decoded = vae.decode(mean).clamp(0, 1)
-    return np.clip(invert(decoded[:, 0], vocoder)[0], -1, 1), float((decoded - image).abs().mean())
+    return click_track(CLIP_SAMPLES, SAMPLE_RATE, bpm)

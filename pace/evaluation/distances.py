@@ -67,7 +67,8 @@ def compare(reference: Points, rows: Mapping[str, Points]) -> tuple[dict, dict[s
     """Distances of rows to the reference: row -> extractor -> `fad.compare`, and what to be warned of by extractor.
 
     Row and reference should hold the same clips in the same order. CNN14 also has the pooled value under its legacy
-    name. A set of fewer than two embeddings has no distance: the row goes without, and the warning says so.
+    name. A set of fewer than two embeddings has no distance: the row goes without, and the warning says so. Distances
+    have five significant digits: the eighth was seen to change from run to run.
     """
     table: dict[str, dict[str, dict[str, float]]] = {row: {} for row in rows}
     warnings: dict[str, str] = {}
@@ -84,6 +85,8 @@ def compare(reference: Points, rows: Mapping[str, Points]) -> tuple[dict, dict[s
                 table[row][name][POOLED] = fad.pooled(true, found)
             if warning := fad.rank_warning(fewest, found.shape[1]):
                 warnings[name] = warning
+    for figures in (figures for extractors in table.values() for figures in extractors.values()):
+        figures.update({key: float(f"{value:.5g}") for key, value in figures.items() if isinstance(value, float)})
     return table, warnings
 
 
@@ -100,13 +103,10 @@ def gather(clips: Iterable[Mapping[str, Mapping[str, np.ndarray]]]) -> dict[str,
 def section(clips: Iterable[Mapping[str, Mapping[str, np.ndarray]]], missing: Mapping[str, str]) -> dict:
     """Section `fad` of metrics.json: row -> extractor -> figures, `warning` and `not_computed` by extractor.
 
-    clips: as for `gather`; the reference is the row `truth` of all of them together. Distances have five significant
-    digits: processor kernels whose rounding depends on where arrays lie change the eighth from run to run.
+    clips: as for `gather`; the reference is the row `truth` of all of them together.
     """
     rows = gather(clips)
     reference = rows.pop(REFERENCE, {})
     table, warnings = compare(reference, rows)
-    for figures in (figures for extractors in table.values() for figures in extractors.values()):
-        figures.update({key: float(f"{value:.5g}") for key, value in figures.items() if isinstance(value, float)})
     notes = {"warning": warnings, "not_computed": dict(missing)}
     return table | {key: note for key, note in notes.items() if note}

@@ -15,16 +15,15 @@ import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import librosa
 import numpy as np
 
 from pace.evaluation import audio_files, descriptors, onsets
 from pace.evaluation.audio_files import Sound
+from pace.evaluation.controls import DELAY, click_track
 from pace.evaluation.rhythm import BINNED, STRICT, compare
 from pace.streams import MediaError
 
 CONTROLS = ("truth", "random", "clicks", "clicks120", "delayed")
-DELAY = 0.25  # seconds
 RATE = onsets.SAMPLE_RATE
 SHORTEST = 1.0  # seconds: what is shorter has silence after it where it is embedded
 
@@ -78,14 +77,6 @@ def clips_of(matches: Mapping[str, audio_files.Matches], training: Sequence[Path
     files = rng.choice(len(training), len(clips), replace=len(training) < len(clips))
     pieces = [(training[i].absolute(), float(place)) for i, place in zip(files, rng.random(len(clips)), strict=True)]
     return [dataclasses.replace(clip, random=piece) for clip, piece in zip(clips, pieces, strict=True)]
-
-
-def click_track(samples: int, sample_rate: int, bpm: float) -> np.ndarray:
-    """A wave (S,) with a click at every beat of `bpm`, the first after half a beat; at 60 BPM one in each second."""
-    times = np.arange(30 / bpm, samples / sample_rate, 60 / bpm)
-    if not len(times):
-        return np.zeros(samples, np.float32)
-    return librosa.clicks(times=times, sr=sample_rate, length=samples).astype(np.float32)
 
 
 def controls(reference: Sound) -> dict[str, Sound]:

@@ -12,6 +12,7 @@ from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
 from pace.audio.wave import read_wave
 from pace.evaluation import alignment_score, controls, descriptors, table
+from pace.evaluation.ceiling import ceiling
 from pace.evaluation.onsets import events
 from pace.evaluation.truth import read_truth
 from pace.generation.checkpoint import load_vae
@@ -66,10 +67,10 @@ def listen(clip: dict, folders: Folders, vocoder: VocoderParams, keep_waves: boo
     torch.set_num_threads(1)
     track = read_wave(folders.audio / f"{clip['video_id']}.wav")
     true = controls.cut(track, clip["start_s"])
-    ceiling, mel_error = controls.ceiling(true, vae_of(folders.vae), vocoder)
+    rebuilt, mel_error = ceiling(true, vae_of(folders.vae), vocoder)
     waves = {
         "truth": true,
-        "ceiling": ceiling,
+        "ceiling": rebuilt,
         "generated": read_wave(folders.generated / f"{clip['clip_id']}.wav"),
         "clicks": controls.clicks(),
         "clicks120": controls.clicks(120.0),

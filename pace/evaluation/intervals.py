@@ -1,6 +1,6 @@
 """95 % intervals of the rhythm table, resampled by dance."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -27,8 +27,36 @@ def intervals(
     groups: clip id -> the dance that it shows. A pair of row shuffled belongs to both clips' dances. Rows of a single
     dance have no interval and are left out.
     """
-    found = {row: _of_row(_column(scores, row, groups), row) for row in ROWS}
+    found = {}
+    for row in ROWS:
+        column = _column(scores, row, groups)
+        resamples = PAIR_RESAMPLES if row == "shuffled" else confidence.RESAMPLES
+        found[row] = of_scores([values for values, _ in column], [places for _, places in column], resamples)
     return {row: protocols for row, protocols in found.items() if protocols}
+
+
+def of_scores(
+    scores: Sequence[Scores], groups: Sequence, resamples: int = confidence.RESAMPLES
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Protocol -> metric -> (low, high) of what `rhythm.summarise` gives of the scores that have the protocol.
+
+    groups: of each score, its dance, or those of a pair. Nothing where all are of one.
+    """
+    out = {}
+    for protocol in dict.fromkeys(name for values in scores for name in values):
+        known = [(values[protocol], place) for values, place in zip(scores, groups, strict=True) if protocol in values]
+        values, names, statistic = of_protocol([one for one, _ in known])
+        limits = confidence.interval(values, [place for _, place in known], statistic, resamples=resamples)
+        if np.isfinite(limits).all():
+            out[protocol] = {name: (float(a), float(b)) for name, (a, b) in zip(names, limits, strict=True)}
+    return out
+
+
+def of_protocol(scores: Sequence[Mapping[str, float]]) -> tuple[np.ndarray, list[str], confidence.Statistic]:
+    """Values (n,K) of scores of one protocol, the names of what `rhythm.summarise` computes of them, and how."""
+    metrics = list(scores[0])
+    values = np.array([[one[metric] for metric in metrics] for one in scores])
+    return values, list(summarise(list(scores))), statistic_of(metrics)
 
 
 def _column(scores: list[ClipScores], row: str, groups: Mapping[str, str]) -> Column:
@@ -40,20 +68,3 @@ def _column(scores: list[ClipScores], row: str, groups: Mapping[str, str]) -> Co
         for pair, other in zip(entry.shuffled, others, strict=True):
             column.append((pair, (groups[entry.clip.clip_id], groups[other.clip_id])))
     return column
-
-
-def _of_row(column: Column, row: str) -> dict[str, dict[str, tuple[float, float]]]:
-    out = {}
-    for protocol in dict.fromkeys(name for values, _ in column for name in values):
-        known = [(values[protocol], places) for values, places in column if protocol in values]
-        metrics = list(known[0][0])
-        names = list(summarise([values for values, _ in known]))
-        limits = confidence.interval(
-            np.array([[values[metric] for metric in metrics] for values, _ in known]),
-            np.array([places for _, places in known]),
-            statistic_of(metrics),
-            resamples=PAIR_RESAMPLES if row == "shuffled" else confidence.RESAMPLES,
-        )
-        if np.isfinite(limits).all():
-            out[protocol] = {name: (float(a), float(b)) for name, (a, b) in zip(names, limits, strict=True)}
-    return out

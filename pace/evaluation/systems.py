@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from pace import items
 from pace.evaluation import distances, informative, onsets
+from pace.evaluation.controls import click_track
 from pace.evaluation.embedders import Embedder
 from pace.evaluation.file_hearing import (
     CONTROLS,
@@ -19,13 +20,12 @@ from pace.evaluation.file_hearing import (
     Heard,
     Scores,
     audible,
-    click_track,
     listen,
     piece,
     sounds,
 )
+from pace.evaluation.intervals import of_scores
 from pace.evaluation.rhythm import compare, summarise
-from pace.evaluation.system_intervals import of_scores
 
 
 def heard_by_networks(clip: Clip, networks: Mapping[str, Embedder]) -> dict[str, dict[str, np.ndarray]]:

@@ -14,7 +14,6 @@ from pace.params import choice, limits
 SEMANTIC_WIDTH = 512  # of the motion encoder's representation
 STILL = 1e-5  # floor of the deviation in the z-score: a part that does not move gives zeros, not magnified noise
 TIME_TOKENS = 32  # of `pooling: sequence`: one per latent column
-PART_COUNT = {"five": 5, "whole": 1}
 
 
 @dataclasses.dataclass(frozen=True)

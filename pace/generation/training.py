@@ -62,6 +62,14 @@ class Model(nn.Module):
         return self.unet(z, t, encoding.tokens, encoding.frames)
 
 
+def total_steps(params: DiffusionParams, clips: int) -> int:
+    """Steps of a training on `clips` clips: those of `epochs` passes over them where it is given, else `steps`.
+
+    Batches run across the borders of epochs, so only the very last step may go past the end.
+    """
+    return math.ceil(params.epochs * clips / params.batch_size) if params.epochs else params.steps
+
+
 def learning_rate(step: int, params: DiffusionParams) -> float:
     """Linear warm-up over `warmup` steps, then the decay to zero at the last step."""
     if step < params.warmup:

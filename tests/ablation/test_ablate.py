@@ -170,6 +170,6 @@ def test_interrupted_in_the_middle_everything_is_as_before(project):
     assert run(project, "git", "status", "--porcelain") == status
     assert run(project, "git", "stash", "list") == ""
     assert run(project, "git", "symbolic-ref", "HEAD").startswith("refs/heads/")
-    assert [path.name for path in (project / ".dvc/tmp/exps/standalone").iterdir()] == ["run"]
+    assert [path.name for path in (project / ".dvc" / "tmp" / "exps" / "standalone").iterdir()] == ["run"]
     (log,) = (project / ".resume/ablate").glob("slow-*.log")
     assert "KeyboardInterrupt" in log.read_text()

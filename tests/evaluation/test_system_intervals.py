@@ -5,7 +5,8 @@ import pytest
 
 from pace.evaluation import confidence, systems
 from pace.evaluation.file_hearing import Clip, Heard
-from pace.evaluation.system_intervals import differences, group_names, of_scores
+from pace.evaluation.intervals import of_scores
+from pace.evaluation.system_intervals import differences, group_names
 
 RNG = np.random.default_rng(0)
 

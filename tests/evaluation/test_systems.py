@@ -54,13 +54,11 @@ def test_of_longer_music_only_what_has_a_reference_counts_in_strict(music):
     assert scores["d2mgan"]["bcs"] > 150  # the protocol's own way: it does not cut
 
 
-def test_clicks_are_those_of_evaluate_at_any_length_and_rate():
-    for bpm in (60, 120):
-        np.testing.assert_allclose(file_hearing.click_track(110250, SR, bpm), controls.clicks(bpm), atol=1e-7)
-    track = file_hearing.click_track(3 * 48000, 48000, 120)
+def test_clicks_come_at_any_length_and_rate():
+    track = controls.click_track(3 * 48000, 48000, 120)
     onsets = rhythm.events(track, 48000).onsets["strict"]
     np.testing.assert_allclose(np.diff(onsets), 0.5, atol=0.025)
-    assert not file_hearing.click_track(100, SR, 60).any()
+    assert not controls.click_track(100, SR, 60).any()
 
 
 def test_controls_tell_what_a_score_is_worth(music):

@@ -11,8 +11,7 @@ from projects import ROOT
 from pace import params, presets
 from pace.generation.conditions import ConditionStore, VideoConditions
 from pace.generation.data import Data, Scale
-from pace.generation.schedule import total_steps
-from pace.generation.training import DiffusionParams
+from pace.generation.training import DiffusionParams, total_steps
 from stages import train_diffusion
 
 TRAINING = params.section(params.read(ROOT / "params.yaml"), "train_diffusion", DiffusionParams)
