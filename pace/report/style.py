@@ -29,6 +29,10 @@ thead th, .grid tr:first-child > * { border-top: 0; }
 thead th { color: var(--soft); font-weight: 600; font-size: .82rem; white-space: nowrap; }
 tbody th, .grid th { font-weight: 500; }
 .numbers td, .grid td, .numbers thead th + th { text-align: right; font-variant-numeric: tabular-nums; }
+.numbers th, .numbers td { padding: 8px 9px; }
+.numbers thead th { white-space: normal; vertical-align: bottom; }
+.numbers tbody th { min-width: 13em; }
+.numbers td small { white-space: nowrap; font-size: .74rem; }
 small { display: block; color: var(--soft); font-weight: 400; font-size: .8rem; }
 tr.ours { background: var(--ours-back); }
 tr.ours > th, tr.ours > td { font-weight: 700; }

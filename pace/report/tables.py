@@ -191,7 +191,7 @@ def _interval(intervals: dict, column: str) -> str:
     if column not in intervals:
         return ""
     low, high = (_cell({column: value}, column) for value in intervals[column])
-    return f"<small>{escape(low)} to {escape(high)}</small>"
+    return f"<small>{escape(low)}–{escape(high)}</small>"
 
 
 PUBLISHED_COLUMNS = {

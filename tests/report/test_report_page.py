@@ -216,9 +216,9 @@ def test_rhythm_table_has_rows_in_order_and_a_sentence_for_each_protocol():
 def test_intervals_stand_below_their_values():
     intervals = {"generated": {"strict": {"beat_f70": [0.5123, 0.6], "tempo_error_bpm": [11.04, 13.0]}}}
     text = tables.rhythm(metrics()["rhythm"], intervals)
-    assert "<td>0.550<small>0.512 to 0.600</small></td>" in text
-    assert "<td>12.3<small>11.0 to 13.0</small></td>" in text
-    assert text.count(" to ") == 2
+    assert "<td>0.550<small>0.512–0.600</small></td>" in text
+    assert "<td>12.3<small>11.0–13.0</small></td>" in text
+    assert text.count("–") == 2
     assert "95 % interval" in text and "95 % interval" not in tables.rhythm(metrics()["rhythm"])
     assert "interval" not in tables.others(metrics() | {"interval": intervals})
 
