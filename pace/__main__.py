@@ -2,8 +2,10 @@
 
 import argparse
 import dataclasses
+import functools
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from pace import params, presets
@@ -47,6 +49,12 @@ def main(argv: list[str] | None = None) -> None:
     score.add_argument("--protocols", nargs="+", help="of rhythm: d2mgan, loris, 5hz, strict; default: params.yaml's")
     score.add_argument("--suffixes", nargs="*", help="endings such as _gen that names may have on one side only")
     score.add_argument("--training", type=Path, metavar="DIR", help="training music, for a row of random pieces of it")
+    score.add_argument(
+        "--vae",
+        type=Path,
+        metavar="DIR",
+        help="trained autoencoder, for a row of true music through it and the vocoder (default: models/vae if trained)",
+    )
     score.add_argument(
         "--group", metavar="PATTERN", help="the source in a clip's name, as '(.*)_[0-9]+', for intervals"
     )
@@ -181,6 +189,7 @@ def run_score(args: argparse.Namespace) -> None:
         audio_files.ENDINGS if args.suffixes is None else tuple(args.suffixes),
         args.training,
         args.group,
+        find_ceiling(args.vae),
     )
     result = score.score(options)
     said = (*score_tables.compared(result), *score_tables.notes(result, most=5))
@@ -190,6 +199,19 @@ def run_score(args: argparse.Namespace) -> None:
         print(f"{args.out}: {len(result['rows'])} rows")
     if args.strict and any(result["files"].values()):
         sys.exit(3)
+
+
+def find_ceiling(folder: Path | None) -> Callable | None:
+    """What makes row `ceiling` with the autoencoder of a folder, or the pipeline's if it is trained; else None."""
+    from pace.audio.vocoder import VocoderParams
+    from pace.evaluation import ceiling
+
+    if not folder and not (MODELS / "vae" / "vae.safetensors").is_file():
+        return None
+    folder = (folder or MODELS / "vae").absolute()
+    ceiling.vae_of(folder)  # whatever is wrong with it is said before anything is scored
+    vocoder = params.section(params.read(PARAMS), "vocoder", VocoderParams)
+    return functools.partial(ceiling.track_ceiling, folder=folder, vocoder=vocoder)
 
 
 def run_fetch(args: argparse.Namespace) -> None:

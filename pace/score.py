@@ -1,8 +1,10 @@
 """`python -m pace score`: the music of any systems, in folders of files, as one table with a row for each."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+import numpy as np
 
 from pace.evaluation import audio_files, distances, file_hearing, systems
 from pace.evaluation.rhythm import PROTOCOLS
@@ -23,6 +25,7 @@ class ScoreOptions:
     endings: tuple[str, ...] = audio_files.ENDINGS
     training: Path | None = None  # folder of training music, for a row of random pieces of it
     group: str | None = None  # regular expression for the source of a clip in its name
+    rebuild: Callable[[np.ndarray], np.ndarray] | None = None  # the row ceiling of true music (S,) at 22,050 Hz
 
 
 def name_systems(folders: list[Path], names: list[str]) -> dict[str, Path]:
@@ -78,6 +81,8 @@ def score(options: ScoreOptions) -> dict:
         folders = ", ".join(map(str, options.generated.values()))
         raise ValueError(f"no file of {folders} has the name of one in {options.reference}; see --suffixes")
     groups = group_names([clip.name for clip in clips], options.group)
+    if options.rebuild:
+        clips = [dataclasses.replace(clip, rebuild=options.rebuild) for clip in clips]
     networks, missing = distances.load_networks(options.extractors, options.weights)
     heard = list(systems.listen_all(clips, options.protocols))
     names = list(options.generated)

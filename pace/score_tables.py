@@ -77,6 +77,8 @@ def _is_headline(name: str, metrics: Iterable[str]) -> bool:
 def notes(result: dict, most: int | None = None) -> list[str]:
     """Everything that a reader of the table must know, a line each; of long lists of files at most `most`."""
     said = [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
+    if "ceiling" not in result["rows"]:
+        said.append("no row ceiling, as no autoencoder is trained; --vae DIR names one. Fewer metrics are marked so.")
     said += _uninformative(result)
     warned: dict[tuple[str, str], list[str]] = {}
     for row, entry in result["rows"].items():

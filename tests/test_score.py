@@ -3,12 +3,14 @@
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 import soundfile
+import tiny_autoencoder
 
 from pace import __main__, score_tables
 from pace.synthetic.music import compose
@@ -206,9 +208,32 @@ def test_two_workers_give_the_same_and_training_music_a_row(folders, monkeypatch
 
 def test_long_lists_are_cut_on_the_console_only():
     files = {"unmatched": {"x": {"generated_only": [f"{i}.wav" for i in range(9)]}}, "unreadable": {}, "faults": {}}
-    fad = {"descriptors": {"fad": []}}
-    result = {"not_computed": {}, "rows": {}, "uninformative": fad, "sources": 1, "files": files}
+    fad, rows = {"descriptors": {"fad": []}}, {"ceiling": {"rhythm": {}}}
+    result = {"not_computed": {}, "rows": rows, "uninformative": fad, "sources": 1, "files": files}
     assert score_tables.notes(result, most=2) == [
         "x: 9 generated without a reference: 0.wav, 1.wav and 7 more, see --out"
     ]
     assert score_tables.notes(result)[0].endswith("7.wav, 8.wav")
+
+
+def test_with_an_autoencoder_the_table_has_a_ceiling_which_the_marks_heed(folders, capsys):
+    """A random autoencoder, which no music survives, is a ceiling that beats no control: every metric is marked."""
+    tiny_autoencoder.save("models/vae")
+    for i, name in enumerate("cdef"):
+        soundfile.write(f"ref/{name}.wav", compose("house", 95 + 9 * i, 0.2, 6.0, np.random.default_rng(i)), SR)
+        shutil.copy(f"ref/{name}.wav", f"mine/{name}.wav")
+    command("ref", "mine", "--protocols", "strict", "--extractors", "descriptors", "--out", "x.json")
+    said = capsys.readouterr().out
+    result = json.loads(Path("x.json").read_text())
+    rows = result["rows"]
+    assert list(rows) == ["mine", "mine (shuffled)", "truth", "ceiling", "clicks", "clicks120", "delayed"]
+    assert rows["ceiling"]["clips"] == rows["truth"]["clips"] == 6
+    assert rows["ceiling"]["rhythm"]["strict"]["beat_f70"] < 0.8 < rows["truth"]["rhythm"]["strict"]["beat_f70"]
+    assert rows["ceiling"]["fad"]["descriptors"]["fad"] > rows["delayed"]["fad"]["descriptors"]["fad"]
+    assert all(result["uninformative"]["strict"].values()) and "no row ceiling" not in said
+    assert "delayed" in result["uninformative"]["descriptors"]["fad"]
+
+
+def test_a_folder_without_an_autoencoder_is_an_error_before_anything_is_scored(folders):
+    with pytest.raises(SystemExit, match=r"none/config\.json: no such file"):
+        command("ref", "mine", "--vae", "data/none")

@@ -1,21 +1,49 @@
 """The best that a generator in a latent space can do: true music through VAE and vocoder."""
 
+import functools
+from pathlib import Path
+
 import numpy as np
 import torch
 
-from pace.audio.mel import mel_image
+from pace.audio.joining import clip_starts, join
+from pace.audio.mel import SAMPLE_RATE, mel_image
 from pace.audio.peaks import within_range
 from pace.audio.vocoder import VocoderParams, invert
+from pace.evaluation.controls import cut
+from pace.generation.checkpoint import load_vae
 from pace.generation.vae import AutoencoderKL
 
 
-@torch.no_grad()
+@functools.cache
+def vae_of(folder: Path) -> AutoencoderKL:
+    """The autoencoder of a folder, loaded once in each worker process."""
+    return load_vae(folder)
+
+
 def ceiling(wave: np.ndarray, vae: AutoencoderKL, vocoder: VocoderParams) -> tuple[np.ndarray, float]:
     """A clip (110250,) through VAE and vocoder, and the mean absolute error of its mel image, of the scale [0,1].
 
     Decodes the mean of the posterior. Peaks are turned down as those of generated music are.
     """
+    rebuilt, error = _rebuilt(wave, vae, vocoder)
+    return within_range(rebuilt), error
+
+
+def track_ceiling(track: np.ndarray, folder: Path, vocoder: VocoderParams) -> np.ndarray:
+    """The same of music (S,) of any length at 22,050 Hz: clips of five seconds, joined as `compose` joins them.
+
+    folder: of a trained autoencoder. Runs in a worker process, on one thread.
+    """
+    torch.set_num_threads(1)
+    starts = clip_starts(len(track) / SAMPLE_RATE)
+    clips = np.stack([_rebuilt(cut(track, start), vae_of(folder), vocoder)[0] for start in starts])
+    return within_range(join(clips, starts, len(track) / SAMPLE_RATE))
+
+
+@torch.no_grad()
+def _rebuilt(wave: np.ndarray, vae: AutoencoderKL, vocoder: VocoderParams) -> tuple[np.ndarray, float]:
     image = torch.from_numpy(mel_image(wave))[None, None]
     mean, _ = vae.encode(image)
     decoded = vae.decode(mean).clamp(0, 1)
-    return within_range(invert(decoded[:, 0], vocoder)[0]), float((decoded - image).abs().mean())
+    return invert(decoded[:, 0], vocoder)[0], float((decoded - image).abs().mean())

@@ -2,17 +2,17 @@
 
 A clip is a reference file and the file of each system that has one of its name. Its rows are the systems and what
 is made beside it: `truth` (itself), `clicks` (one per second), `clicks120` (120 BPM), `delayed` (250 ms late, silence
-before) and, with training music, `random` (some of it).
+before), with an autoencoder `ceiling` (itself, rebuilt) and, with training music, `random` (some of it).
 
 Lengths: the protocols cut as `rhythm.score` does; for `strict` and for the distances generated music is heard up to
 the reference's end. What is missing of a shorter one counts as not there.
 
-Nothing here needs PyTorch, which worker processes would take seconds to import.
+Nothing here but `Clip.rebuild` needs PyTorch, which worker processes take seconds to import.
 """
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from pace.evaluation.controls import DELAY, click_track
 from pace.evaluation.rhythm import BINNED, STRICT, compare
 from pace.streams import MediaError
 
-CONTROLS = ("truth", "random", "clicks", "clicks120", "delayed")
+CONTROLS = ("truth", "ceiling", "random", "clicks", "clicks120", "delayed")
 RATE = onsets.SAMPLE_RATE
 SHORTEST = 1.0  # seconds: what is shorter has silence after it where it is embedded
 
@@ -35,12 +35,14 @@ class Clip:
     """A reference and the generated file of each system that has one, under a common name.
 
     random: a file of training music and where in it, as a share of what is longer than the reference.
+    rebuild: what makes the ceiling of the reference, both (S,) at 22,050 Hz.
     """
 
     name: str
     reference: Path
     generated: dict[str, Path]
     random: tuple[Path, float] | None = None
+    rebuild: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +103,8 @@ def sounds(clip: Clip) -> tuple[Sound | None, dict[str, Sound], dict[str, str]]:
     except (MediaError, OSError) as error:
         return None, {}, {"reference": str(error)}
     rows = controls(reference)
+    if clip.rebuild:
+        rows["ceiling"] = Sound(clip.rebuild(reference.at(RATE)), RATE)
     for system, path in clip.generated.items():
         try:
             rows[system] = audio_files.read(path)

@@ -1,7 +1,6 @@
 """All rows of one clip, from files: the true music, its controls and the generated music, heard by one function."""
 
 import dataclasses
-import functools
 import math
 from pathlib import Path
 
@@ -12,11 +11,9 @@ from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
 from pace.audio.wave import read_wave
 from pace.evaluation import alignment_score, controls, descriptors, table
-from pace.evaluation.ceiling import ceiling
+from pace.evaluation.ceiling import ceiling, vae_of
 from pace.evaluation.onsets import events
 from pace.evaluation.truth import read_truth
-from pace.generation.checkpoint import load_vae
-from pace.generation.vae import AutoencoderKL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,12 +25,6 @@ class Folders:
     vae: Path
     poses: Path
     truth: Path
-
-
-@functools.cache
-def vae_of(folder: Path) -> AutoencoderKL:
-    """The autoencoder, loaded once in each worker process."""
-    return load_vae(folder)
 
 
 def compile_once() -> None:

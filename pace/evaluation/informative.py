@@ -8,9 +8,9 @@ What stands for the true music: `truth` and, where there is one, `ceiling`, and 
 would be too kind a judge. Scored against itself it has 100 % of every bin and an onset F of 1 by identity, which no
 other music can reach, so that a row differing from it in some bins is "separated" although it is as good as any system
 can be. The ceiling, the truth through VAE and vocoder, holds the same music without being the same samples. Where there
-is no ceiling (`python -m pace score`) a metric can pass by identity, so that there fewer are marked. A deviation over
-clips (CSD, HSD), which is 0 for the truth and for anything else that scores the same everywhere, counts only where the
-score that it belongs to does.
+is no ceiling (`python -m pace score` without an autoencoder) a metric can pass by identity, so that fewer are marked. A
+deviation over clips (CSD, HSD), which is 0 for the truth and for anything else that scores the same everywhere, counts
+only where the score that it belongs to does.
 """
 
 import dataclasses

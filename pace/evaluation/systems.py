@@ -110,9 +110,14 @@ def uninformative(
 ) -> informative.Marks:
     """Protocol or extractor -> metric -> the controls, shuffled rows among them, not separated from the references.
 
-    groups: clip -> its source. rows: what `table` gives. A distance is held against that of the nearest system.
+    groups: clip -> its source. rows: what `table` gives. A distance is held against that of the ceiling or, where
+    there is none, of the nearest system.
     """
-    true = {one.clip.name: (one.scores["truth"],) for one in heard if "truth" in one.scores}
+    true = {
+        one.clip.name: tuple(one.scores[row] for row in informative.TRUE if row in one.scores)
+        for one in heard
+        if "truth" in one.scores
+    }
     pairs: dict[str, list[informative.Pair]] = {
         f"{system} (shuffled)": [
             informative.Pair(true[other], scores, (groups[own], groups[other]))
@@ -123,7 +128,8 @@ def uninformative(
     for row in informative.CHANCE:
         has = [one for one in heard if row in one.scores]
         pairs[row] = [informative.Pair(true[one.clip.name], one.scores[row], (groups[one.clip.name],)) for one in has]
-    near = informative.near({row: entry["fad"] for row, entry in rows.items()}, systems)
+    best = ["ceiling"] if "ceiling" in rows else systems
+    near = informative.near({row: entry["fad"] for row, entry in rows.items()}, best)
     return informative.uninformative(pairs) | near
 
 

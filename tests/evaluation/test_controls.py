@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ from pace.audio.mel import CLIP_SAMPLES, SAMPLE_RATE, mel_image
 from pace.audio.peaks import within_range
 from pace.audio.vocoder import VocoderParams, invert
 from pace.evaluation import controls
-from pace.evaluation.ceiling import ceiling
+from pace.evaluation.ceiling import ceiling, track_ceiling
 from pace.evaluation.onsets import events
 from pace.evaluation.rhythm import score
 
@@ -92,3 +94,13 @@ def test_ceiling_is_turned_down_as_generated_music_is():
     plain = invert(mel_image(loud)[None], vocoder)[0]
     assert np.abs(plain).max() > 1.5 and np.abs(rebuilt).max() <= 1 + 1e-6
     np.testing.assert_allclose(rebuilt, within_range(plain), atol=1e-6)
+
+
+@pytest.mark.parametrize("seconds", [3.0, 12.0])
+def test_ceiling_of_a_track_is_as_long_and_has_its_onsets(monkeypatch, seconds):
+    monkeypatch.setattr("pace.evaluation.ceiling.vae_of", lambda folder: Offset(0.0))
+    track = controls.click_track(round(seconds * SAMPLE_RATE), SAMPLE_RATE, 120)
+    rebuilt = track_ceiling(track, Path("none"), VocoderParams(16, 0.9))
+    assert rebuilt.shape == track.shape and rebuilt.dtype == np.float32
+    assert np.abs(rebuilt - track).max() > 0.01  # not the track itself
+    assert score(track, rebuilt, SAMPLE_RATE, "strict")["onset_f50"] > 0.9

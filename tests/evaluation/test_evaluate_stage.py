@@ -10,14 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-import torch
+import tiny_autoencoder
 from ruamel.yaml import YAML
 
 from pace.evaluation import confidence, informative
 from pace.evaluation.alignment_score import alignment_score, read_motion_beats
 from pace.evaluation.onsets import events
-from pace.generation.checkpoint import save_model, write_config
-from pace.generation.vae import AutoencoderKL, VaeParams
 from stages import evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,10 +90,7 @@ def miniature(tmp_path, monkeypatch):
     pd.DataFrame(clips).to_parquet("data/index/clips.parquet")
     Path("data/index/failures.json").write_text('{"broken": "not a video"}')
 
-    torch.manual_seed(0)
-    structure = {"patch": 4, "channels": [8, 8], "layers": 1, "latent_channels": 2, "groups": 4, "mid_attention": False}
-    save_model("models/vae/vae.safetensors", AutoencoderKL(VaeParams(**structure)).state_dict())
-    write_config("models/vae", {"vae": structure})
+    tiny_autoencoder.save("models/vae")
     return tmp_path
 
 

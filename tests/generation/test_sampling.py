@@ -7,18 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import tiny_autoencoder
 import torch
 
 from pace.audio.vocoder import VocoderParams
 from pace.generation import samplers
-from pace.generation.checkpoint import save_model, write_config
 from pace.generation.data import Scale
 from pace.generation.encoder import Conditions, EncoderParams
 from pace.generation.objectives import OBJECTIVES, Process
 from pace.generation.sampling import Generator, SampleParams, Shape, build, clip_seed, load_generator, save_generator
 from pace.generation.training import DiffusionParams
 from pace.generation.unet import UNetParams
-from pace.generation.vae import AutoencoderKL, VaeParams
 from pace.params import ParamsError, section
 from pace.skeleton import PARTS
 from stages import sample
@@ -207,9 +206,7 @@ def inputs(tmp_path, monkeypatch):
     semantic = rng.standard_normal((180, 5, 512)).astype(np.float16)
     np.savez(sample.MOTION / "one.npz", embedding=semantic, fps=30.0)
     np.savez(sample.VISUAL / "one.npz", embedding=rng.random((6, 3)).astype(np.float16), time_s=np.arange(6.0))
-    vae = VaeParams(4, (8, 8), 1, 2, 4, False)
-    save_model(sample.VAE / "vae.safetensors", AutoencoderKL(vae).state_dict())
-    write_config(sample.VAE, {"vae": dataclasses.asdict(vae)})
+    tiny_autoencoder.save(sample.VAE)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
