@@ -42,6 +42,10 @@ def conflicts(root: Path, values: Mapping[str, object]) -> Iterator[Conflict]:
             if value(key) == NOT_GIVEN:
                 follows = "rtmlib downloads its own ONNX file on first use; without a network the stage fails"
                 yield Conflict(False, key, "not given", f"{follows} (`python -m pace fetch rtmpose`)")
+    guidance, drop = values.get("sample.guidance"), values.get("train_diffusion.drop")
+    if guidance is not None and guidance != 1 and drop == 0:
+        remedy = "guidance needs music without conditions: set it to 1, or train_diffusion.drop to such as 0.1"
+        yield Conflict(True, "sample.guidance", f"{guidance:g}, but train_diffusion.drop is 0", remedy)
     real, truth = not value("dataset.root").startswith(SYNTHETIC), value("dataset.truth")
     if real and truth.startswith(SYNTHETIC):
         remedy = f"`dvc repro` would render that dataset for nothing; set it to {NOT_GIVEN}"

@@ -12,6 +12,7 @@ from pace import params, stage
 from pace.audio.mel import SAMPLE_RATE
 from pace.audio.peaks import within_range
 from pace.audio.vocoder import VocoderParams, invert
+from pace.generation import accelerate
 from pace.generation.checkpoint import load_vae
 from pace.generation.condition_files import read_clips, read_videos
 from pace.generation.conditions import PARTS, ConditionStore
@@ -51,9 +52,11 @@ def gates_of(encoding: Encoding, frames: int) -> dict[str, np.ndarray]:
 def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.sample", description=__doc__).parse_args(argv)
     p = params.load(PARAMS)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = load_generator(DIFFUSION).to(device)
     vae = load_vae(VAE).to(device)
+    for network in (generator.encoder, generator.unet, vae):
+        accelerate.prepare(network, device, compiled=False)
     clip_ids, conditions = read_scored_clips(p["sample"].split)
     generator.check(conditions)
     OUT.mkdir(parents=True, exist_ok=True)

@@ -61,9 +61,10 @@ def load_data(device: torch.device, say: Callable[[str], None]) -> tuple[Data, D
         scale = scale or measure_scale(mean, log_variance)
         home = placement(videos.values(), device)
         conditions = ConditionStore(videos, [(clips[clip][0], clips[clip][2]) for clip in ids], home)
+        del videos  # the store has them
         found.append(make_data(mean, log_variance, scale, conditions, device))
-        arrays = (x.cpu().numpy() for x in (conditions.slow, conditions.fast, conditions.semantic, conditions.visual))
-        keys.append(fingerprint(mean, log_variance, ids, *arrays))
+        tracks = (conditions.slow, conditions.fast, conditions.semantic, conditions.visual)
+        keys.append(fingerprint(mean, log_variance, ids, *[fingerprint(x.cpu().numpy()) for x in tracks]))
     return *found, scale, fingerprint(keys)
 
 
@@ -93,8 +94,11 @@ def run() -> None:
         def progress(step: int, values: dict[str, float]) -> None:
             flops = values["samples_per_s"] * sizes.training_flops
             values = values | {"TFLOP/s": flops / 1e12} | ({"MFU": flops / peak / processes.count} if peak else {})
-            bar.set_postfix({name: f"{value:.3g}" for name, value in values.items()})
+            shown = {name: f"{value:.3g}" for name, value in values.items()}
+            bar.set_postfix(shown)
             bar.update(step - bar.n)
+            if processes.first and bar.disable and step % training.eval_every == 0:  # no terminal: a line now and then
+                print(f"step {step}: {', '.join(f'{name} {text}' for name, text in shown.items())}", flush=True)
 
         curve = train(encoder, unet, data, val, training, resume, progress, processes)
     if not processes.first:

@@ -47,6 +47,8 @@ def run() -> None:
         def progress(done: int, row: dict) -> None:
             bar.update(done - bar.n)
             bar.set_postfix(loss=f"{row['loss']:.4f}", l1=f"{row['l1']:.4f}")
+            if bar.disable and done % p.save_every == 0:  # no terminal: a line now and then
+                print(f"step {done}: loss {row['loss']:.4f}, l1 {row['l1']:.4f}", flush=True)
 
         result = vae_training.train(train, val, vae, p, lpips, resume, progress, device)
     checkpoint.save_model(OUT / "vae.safetensors", result.state_dict)
@@ -71,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.train_vae", description=__doc__).parse_args(argv)
     try:
         run()
-    except (ValueError, OSError) as error:
+    except (ValueError, ArithmeticError, OSError) as error:
         sys.exit(f"train_vae: {error}")
 
 

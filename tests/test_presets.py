@@ -163,6 +163,13 @@ def test_the_papers_parameters_go_together(written, tmp_path):
     assert vae.decoder.conv_in.in_channels == 1
 
 
+def test_guidance_and_no_dropped_conditions_do_not_go_together(tmp_path):
+    values = {f"{section}.{key}": value for section, key, value in presets.flat(params.read(PARAMS))}
+    assert values["sample.guidance"] != 1 and not list(conflicts(ROOT, values))
+    (found,) = conflicts(ROOT, values | {"train_diffusion.drop": 0.0})
+    assert found.stops and found.key == "sample.guidance" and found.found == "1.5, but train_diffusion.drop is 0"
+
+
 def test_what_the_paper_says():
     paper = params.read(PAPER)
     says = {

@@ -29,10 +29,12 @@ PEAKS = {
 
 def compiler(device: torch.device) -> str | None:
     """What `torch.compile` would generate code with on the device; None where it is not found."""
-    if device.type == "cuda":
-        return "triton" if importlib.util.find_spec("triton") else None
-    names = (os.environ.get("CXX"), "g++", "clang++")
-    return next((name for name in names if name and shutil.which(name)), None)
+    if device.type == "cuda":  # Triton builds its launchers with a C compiler
+        names = (os.environ.get("CC"), "gcc", "clang") if importlib.util.find_spec("triton") else ()
+    else:
+        names = (os.environ.get("CXX") or "g++",)  # as Inductor
+    found = next((name for name in names if name and shutil.which(name)), None)
+    return "triton" if found and device.type == "cuda" else found
 
 
 def prepare(network: nn.Module, device: torch.device, compiled: bool | None = None) -> str:

@@ -90,7 +90,13 @@ class Generator:
         """Latents (B,C,32,32) for the clips of `conditions`, in the scale of the autoencoder.
 
         A clip's noise depends on `params.seed` and its id only, drawn on the CPU whatever the device.
+        Raises ValueError for guidance of a generator that never saw a clip without conditions.
         """
+        if params.guidance != 1 and self.training.drop == 0:
+            raise ValueError(
+                f"sample.guidance is {params.guidance:g}, but the generator was trained with train_diffusion.drop 0; "
+                "it knows no music without conditions: set sample.guidance to 1, or train with a drop such as 0.1"
+            )
         encoding = self.encode(conditions)
         null = encoding.masked(torch.zeros(len(clip_ids), device=encoding.tokens.device))
         process = objectives.Process(self.training.objective, self.training.schedule, self.training.min_snr)

@@ -39,6 +39,7 @@ class DiffusionParams:
     weight_decay: float = limits(0)
     clip: float = limits(0)
     ema: float = limits(0, 1)
+    ema_warmup: float = limits(0)
     drop: float = limits(0, 1)
     mirror: float = limits(0, 1)
     objective: str = choice(*objectives.OBJECTIVES)
@@ -100,7 +101,7 @@ def train(
     model = Model(encoder, unet).to(data.mean.device).train()
     accelerate.prepare(model, data.mean.device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=params.lr, weight_decay=params.weight_decay, fused=True)
-    ema = Ema(model.parameters(), params.ema)
+    ema = Ema(model.parameters(), params.ema, params.ema_warmup)
     curve: list[dict[str, float]] = []
     seen: list[float] = []
     start = 0
@@ -110,8 +111,10 @@ def train(
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         ema.load(state["ema"])
+        if processes.first:
+            print(f"train_diffusion goes on from step {start}, saved in {resume.path}", flush=True)
     if not processes.agree(start):
-        raise RuntimeError(
+        raise ValueError(
             "the processes of `train.launcher` found different saved states: .resume must lie on a disk that they share"
         )
     network = processes.wrap(model)
@@ -220,5 +223,6 @@ def _check_finite(losses: list[float], norms: list[float], first: int, params: D
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise FloatingPointError(
                 f"loss {loss}, gradient norm {norm} at step {step}, learning rate {learning_rate(step, params):.3g}; "
-                f"lower train_diffusion.lr or train_diffusion.clip; last good state: {last}"
+                "lower train_diffusion.lr or train_diffusion.clip, with which training starts anew; "
+                f"last good state: {last}"
             )

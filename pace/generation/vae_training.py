@@ -1,5 +1,6 @@
 """Training of the spectrogram autoencoder (paper 3): L1 + KL + perceptual + patch-adversarial loss."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pace.generation import accelerate
 from pace.generation.discriminator import PatchDiscriminator, feature_matching, hinge_discriminator, hinge_generator
 from pace.generation.ema import Ema
 from pace.generation.perceptual import Lpips
@@ -17,6 +19,7 @@ from pace.params import choice, limits
 
 TERMS = ("l1", "kl", "perceptual", "adversarial", "discriminator")
 COLUMNS = ("step", "lr", "loss", *TERMS, "adversarial_scale", "val_l1")
+EMA_WARMUP = 9  # see Ema
 CURVE_CLIPS = 64  # validation clips behind each point of the curve
 Progress = Callable[[int, dict], None]
 
@@ -95,9 +98,11 @@ class VaeTrainer:
             self.vae = AutoencoderKL(vae).to(device)
             self.discriminator = PatchDiscriminator(params.discriminator_width, params.discriminator_layers).to(device)
         self.params, self.device = params, device
+        for network in (self.vae, self.discriminator):
+            accelerate.prepare(network, self.device, compiled=False)
         self.lpips = lpips.to(device) if lpips is not None else None
-        self.ema = Ema(self.vae.parameters(), params.ema)
-        decay = {"betas": (0.9, 0.99), "weight_decay": params.weight_decay}
+        self.ema = Ema(self.vae.parameters(), params.ema, EMA_WARMUP)
+        decay = {"betas": (0.9, 0.99), "weight_decay": params.weight_decay, "fused": self.device.type == "cuda"}
         self.optimizer = torch.optim.AdamW(self.vae.parameters(), lr=params.lr, **decay)
         self.critic = torch.optim.AdamW(self.discriminator.parameters(), lr=params.discriminator_lr, **decay)
         self.generator = torch.Generator().manual_seed(params.seed)
@@ -141,29 +146,37 @@ class VaeTrainer:
         return total, scale
 
     def step(self, images: Tensor, step: int) -> dict[str, Tensor]:
-        """One update of the autoencoder and, from its start on, of the discriminator. images (B,1,256,256)."""
+        """One update of the autoencoder and, from its start on, of the discriminator. images (B,1,256,256).
+
+        Returns the loss, its active terms and `gradient_norm`, the larger of the two networks'.
+        """
         side = images.shape[-1] // FACTOR
         shape = (len(images), self.vae.params.latent_channels, side, side)
         noise = torch.randn(shape, generator=self.generator).to(self.device)
         terms, output = self.terms(images, noise, step)
         loss, scale = self.loss(terms)
-        self._update(self.optimizer, loss, self.rate(step, self.params.lr))
+        norms = [self._update(self.optimizer, loss, self.rate(step, self.params.lr))]
         self.ema.update(step)
         if step >= self.params.discriminator_start:
             real, fake = self.discriminator(torch.cat([images, output.detach()]))[0].chunk(2)
             terms["discriminator"] = hinge_discriminator(real, fake)
-            self._update(self.critic, terms["discriminator"], self.rate(step, self.params.discriminator_lr))
+            rate = self.rate(step, self.params.discriminator_lr)
+            norms.append(self._update(self.critic, terms["discriminator"], rate))
             terms["adversarial_scale"] = scale
-        return {key: value.detach() for key, value in {"loss": loss, **terms}.items()}
+        values = {"loss": loss, "gradient_norm": torch.stack(norms).max(), **terms}
+        return {key: value.detach() for key, value in values.items()}
 
-    def _update(self, optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
+    def _update(self, optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> Tensor:
+        """One step against the loss; the norm of its gradient before clipping."""
         group = optimizer.param_groups[0]
         group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        norm = torch.nn.utils.get_total_norm([p.grad for p in group["params"] if p.grad is not None])
         if self.params.clip:
-            torch.nn.utils.clip_grad_norm_(group["params"], self.params.clip)
+            torch.nn.utils.clip_grads_with_norm_(group["params"], self.params.clip, norm)
         optimizer.step()
+        return norm
 
     def state(self) -> dict:
         """Everything that the next step depends on."""
@@ -220,7 +233,8 @@ def train(
     val_mels (M,256,256), M may be 0. `progress(step, values)` is called after every logged step with the steps done.
     With `resume` the state is saved every `save_every` steps and an interrupted run goes on from there; on the CPU
     it ends bit-identical to an uninterrupted one. The caller clears it once the results are written.
-    Raises ValueError for no clips, and when the loss is not finite, naming the step and the learning rate.
+    Raises ValueError for no clips, and FloatingPointError when a loss or gradient is not finite, with the step, the
+    learning rate and the last saved state.
     """
     if not len(mels):
         raise ValueError("there are no training clips: the mel images of the training split are empty")
@@ -232,13 +246,15 @@ def train(
     if saved:
         trainer.restore(saved["trainer"])
         done, curve, pending = saved["done"], saved["curve"], saved["pending"]
+        print(f"train_vae goes on from step {done}, saved in {resume.path}", flush=True)
+    kept = done
     for step in range(done, params.steps):
         indices = batch_indices(params.seed, step, params.batch_size, len(mels)).to(device)
         pending.append(trainer.step(to_images(data[indices]), step))
         done = step + 1
         log, save = done % params.eval_every == 0 or done == params.steps, resume and done % params.save_every == 0
         if log or save:
-            _check_finite(pending, done, trainer)
+            _check_finite(pending, done, trainer, f"step {kept}, in {resume.path}" if kept else "none")
         if log:
             trainer.ema.swap()
             scores = evaluate(trainer.vae, validation[:CURVE_CLIPS], params.batch_size, device)
@@ -249,22 +265,24 @@ def train(
                 progress(done, curve[-1])
         if save:
             resume.save({"trainer": trainer.state(), "done": done, "curve": curve, "pending": pending})
+            kept = done
     trainer.ema.swap()
     state = {key: value.detach().cpu().clone() for key, value in trainer.vae.state_dict().items()}
     return TrainedVae(state, curve, evaluate(trainer.vae, validation, params.batch_size, device))
 
 
-def _check_finite(pending: list[dict[str, Tensor]], done: int, trainer: VaeTrainer) -> None:
+def _check_finite(pending: list[dict[str, Tensor]], done: int, trainer: VaeTrainer, last: str) -> None:
+    """Look at loss and gradient of the pending steps, before anything that they led to is saved. last: good state."""
     if not pending:
         return
-    finite = torch.stack([values["loss"].isfinite() for values in pending]).tolist()
-    if not all(finite):
-        step = done - len(finite) + finite.index(False)
-        rate = trainer.rate(step, trainer.params.lr)
-        raise ValueError(
-            f"the loss is not finite at step {step} (learning rate {rate:.3g}); lower train_vae.lr "
-            "or train_vae.discriminator_lr, or raise train_vae.warmup"
-        )
+    values = torch.stack([torch.stack([one["loss"], one["gradient_norm"]]) for one in pending]).tolist()
+    for step, (loss, norm) in enumerate(values, done - len(pending)):
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise FloatingPointError(
+                f"loss {loss}, gradient norm {norm} at step {step}, learning rate "
+                f"{trainer.rate(step, trainer.params.lr):.3g}; lower train_vae.lr or train_vae.discriminator_lr, or "
+                f"raise train_vae.warmup, with which training starts anew; last good state: {last}"
+            )
 
 
 def _row(pending: list[dict[str, Tensor]], done: int, rate: float, scores: dict[str, float]) -> dict[str, float]:

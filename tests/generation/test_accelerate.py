@@ -73,9 +73,9 @@ def test_the_cpu_stays_eager_unless_told(monkeypatch):
     asked = []
     monkeypatch.setattr(unet, "compile", lambda **options: asked.append(options))
     assert accelerate.prepare(unet, CPU) == "eager" and not asked
-    monkeypatch.setattr(accelerate.shutil, "which", lambda name: name == "clang++")
-    monkeypatch.delenv("CXX", raising=False)
-    assert accelerate.prepare(unet, CPU, compiled=True) == "compiled with clang++"
+    monkeypatch.setattr(accelerate.shutil, "which", lambda name: name == "icpx")
+    monkeypatch.setenv("CXX", "icpx")
+    assert accelerate.prepare(unet, CPU, compiled=True) == "compiled with icpx"
     assert asked == [{"dynamic": False, "options": {"layout_optimization": False}}]
     monkeypatch.setattr(accelerate.shutil, "which", lambda name: None)
     assert accelerate.prepare(unet, CPU, compiled=True) == "eager" and len(asked) == 1
@@ -86,6 +86,7 @@ def test_a_gpu_compiles_where_triton_is(monkeypatch):
         unet = UNet(SMALL, 1, 6, None)
         monkeypatch.setattr(unet, "compile", lambda **options: None)
         monkeypatch.setattr(accelerate.importlib.util, "find_spec", lambda name, spec=spec: spec)
+        monkeypatch.setattr(accelerate.shutil, "which", lambda name: name)
         before = torch.get_float32_matmul_precision()
         assert accelerate.prepare(unet, torch.device("cuda")) == expected
         torch.set_float32_matmul_precision(before)
@@ -118,3 +119,21 @@ def test_peaks(monkeypatch, name, peak):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
     assert accelerate.peak_flops(torch.device("cuda")) == peak
     assert accelerate.peak_flops(CPU) is None
+
+
+def test_a_compiler_counts_only_where_what_it_needs_is_there(monkeypatch):
+    there = {"gcc", "g++", "clang++"}
+    monkeypatch.setattr(accelerate.shutil, "which", lambda name: name if name in there else None)
+    monkeypatch.setattr(accelerate.importlib.util, "find_spec", lambda name: name == "triton" or None)
+    for name in ("CC", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    gpu = torch.device("cuda")
+    assert (accelerate.compiler(CPU), accelerate.compiler(gpu)) == ("g++", "triton")
+    there -= {"gcc", "g++"}  # Inductor looks for g++, Triton for a C compiler
+    assert (accelerate.compiler(CPU), accelerate.compiler(gpu)) == (None, None)
+    there |= {"icpx", "icx"}
+    monkeypatch.setenv("CXX", "icpx")
+    monkeypatch.setenv("CC", "icx")
+    assert (accelerate.compiler(CPU), accelerate.compiler(gpu)) == ("icpx", "triton")
+    monkeypatch.setattr(accelerate.importlib.util, "find_spec", lambda name: None)
+    assert accelerate.compiler(gpu) is None

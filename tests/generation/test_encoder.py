@@ -165,11 +165,20 @@ def test_without_part_gates_the_parts_count_alike():
 
 def test_whole_body_sums_energies_and_averages_semantics():
     c = draw()
-    encoder = make(parts="whole")
-    summed = c.slow.sum(-1, keepdim=True) * torch.tensor([0.1, 0.2, 0.3, 0.15, 0.25])
+    encoder = make(parts="whole", residual=True)
+    share = torch.tensor([0.1, 0.2, 0.3, 0.15, 0.25])
+    slow, fast = (energy.sum(-1, keepdim=True) * share for energy in (c.slow, c.fast))
     semantic = c.semantic.mean(2, keepdim=True).expand_as(c.semantic)
-    other = c._replace(slow=summed, semantic=semantic)
+    other = c._replace(slow=slow, fast=fast, semantic=semantic)
     torch.testing.assert_close(encoder(c).frames, encoder(other).frames, atol=1e-4, rtol=1e-4)
+    for changed in (c._replace(slow=c.slow.flip(1)), c._replace(fast=c.fast.flip(1))):
+        assert (encoder(c).frames - encoder(changed).frames).abs().max() > 1e-2
+
+
+def test_attention_over_one_part_lets_no_energy_through_without_the_residual():
+    """Equation 4 over a single key has the weight 1 whatever the query."""
+    c, encoder = draw(), make(parts="whole")
+    assert torch.equal(encoder(c).frames, encoder(c._replace(slow=c.slow.flip(1), fast=c.fast.flip(1))).frames)
 
 
 def test_sequence_tokens():

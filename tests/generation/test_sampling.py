@@ -44,6 +44,7 @@ def generator(objective="v"):
         0.0,
         1.0,
         0.9,
+        9,
         0.1,
         0.0,
         objective,
@@ -152,6 +153,12 @@ def test_latents_come_in_the_autoencoders_scale():
     latents = made.latents(draw(1), ["a"], SAMPLE)
     assert latents[:, 0].mean().item() == pytest.approx(5.0, abs=0.2)
     assert latents[:, 1].mean().item() == pytest.approx(0.0, abs=0.1)
+
+
+def test_guidance_needs_a_training_without_conditions():
+    made = dataclasses.replace(generator(), training=dataclasses.replace(generator().training, drop=0.0))
+    with pytest.raises(ValueError, match=r"sample\.guidance is 1\.5, but .* train_diffusion\.drop 0"):
+        made.latents(None, ["a"], SAMPLE)
 
 
 def test_without_guidance_the_null_condition_is_not_asked():

@@ -53,6 +53,7 @@ TRAINING = DiffusionParams(
     weight_decay=0.01,
     clip=1.0,
     ema=0.98,
+    ema_warmup=9,
     drop=0.1,
     mirror=0.5,
     objective="v",
@@ -167,7 +168,7 @@ def test_latents_are_normalised_with_their_posterior():
 
 def test_ema_follows_by_hand():
     weight = torch.nn.Parameter(torch.tensor([1.0]))
-    ema = Ema([weight], decay=0.5)
+    ema = Ema([weight], decay=0.5, warmup=9)
     with torch.no_grad():
         weight.fill_(3.0)
     ema.update(step=0)  # decay 0.1
@@ -178,6 +179,18 @@ def test_ema_follows_by_hand():
     assert weight.item() == pytest.approx(2.9) and ema.averages[0].item() == 3.0
 
 
+def test_the_warm_up_of_the_average_is_its_length_as_a_share_of_the_steps():
+    """Of weights that count the steps, an average over 1/n of them lags by steps / (n + 1); the decay caps it."""
+    for warmup, decay, lag in ((9, 1.0, 0.1), (3, 1.0, 0.25), (27, 1.0, 1 / 28), (9, 0.9, 9 / 1000), (9, 0.0, 0.0)):
+        weight = torch.nn.Parameter(torch.tensor([0.0], dtype=torch.float64))
+        ema = Ema([weight], decay, warmup)
+        for step in range(1000):
+            with torch.no_grad():
+                weight.fill_(step)
+            ema.update(step)
+        assert (999 - ema.averages[0].item()) / 1000 == pytest.approx(lag, abs=0.002)
+
+
 class Killed(Exception):
     pass
 
@@ -185,10 +198,13 @@ class Killed(Exception):
 def test_a_resumed_run_is_the_same_run(tmp_path):
     """Stopped after step 4 of 6, the rerun ends with the same bits: weights and curve."""
 
+    seen = []
+
     def run(resume, stop_at=None):
         encoder, unet, data, _ = setup()
 
         def progress(step, values):
+            seen.append(step)
             if step == stop_at:
                 raise Killed
 
@@ -200,7 +216,9 @@ def test_a_resumed_run_is_the_same_run(tmp_path):
     with pytest.raises(Killed):
         run(resume, stop_at=6)
     assert resume.load()["step"] == 4
+    seen.clear()
     again, curve_again = run(resume)
+    assert seen == [6], "the steps before the saved one are not repeated"
     assert all(torch.equal(a, b) for a, b in zip(weights, again, strict=True))
     assert curve == curve_again and [row["step"] for row in curve] == [3, 6]
 

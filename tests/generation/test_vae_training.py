@@ -120,9 +120,9 @@ def test_before_its_start_the_discriminator_is_neither_used_nor_trained():
     calls = []
     trainer.discriminator.register_forward_hook(lambda *_: calls.append(1))
     terms = trainer.step(images(), 1)
-    assert set(terms) == {"loss", "l1", "kl"} and not calls
+    assert set(terms) == {"loss", "gradient_norm", "l1", "kl"} and not calls
     terms = trainer.step(images(), 2)
-    assert set(terms) == {"loss", *vae_training.TERMS, "adversarial_scale"} and calls
+    assert set(terms) == {"loss", "gradient_norm", *vae_training.TERMS, "adversarial_scale"} and calls
     assert any(not torch.equal(value, start[key]) for key, value in trainer.discriminator.state_dict().items())
 
 
@@ -213,8 +213,30 @@ def test_without_validation_clips_there_are_no_scores():
 def test_a_loss_that_is_not_finite_stops_with_step_and_rate():
     data = mels(2).astype(np.float32) / 255
     data[0, 0, 0] = np.nan
-    with pytest.raises(ValueError, match=r"not finite at step 0 \(learning rate 0\.0005\)"):
+    with pytest.raises(FloatingPointError, match=r"loss nan, .* at step 0, learning rate 0\.0005; .*good state: none"):
         train(data, mels(0), VAE, PARAMS)
+
+
+@pytest.mark.parametrize(("spoilt", "saved"), [(2, None), (4, 3), (5, 3)])
+def test_a_gradient_that_is_not_finite_stops_and_leaves_the_last_good_state(tmp_path, monkeypatch, spoilt, saved):
+    """At the step before a save (2 of 3), in between, and at the very last step; the loss is finite in all."""
+    plain = VaeTrainer.loss
+    steps = iter(range(PARAMS.steps))
+
+    def loss(trainer, terms):
+        total, scale = plain(trainer, terms)
+        if next(steps) == spoilt:
+            trainer.vae.decoder.conv_out.weight.register_hook(lambda grad: grad * np.inf)
+        return total, scale
+
+    monkeypatch.setattr(VaeTrainer, "loss", loss)
+    resume = Resume(tmp_path)
+    last = f"step {saved}, in .*state.pt" if saved else "none"
+    with pytest.raises(FloatingPointError, match=rf"gradient norm (inf|nan) at step {spoilt}, .*good state: {last}"):
+        train(mels(2), mels(0), VAE, PARAMS, resume=resume)
+    state = resume.load()
+    assert (state and state["done"]) == saved
+    assert not state or all(bool(weight.isfinite().all()) for weight in state["trainer"]["vae"].values())
 
 
 def test_no_clips_is_an_error():
