@@ -139,7 +139,7 @@ def test_names_and_reasons_are_escaped(built):
     assert "a&lt;b&gt;&amp;1_000000" in text
     assert "no person &lt;found&gt;" in text
     assert "a<b>" not in text
-    assert "Failed videos (1)" in text
+    assert "Failures (1)" in text
 
 
 def test_videos_last_five_seconds_and_have_sound(built):
