@@ -125,7 +125,7 @@ def _shuffled(result: dict) -> list[str]:
 def _sources(result: dict) -> list[str]:
     """What the intervals resample, and of how many clips something beside the music is known."""
     group = result["group"]
-    said = [f"intervals resample {group['sources']} sources of {group['clips']} clips"]
+    said = [f"intervals resample {_counted(group['sources'], 'source')} of {_counted(group['clips'], 'clip')}"]
     if group["unmatched"]:
         counts = f"{len(group['unmatched'])} of {group['clips']} clip names"
         said.append(f"{counts} do not match {group['pattern']}: each its own source")
@@ -133,6 +133,10 @@ def _sources(result: dict) -> list[str]:
         if lacking := group["clips"] - count:
             said.append(f"{lacking} of {group['clips']} clips without {what}, {WITHOUT[what]}")
     return said
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _uninformative(result: dict) -> list[str]:

@@ -63,7 +63,8 @@ def of_clips(sources: Sources, clips: Mapping[str, str]) -> dict[str, Known]:
             if key in values:
                 found[name][kind] = values[key]
         if path and not any(kind in one for one in found.values()):
-            raise ValueError(f"{path}: nothing in it is called as a clip, for instance {next(iter(clips))}")
+            remedy = f"its files or rows must have the clips' names, such as {next(iter(clips))!r}"
+            raise ValueError(f"{path}: nothing in it is of use for any clip; {remedy}")
     return {name: Known(**values) for name, values in found.items()}
 
 
