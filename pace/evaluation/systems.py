@@ -97,11 +97,13 @@ def table(
     """One entry per row: `clips` scored, `rhythm` (protocol -> metric), its `interval` (protocol -> metric -> limits),
     `fad` (extractor -> figures), `warning`.
 
-    groups: clip -> the source that it comes from, itself by default. pairs: system -> what `shuffled` gives.
-    Rows: systems, one without any clip too, their shuffled ones, controls. The distance is to the references of the
-    row's own clips.
+    groups: clip -> the source that it comes from, itself by default. pairs: system -> what `shuffled` gives, made here
+    unless given. Rows: systems, one without any clip too, their shuffled ones, controls. The distance is to the
+    references of the row's own clips.
     """
     groups = groups or {one.clip.name: one.clip.name for one in heard}
+    if pairs is None:
+        pairs = {system: shuffled(heard, system, protocols, groups) for system in systems}
     points = [_points(one, wanted, heard_by_networks(one, networks) if networks else {}) for one in heard]
     rows = {system: {"clips": 0, "rhythm": {}, "interval": {}, "fad": {}} for system in systems}
     for row in (*systems, *CONTROLS):
@@ -113,7 +115,7 @@ def table(
         found, warning = distances.compare(reference, sets)
         own = [groups[heard[i].clip.name] for i in has]
         rows[row] = _entry([heard[i].scores[row] for i in has], own, found.get(row, {}), warning)
-    for system, found in (pairs or {}).items():
+    for system, found in pairs.items():
         if found:
             both = [tuple(groups[name] for name in names) for _, names in found]
             entry = _entry([scores for scores, _ in found], both, {}, {}, PAIR_RESAMPLES)
