@@ -61,10 +61,11 @@ def listen(clip: dict, folders: Folders, vocoder: VocoderParams, keep_waves: boo
     """
     track = read_wave(folders.audio / f"{clip['video_id']}.wav")
     true = controls.cut(track, clip["start_s"])
+    path = folders.generated / f"{clip['clip_id']}.wav"
     try:
-        generated, faults = read_generated(folders.generated / f"{clip['clip_id']}.wav")
-    except (MediaError, OSError) as error:
-        return Heard(clip["clip_id"], faults=(f"not scored: {error}",))
+        generated, faults = read_generated(path)
+    except (MediaError, OSError) as error:  # metrics.json is the same in every folder
+        return Heard(clip["clip_id"], faults=(f"not scored: {str(error).replace(str(path), path.name)}",))
     with one_thread():
         rebuilt, mel_error = ceiling(true, vae_of(folders.vae), vocoder)
     waves = {
