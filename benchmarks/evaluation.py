@@ -1,11 +1,13 @@
 """Evaluation at the paper's size: 234 five-second clips scored by every protocol, and the three distances' networks.
 
-What hears the clips is what `python -m pace score` and the stage evaluate share: onsets, beats and descriptors of a
-reference, a system and the controls, from files, the clips in parallel. The stage's row shuffled, which scores every
-pair of clips, runs in one process. The networks have their published sizes and random weights; each runs in a process
-of its own over a few clips, as its time per clip does not depend on their number.
+What hears the clips is what `python -m pace score` does: onsets, beats and descriptors of a reference, a system and the
+controls, from files, the clips in parallel, once with a ceiling of the default size among them. The row shuffled, of
+pairs of clips, runs in one process. The networks have their published sizes and random weights; each runs over a few
+clips, as its time per clip does not depend on their number. All of it in processes of their own, whose memory is that
+of the work alone.
 """
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -15,73 +17,75 @@ from statistics import median
 
 import numpy as np
 import soundfile
-from joblib.externals.loky import get_reusable_executor
+import torch
 
+from benchmarks import generator_networks
 from benchmarks.embed_clips import NETWORKS, PUBLISHED
+from benchmarks.hear_clips import REFERENCE, SYSTEM
 from benchmarks.rows import Row, Scale
-from benchmarks.throughput import WORKERS, environment
+from benchmarks.throughput import WORKERS
 from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
-from pace.evaluation import fad, file_hearing, systems, table
-from pace.evaluation.rhythm import PROTOCOLS
+from pace.evaluation import fad
+from pace.evaluation.systems import PAIRED
+from pace.generation.checkpoint import save_model, write_config
+from pace.generation.vae import AutoencoderKL
 from pace.imports import ROOT
 from pace.synthetic.music import compose
 
 NAME = "evaluation"
 CLIPS = 234  # of the paper's AIST++ test
-SYSTEM = "system"
-PAIRED = 8  # clips whose shuffled pairs are timed
 
 
 def rows(scale: Scale, folder: Path, names: tuple[str, ...] = NETWORKS) -> list[Row]:
-    """Clips/s heard and scored, pairs/s of row shuffled, and for each network ms/clip and GB."""
-    clips = make_clips(folder, scale.scored_clips)
-    heard, result = hearing(clips)
-    return [*result, pairs(heard), *networks(scale, names), *distance(scale)]
+    """Clips/s heard and scored and GB of it, pairs/s of row shuffled, and for each network ms/clip and GB."""
+    make_clips(folder, scale.scored_clips)
+    make_autoencoder(folder / "vae", scale.preset if scale.audio_networks == "small" else "")
+    plain = {workers: measure("hear_clips", folder, workers, "none") for workers in WORKERS}
+    most = max(WORKERS)
+    with_ceiling = {most: measure("hear_clips", folder, most, folder / "vae")}
+    result = [*hearing("all protocols", plain, scale), *hearing("all protocols, ceiling", with_ceiling, scale)]
+    return [*result, pairs(plain[min(WORKERS)]), *networks(scale, names), *distance(scale)]
 
 
-def make_clips(folder: Path, count: int) -> list[file_hearing.Clip]:
+def make_clips(folder: Path, count: int) -> None:
     """References and a system's music of them: composed music, that of the system 20 ms late and noisy."""
-    rng, clips = np.random.default_rng(0), []
-    for side in ("reference", SYSTEM):
+    rng = np.random.default_rng(0)
+    for side in (REFERENCE, SYSTEM):
         (folder / side).mkdir(parents=True)
     for i in range(count):
         wave = compose("house", 80 + i % 56, 0.1, CLIP_SECONDS, np.random.default_rng(i)).astype(np.float32)
         other = np.roll(wave, SAMPLE_RATE // 50) + rng.normal(0, 0.01, len(wave)).astype(np.float32)
-        paths = [folder / side / f"{i:03d}.wav" for side in ("reference", SYSTEM)]
-        for path, samples in zip(paths, (wave, other), strict=True):
-            soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16")
-        clips.append(file_hearing.Clip(paths[0].stem, paths[0], {SYSTEM: paths[1]}))
-    return clips
+        for side, samples in ((REFERENCE, wave), (SYSTEM, other)):
+            soundfile.write(folder / side / f"{i:03d}.wav", samples, SAMPLE_RATE, subtype="PCM_16")
 
 
-def hearing(clips: list[file_hearing.Clip]) -> tuple[list[file_hearing.Heard], list[Row]]:
-    """What was heard, and clips/s for each number of workers; starting the workers is left out."""
-    rates, heard = {}, []
-    for workers in WORKERS:
-        with environment(PACE_WORKERS=str(workers)):
-            for _ in systems.listen_all(clips[:workers], PROTOCOLS):
-                pass
-            start = time.perf_counter()
-            heard = list(systems.listen_all(clips, PROTOCOLS))
-            rates[workers] = len(clips) / (time.perf_counter() - start)
-        get_reusable_executor().shutdown()
-    sounds = len(heard[0].scores)
-    notes = {workers: f"{sounds} sounds each, {_whole(1 / rate)}" for workers, rate in rates.items()}
-    notes |= {n: f"{notes[n]}, {rates[n] / rates[1]:.2f} times one worker" for n in WORKERS if n > 1}
-    return heard, [Row(NAME, "all protocols", rate, "clips/s", n, note=notes[n]) for n, rate in rates.items()]
+def make_autoencoder(folder: Path, preset: str) -> None:
+    """An autoencoder with random weights, as `train_vae` leaves it, of the sizes of params.yaml or of a preset."""
+    given = generator_networks.settings(preset).vae
+    torch.manual_seed(0)
+    save_model(folder / "vae.safetensors", AutoencoderKL(given).state_dict())
+    write_config(folder, {"vae": dataclasses.asdict(given)})
 
 
-def pairs(heard: list[file_hearing.Heard]) -> Row:
-    """Pairs/s of the row shuffled: a clip's generated music against the true music of all others, by all protocols."""
-    clips = [
-        table.Clip(name, name, name, None, {"truth": one.truth, "generated": one.generated[SYSTEM]})
-        for name, one in ((one.clip.name, one) for one in heard)
-    ]
-    chosen = clips[:PAIRED]
-    start = time.perf_counter()
-    found = sum(len(table.score_clip(clip, clips, PROTOCOLS).shuffled) for clip in chosen)
-    taken = time.perf_counter() - start
-    note = f"all protocols, {found} pairs; {CLIPS * (CLIPS - 1) * taken / found:.0f} s for all of {CLIPS} clips"
+def hearing(what: str, measured: dict[int, dict], scale: Scale) -> list[Row]:
+    """Clips/s and the memory of all processes together, for each number of workers."""
+    result = []
+    rates = {workers: scale.scored_clips / one["seconds"] for workers, one in measured.items()}
+    for workers, rate in rates.items():
+        note = f"{measured[workers]['sounds']} sounds each, {_whole(1 / rate)}"
+        note += f", {rate / rates[1]:.2f} times one worker" if workers > 1 and 1 in rates else ""
+        result.append(Row(NAME, what, rate, "clips/s", workers, note=note))
+    for workers, one in measured.items():
+        note = f"sum of the peaks of {one['processes']} processes, what they share counted in each"
+        result.append(Row(NAME, what, one["peak_gb"], "GB", workers, note=note))
+    return result
+
+
+def pairs(measured: dict) -> Row:
+    """Pairs/s of the row shuffled: a clip's generated music against the true music of others, by all protocols."""
+    found, taken = measured["pairs"], measured["pair_seconds"]
+    whole = PAIRED * (PAIRED - 1) * taken / found
+    note = f"all protocols, {found} pairs; {whole:.0f} s for the row, of {PAIRED} clips at most"
     return Row(NAME, "shuffled pairs", found / taken, "pairs/s", 1, note=note)
 
 
@@ -89,7 +93,7 @@ def networks(scale: Scale, names: tuple[str, ...]) -> list[Row]:
     """ms/clip and peak GB of each network, with random weights of the published size or a small one."""
     result = []
     for name in names:
-        measured = measure(name, scale.embedded_clips, scale.audio_networks)
+        measured = measure("embed_clips", name, scale.embedded_clips, scale.audio_networks)
         seconds = median(measured["seconds"])
         size = f"{measured['parameters'] / 1e6:.1f} M parameters, random weights, {measured['device']}"
         result += [
@@ -99,12 +103,12 @@ def networks(scale: Scale, names: tuple[str, ...]) -> list[Row]:
     return result
 
 
-def measure(network: str, clips: int, size: str) -> dict:
-    """What `benchmarks.embed_clips` says of one network in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.embed_clips", network, str(clips), size]
+def measure(program: str, *arguments: object) -> dict:
+    """What `benchmarks.PROGRAM` says in a fresh process."""
+    command = [sys.executable, "-m", f"benchmarks.{program}", *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        raise RuntimeError(f"evaluation: {network} ended with {done.returncode}; see the messages above")
+        raise RuntimeError(f"evaluation: {' '.join(command[2:])} ended with {done.returncode}; see the messages above")
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -58,6 +58,11 @@ def main(argv: list[str] | None = None) -> None:
     score.add_argument(
         "--group", metavar="PATTERN", help="the source in a clip's name, as '(.*)_[0-9]+', for intervals"
     )
+    score.add_argument(
+        "--poses", type=Path, metavar="DIR", help="CLIP.npz of each dance, as the pipeline's data/pose3d"
+    )
+    score.add_argument("--beats", type=Path, metavar="FILE.csv", help="true beats of the clips: columns clip,time_s")
+    score.add_argument("--tempo", type=Path, metavar="FILE.csv", help="true tempo of the clips: columns clip,bpm")
     score.add_argument("--out", type=Path, metavar="FILE", help="write everything as .json, the table as .csv or .md")
     score.add_argument("--strict", action="store_true", help="exit status 3 when any file was left out or is faulty")
 
@@ -173,6 +178,7 @@ def run_score(args: argparse.Namespace) -> None:
     """Score folders of music; exit status 3 with --strict when a file was left out or is faulty."""
     from pace import score, score_tables
     from pace.evaluation import audio_files
+    from pace.evaluation.known import Sources
     from pace.evaluation.table import EvaluateParams
 
     if args.out:
@@ -190,6 +196,7 @@ def run_score(args: argparse.Namespace) -> None:
         args.training,
         args.group,
         find_ceiling(args.vae),
+        Sources(args.poses, args.beats, args.tempo),
     )
     result = score.score(options)
     said = (*score_tables.compared(result), *score_tables.notes(result, most=5))

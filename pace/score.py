@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from pace.evaluation import audio_files, distances, file_hearing, systems
+from pace.evaluation.known import GIVEN, Sources, of_clips
 from pace.evaluation.rhythm import PROTOCOLS
-from pace.evaluation.system_intervals import differences, group_names
+from pace.evaluation.system_intervals import differences, group_names, sources
 
 KINDS = ("reference_only", "generated_only", "doubles")
 
@@ -26,6 +27,7 @@ class ScoreOptions:
     training: Path | None = None  # folder of training music, for a row of random pieces of it
     group: str | None = None  # regular expression for the source of a clip in its name
     rebuild: Callable[[np.ndarray], np.ndarray] | None = None  # the row ceiling of true music (S,) at 22,050 Hz
+    known: Sources = dataclasses.field(default_factory=Sources)  # poses, true beats and tempo
 
 
 def name_systems(folders: list[Path], names: list[str]) -> dict[str, Path]:
@@ -62,7 +64,8 @@ def score(options: ScoreOptions) -> dict:
 
     `rows`: see `systems.table`, and with it of systems `not_scored`, the number of references without a readable file.
     `differences`: see `system_intervals.differences`. `uninformative`: see `systems.uninformative`. `sources`: how
-    many the intervals resample.
+    many the intervals resample; `group`: see `system_intervals.sources`. `known`: of how many of the clips there is
+    `a pose`, `true beats`, `a tempo`, as far as they were given.
     `files`: what was unmatched, unreadable or faulty, by system. `not_computed`: extractor -> reason.
     `per_clip`: the scores of every clip and row.
     Raises ValueError where nothing can be scored.
@@ -81,23 +84,34 @@ def score(options: ScoreOptions) -> dict:
         folders = ", ".join(map(str, options.generated.values()))
         raise ValueError(f"no file of {folders} has the name of one in {options.reference}; see --suffixes")
     groups = group_names([clip.name for clip in clips], options.group)
-    if options.rebuild:
-        clips = [dataclasses.replace(clip, rebuild=options.rebuild) for clip in clips]
+    facts = of_clips(options.known, {clip.name: clip.reference.stem for clip in clips})
+    clips = [dataclasses.replace(clip, rebuild=options.rebuild, known=facts[clip.name]) for clip in clips]
     networks, missing = distances.load_networks(options.extractors, options.weights)
-    heard = list(systems.listen_all(clips, options.protocols))
+    heard = list(systems.listen_all(clips, options.protocols, keep_ceiling=bool(networks)))
     names = list(options.generated)
-    rows = systems.table(heard, names, options.protocols, options.extractors, networks, groups)
-    if not rows:
+    if not any(one.scores for one in heard):
         raise ValueError(f"not one reference can be read; the first, {next(iter(heard[0].unreadable.values()))}")
-    for system in {*names} & {*rows}:
+    if not any(one.generated for one in heard):
+        reason = next(text for one in heard for row, text in one.unreadable.items() if row in names)
+        raise ValueError(f"not one generated file can be read; the first, {reason}")
+    pairs = {system: systems.shuffled(heard, system, options.protocols, groups) for system in names}
+    rows = systems.table(heard, names, options.protocols, options.extractors, networks, groups, pairs)
+    for system in names:
         rows[system]["not_scored"] = len(references) - rows[system]["clips"]
+    scored = [one.clip.name for one in heard if one.scores]
     return {
         "reference": str(options.reference),
         "systems": {name: str(folder) for name, folder in options.generated.items()},
-        "sources": len({*groups.values()}),
+        "sources": len({groups[name] for name in scored}),
+        "group": sources(scored, options.group),
+        "known": {
+            what: sum(getattr(facts[name], field) is not None for name in scored)
+            for field, what in GIVEN.items()
+            if any(getattr(one, field) is not None for one in facts.values())
+        },
         "rows": rows,
         "differences": differences(heard, names, groups),
-        "uninformative": systems.uninformative(heard, names, options.protocols, groups, rows),
+        "uninformative": systems.uninformative(heard, pairs, groups, rows),
         "not_computed": missing,
         "files": {
             "unmatched": unmatched(matches),

@@ -8,12 +8,18 @@ from pathlib import Path
 
 from pace.evaluation.informative import FEWEST
 from pace.evaluation.rounding import rounded
+from pace.evaluation.systems import shuffled_name
 from pace.score import flat
 
 OUT_SUFFIXES = (".json", ".csv", ".md")
 HEADLINE = ("f1",)  # of a protocol that has it, else everything
 MARK = "†"
 LAST = "not_separated"
+WITHOUT = {
+    "a pose": "not in alignment",
+    "true beats": "scored against the beats heard in the reference",
+    "a tempo": "scored against the tempo of its true beats or that heard in the reference",
+}
 UNMATCHED = {
     "reference_only": "of the reference without a generated file",
     "generated_only": "generated without a reference",
@@ -38,7 +44,8 @@ def records(result: dict) -> list[dict[str, object]]:
             rhythm |= {name: value, f"{name}_low": low, f"{name}_high": high}
         blind = [name for name, controls in flat(result["uninformative"]).items() if row in controls]
         table.append(counts | rhythm | flat(entry["fad"]) | missing | {LAST: " ".join(blind)})
-    columns = dict.fromkeys(name for record in table for name in record)
+    fullest = sorted(table, key=len, reverse=True)  # decides on the order of the columns
+    columns = dict.fromkeys(name for record in fullest for name in record)
     columns[LAST] = columns.pop(LAST)
     return [{name: record.get(name, "") for name in columns} for record in table]
 
@@ -55,9 +62,9 @@ def shown(value: object) -> str:
 
 def headline(result: dict) -> list[dict[str, str]]:
     """The table's main columns as text: F1 of protocols that have it, else all metrics; the plain distances with n."""
-    first = next(iter(result["rows"].values()))["rhythm"]
+    fullest = max((entry["rhythm"] for entry in result["rows"].values()), key=len)
     kept = ["row", "clips", "not_scored"]
-    for protocol, metrics in first.items():
+    for protocol, metrics in fullest.items():
         kept += [f"{protocol}_{name}" for name in metrics if _is_headline(name, metrics)]
     table = records(result)
     kept += [name for name in table[0] if name.endswith(("_fad", "_n"))]
@@ -76,10 +83,15 @@ def _is_headline(name: str, metrics: Iterable[str]) -> bool:
 
 def notes(result: dict, most: int | None = None) -> list[str]:
     """Everything that a reader of the table must know, a line each; of long lists of files at most `most`."""
-    said = [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
+    said = [f"{name}: nothing scored, it has no usable file" for name, n in _systems(result).items() if not n]
+    said += [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
     if "ceiling" not in result["rows"]:
         said.append("no row ceiling, as no autoencoder is trained; --vae DIR names one. Fewer metrics are marked so.")
-    said += _uninformative(result)
+    if "random" not in result["rows"]:
+        said.append(
+            "no row random, as no training music is given; --training DIR names it. Fewer metrics are marked so."
+        )
+    said += [*_shuffled(result), *_sources(result), *_uninformative(result)]
     warned: dict[tuple[str, str], list[str]] = {}
     for row, entry in result["rows"].items():
         for name, text in entry.get("warning", {}).items():
@@ -91,6 +103,40 @@ def notes(result: dict, most: int | None = None) -> list[str]:
         for row, clips in result["files"][kind].items():
             said.append(f"{row}: {_listed(words, [f'{clip} ({text})' for clip, text in clips.items()], most)}")
     return said
+
+
+def _systems(result: dict) -> dict[str, int]:
+    """System -> clips scored."""
+    return {name: result["rows"][name]["clips"] for name in result["systems"]}
+
+
+def _shuffled(result: dict) -> list[str]:
+    """Shuffled rows that are missing or hold a part of the clips."""
+    said = []
+    for system, clips in _systems(result).items():
+        row = shuffled_name(system)
+        if clips and row not in result["rows"]:
+            said.append(f"no row {row}: there are no two clips of different sources")
+        elif clips and (paired := result["rows"][row]["clips"]) < clips:
+            said.append(f"{row}: all pairs of {paired} of {clips} clips, spread evenly over their list")
+    return said
+
+
+def _sources(result: dict) -> list[str]:
+    """What the intervals resample, and of how many clips something beside the music is known."""
+    group = result["group"]
+    said = [f"intervals resample {_counted(group['sources'], 'source')} of {_counted(group['clips'], 'clip')}"]
+    if group["unmatched"]:
+        counts = f"{len(group['unmatched'])} of {group['clips']} clip names"
+        said.append(f"{counts} do not match {group['pattern']}: each its own source")
+    for what, count in result["known"].items():
+        if lacking := group["clips"] - count:
+            said.append(f"{lacking} of {group['clips']} clips without {what}, {WITHOUT[what]}")
+    return said
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _uninformative(result: dict) -> list[str]:
@@ -149,7 +195,8 @@ def compared(result: dict) -> list[str]:
     """The differences between systems in the main columns, a line each."""
     return [
         f"{one['first']} - {one['second']}, {one['protocol']} {one['metric']}: {one['difference']:+.3f} "
-        f"[{one['low']:+.3f}, {one['high']:+.3f}], p = {one['p']:.2g} ({one['clips']} clips)"
+        f"[{one['low']:+.3f}, {one['high']:+.3f}], p {'<=' if one['p_at_most'] else '='} {one['p']:.2g} "
+        f"({one['clips']} clips)"
         for one in result["differences"]
         if _is_headline(one["metric"], result["rows"][one["first"]]["rhythm"][one["protocol"]])
     ]
@@ -158,9 +205,9 @@ def compared(result: dict) -> list[str]:
 def write(result: dict, path: Path) -> None:
     """Write the result as .json (everything), .csv (the table) or .md (table and notes), by the name's suffix."""
     check_out(path)
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         content = json.dumps(rounded(result), indent=2, ensure_ascii=False) + "\n"
-    elif path.suffix == ".csv":
+    elif path.suffix.lower() == ".csv":
         table, buffer = rounded(records(result)), io.StringIO()
         writer = csv.DictWriter(buffer, table[0], lineterminator="\n")
         writer.writeheader()
@@ -174,5 +221,5 @@ def write(result: dict, path: Path) -> None:
 
 def check_out(path: Path) -> None:
     """Raises ValueError for a file of an unknown kind, before anything is scored."""
-    if path.suffix not in OUT_SUFFIXES:
+    if path.suffix.lower() not in OUT_SUFFIXES:
         raise ValueError(f"{path}: the table is written as one of {', '.join(OUT_SUFFIXES)}")

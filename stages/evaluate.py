@@ -98,11 +98,17 @@ def main(argv: list[str] | None = None) -> None:
     folders = hearing.Folders(*(path.absolute() for path in (AUDIO, GENERATED, VAE, POSES, Path(truth_folder))))
     jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"], bool(networks)) for clip in present)
     workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(present)), return_as="generator")
-    known, mel_errors, points = [], [], []
+    known, mel_errors, points, faults = [], [], [], {}
     for heard in tqdm(workers(jobs), total=len(present), desc="evaluate", unit="clip", disable=None):
+        if heard.faults:
+            faults[heard.clip_id] = "; ".join(heard.faults)
+        if heard.clip is None:
+            continue
         known.append(heard.clip)
         mel_errors.append(heard.mel_error)
         points.append(distances.of_clip(settings.fad, networks, heard.points, heard.waves, SAMPLE_RATE))
+    if not known:
+        raise SystemExit(f"evaluate: no generated clip can be read; the first, {next(iter(faults.values()))}")
     scores = [table.score_clip(clip, known, protocols) for clip in known]
 
     groups = dances(scored, videos)
@@ -130,11 +136,13 @@ def main(argv: list[str] | None = None) -> None:
             f"{split}_videos": len(scored_videos),
             f"{split}_clips": len(scored),
             "missing_clips": len(scored) - len(known),
+            "faulty_clips": len(faults),
             "true_beat_clips": sum(clip.beats is not None for clip in known),
             "train_clips": int((clips.split == "train").sum()),
             "failed_videos": len(failed),
             "leak": leaks.count(videos, clips, split),
         },
+        **({"faults": faults} if faults else {}),
     } | {name: accuracy.mean(found) for name, values in sections.items() if (found := [v for v in values if v])}
     METRICS.parent.mkdir(parents=True, exist_ok=True)
     METRICS.write_text(json.dumps(rounded(metrics), indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -148,6 +156,7 @@ def main(argv: list[str] | None = None) -> None:
         writer.writeheader()
         writer.writerows(records)
     print(table.text(metrics["rhythm"]))
+    print("".join(f"evaluate: {clip_id}: {fault}\n" for clip_id, fault in faults.items()), end="")
     print(f"{METRICS} and {PER_CLIP}: {len(known)} of {len(scored)} {split} clips scored")
 
 

@@ -71,17 +71,25 @@ def test_evaluation_scores_clips_and_embeds_them(tmp_path):
     assert [(row.what, row.unit, row.workers) for row in found] == [
         ("all protocols", "clips/s", 1),
         ("all protocols", "clips/s", 2),
+        ("all protocols", "GB", 1),
+        ("all protocols", "GB", 2),
+        ("all protocols, ceiling", "clips/s", 2),
+        ("all protocols, ceiling", "GB", 2),
         ("shuffled pairs", "pairs/s", 1),
         ("embeddings, vggish", "ms/clip", 1),
         ("embeddings, vggish", "GB", 1),
         *((f"distance, {name}", "s/row", None) for name in embed_clips.NETWORKS),
     ]
-    # Reference, system, three controls; four clips make twelve pairs.
-    assert found[0].note.startswith("5 sounds each, ") and "12 pairs" in found[2].note
+    # Reference, system, three controls, and the ceiling; four clips make twelve pairs.
+    assert found[0].note.startswith("5 sounds each, ") and found[4].note.startswith("6 sounds each, ")
+    assert "12 pairs" in found[6].note
     whole = float(found[0].note.split(", ")[1].split(" s for 234")[0])
     assert whole == pytest.approx(234 / found[0].value, rel=0.01)
-    assert "0.3 M parameters" in found[3].note and 0.1 < found[4].value < 2
-    assert found[5].note.startswith("n 20, d 128") and found[6].note.startswith("n 4, d 2048")
+    one, two, with_ceiling = (found[i].value for i in (2, 3, 5))
+    assert 0.2 < one < two < with_ceiling < 4  # workers that rebuild have PyTorch loaded
+    assert int(found[3].note.split(" processes")[0].split()[-1]) >= 3  # two workers and the process that waits for them
+    assert "0.3 M parameters" in found[7].note and 0.1 < found[8].value < 2
+    assert found[9].note.startswith("n 20, d 128") and found[10].note.startswith("n 4, d 2048")
     assert rows.Scale().scored_clips == evaluation.CLIPS == 234 and rows.Scale().audio_networks == "published"
 
 

@@ -13,6 +13,7 @@ import soundfile
 import tiny_autoencoder
 
 from pace import __main__, score_tables
+from pace.evaluation import alignment_score, onsets
 from pace.synthetic.music import compose
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,6 +62,8 @@ def test_the_table_on_the_console_and_as_json(folders, capsys):
     assert result["rows"]["mine"]["fad"]["descriptors"]["n"] == 6
     assert result["uninformative"] == {"descriptors": {"fad": []}} and "†" not in said
     assert "rhythm metrics not tested against the controls: 2 sources, it takes 4" in lines
+    assert "intervals resample 2 sources of 2 clips" in lines
+    assert [line for line in lines if line.startswith("no row random, as no training music is given; --training DIR")]
     assert set(result["not_computed"]) == {"vggish", "cnn14", "clap"}
     assert result["files"]["unmatched"] == {"mine": {"reference_only": ["c.wav"], "generated_only": ["z.wav"]}}
     assert [(one["clip"], one["row"]) for one in result["per_clip"] if one["row"] == "mine"] == [
@@ -130,9 +133,13 @@ def test_several_systems_are_rows_of_one_table_by_their_names(folders, capsys):
     assert names[1:5] == ["first", "second", "first (shuffled)", "second (shuffled)"]
     (said,) = [line for line in lines if line.startswith("first - second, strict onset_f50: -0.")]
     assert said.endswith(" (2 clips)") and "p = " in said
+    with_floor = [{"first": "a", "second": "b", "protocol": "strict", "metric": "cmlt", "difference": 0.1, "low": 0.05,
+                   "high": 0.2, "p": 0.0018, "p_at_most": floor, "clips": 9} for floor in (True, False)]  # fmt: skip
+    said = score_tables.compared({"differences": with_floor, "rows": {"a": {"rhythm": {"strict": {"cmlt": 0.5}}}}})
+    assert [line.split("], ")[1] for line in said] == ["p <= 0.0018 (9 clips)", "p = 0.0018 (9 clips)"]
 
 
-def test_clips_of_one_source_have_no_interval(folders):
+def test_clips_of_one_source_have_no_interval(folders, capsys):
     for name in ("ref/a.wav", "ref/b.wav", "ref/c.wav"):
         Path(name).rename(name.replace("/", "/song_"))
     arguments = (
@@ -154,7 +161,14 @@ def test_clips_of_one_source_have_no_interval(folders):
     command(*arguments, "--group", "(.*)_.")
     result = json.loads(Path("x.json").read_text())
     assert result["sources"] == 1
-    assert result["rows"]["mine"]["interval"] == {}
+    assert result["rows"]["mine"]["interval"] == {} and "mine (shuffled)" not in result["rows"]
+    lines = capsys.readouterr().out.splitlines()
+    assert "intervals resample 1 source of 3 clips" in lines
+    assert "no row mine (shuffled): there are no two clips of different sources" in lines
+    command(*arguments, "--group", "(song)_[ab]")
+    lines = capsys.readouterr().out.splitlines()
+    assert "intervals resample 2 sources of 3 clips" in lines
+    assert "1 of 3 clip names do not match (song)_[ab]: each its own source" in lines
 
 
 @pytest.mark.parametrize(
@@ -174,12 +188,17 @@ def test_clips_of_one_source_have_no_interval(folders):
         (("ref", "mine", "--extractors", "vggish=gone.pth"), "gone.pth: no such weights file"),
         (("ref", "other"), "no file of other has the name of one in ref; see --suffixes"),
         (("broken", "mine"), "broken/a.wav: not a readable media file"),
+        (("ref", "broken"), "not one generated file can be read; the first, "),
+        (("ref", "mine", "--group", "song_(.*)"), "no clip has a name that 'song_(.*)' matches, for instance 'a'"),
+        (("ref", "mine", "--poses", "gone"), "gone: no such folder; give a folder of poses"),
+        (("ref", "mine", "--tempo", "tempo.csv"), "tempo.csv:3: bpm is 'fast'; give beats per minute, above 0"),
     ],
 )
 def test_wrong_arguments_end_with_one_line(folders, arguments, message):
     for name in ("other/x.wav", "broken/a.wav"):
         Path(name).parent.mkdir()
         Path(name).write_text("no music")
+    Path("tempo.csv").write_text("clip,bpm\na,120\nb,fast\n")
     with pytest.raises(SystemExit) as stopped:
         command(*arguments)
     assert message in str(stopped.value)
@@ -206,14 +225,74 @@ def test_two_workers_give_the_same_and_training_music_a_row(folders, monkeypatch
     assert json.loads(Path("one.json").read_text())["rows"]["random"]["clips"] == 2
 
 
+def test_a_system_without_a_usable_file_has_a_row_and_is_named(folders, capsys):
+    """Of `lost` nothing matches, of `broken` nothing can be read."""
+    for name in ("lost/x.wav", "broken/a.wav"):
+        Path(name).parent.mkdir()
+        Path(name).write_text("no music")
+    arguments = ("ref", "lost", "mine", "broken", "--protocols", "loris", "--extractors", "descriptors", "--out")
+    for name in ("x.json", "x.CSV", "x.md"):
+        command(*arguments, name)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["row", "clips", "not_scored", "loris_f1", "descriptors_fad", "descriptors_n"]
+    assert lines[1].split() == ["lost", "0", "3", "–", "–", "–"]
+    assert lines[3].split() == ["broken", "0", "3", "–", "–", "–"]
+    notes = [line for line in lines if line.endswith(": nothing scored, it has no usable file")]
+    assert [note.split(":")[0] for note in notes[:2]] == ["lost", "broken"]
+    rows = json.loads(Path("x.json").read_text())["rows"]
+    assert rows["lost"] == {"clips": 0, "rhythm": {}, "interval": {}, "fad": {}, "not_scored": 3}
+    with open("x.CSV", newline="") as file:
+        table = {record["row"]: record for record in csv.DictReader(file)}
+    assert list(table["mine"])[:5] == ["row", "clips", "not_scored", "loris_bcs", "loris_bcs_low"]
+    assert list(table["mine"])[-1] == "not_separated"
+    assert {value for name, value in table["lost"].items() if name not in ("row", "clips", "not_scored")} == {""}
+    (row,) = [line for line in Path("x.md").read_text().splitlines() if line.startswith("| lost |")]
+    assert {cell.strip() for cell in row.strip("|").split("|")[3:]} == {"–"}
+
+
+def test_poses_beats_and_tempo_are_heeded_and_their_lack_is_counted(folders, capsys):
+    Path("poses").mkdir()
+    pose = np.cumsum(np.random.default_rng(0).normal(size=(90, 17, 3)), axis=0)
+    np.savez("poses/a.npz", pose=pose, fps=30.0)
+    np.savez("poses/b.npz", pose=pose[:5], fps=30.0)  # too short to have beats
+    Path("beats.csv").write_text("clip,time_s\n" + "".join(f"b,{time}\n" for time in (2.5, 0.5, 1.5, 1.0, 2.0)))
+    Path("tempo.csv").write_text("clip,bpm\na,101\nb,87\nother,5\n")
+    arguments = ("ref", "mine", "--protocols", "strict", "--extractors", "descriptors", "--out", "x.json")
+    command(*arguments)
+    plain = {(one["clip"], one["row"]): one for one in json.loads(Path("x.json").read_text())["per_clip"]}
+    capsys.readouterr()
+    command(*arguments, "--poses", "poses", "--beats", "beats.csv", "--tempo", "tempo.csv")
+    lines = capsys.readouterr().out.splitlines()
+    assert "1 of 2 clips without a pose, not in alignment" in lines
+    assert "1 of 2 clips without true beats, scored against the beats heard in the reference" in lines
+    assert not [line for line in lines if "without a tempo" in line]
+    result = json.loads(Path("x.json").read_text())
+    assert result["known"] == {"a pose": 1, "true beats": 1, "a tempo": 2}
+    scores = {(one["clip"], one["row"]): one for one in result["per_clip"]}
+    motion = alignment_score.read_motion_beats(Path("poses/a.npz"), 0, 3)
+    heard = onsets.events(soundfile.read("ref/a.wav", dtype="float32")[0], SR)
+    assert scores["a", "truth"]["alignment_bas"] == pytest.approx(
+        alignment_score.alignment_score(heard.beats, motion), abs=1e-6
+    )
+    assert "alignment_bas" not in scores["b", "truth"] and "alignment_bas" in scores["a", "mine"]
+    assert result["rows"]["mine"]["rhythm"]["alignment"]["bas"] == scores["a", "mine"]["alignment_bas"]
+    assert scores["a", "truth"]["strict_tempo_error_bpm"] == pytest.approx(abs(heard.tempo - 101), abs=1e-5)
+    assert scores["a", "truth"]["strict_beat_f70"] == 1.0 == plain["b", "truth"]["strict_beat_f70"]
+    assert scores["b", "truth"]["strict_beat_f70"] < 1
+
+
 def test_long_lists_are_cut_on_the_console_only():
     files = {"unmatched": {"x": {"generated_only": [f"{i}.wav" for i in range(9)]}}, "unreadable": {}, "faults": {}}
-    fad, rows = {"descriptors": {"fad": []}}, {"ceiling": {"rhythm": {}}}
+    fad, rows = {"descriptors": {"fad": []}}, {row: {"rhythm": {}, "clips": 0} for row in ("ceiling", "random", "x")}
+    group = {"pattern": None, "clips": 1, "sources": 1, "unmatched": []}
     result = {"not_computed": {}, "rows": rows, "uninformative": fad, "sources": 1, "files": files}
+    result |= {"systems": {"x": "x"}, "group": group, "known": {}}
     assert score_tables.notes(result, most=2) == [
-        "x: 9 generated without a reference: 0.wav, 1.wav and 7 more, see --out"
+        "x: nothing scored, it has no usable file",
+        "intervals resample 1 source of 1 clip",
+        "x: 9 generated without a reference: 0.wav, 1.wav and 7 more, see --out",
     ]
-    assert score_tables.notes(result)[0].endswith("7.wav, 8.wav")
+    assert score_tables.notes(result)[-1].endswith("7.wav, 8.wav")
 
 
 def test_with_an_autoencoder_the_table_has_a_ceiling_which_the_marks_heed(folders, capsys):

@@ -14,6 +14,7 @@ from scipy import signal
 
 from pace.motion.energy import lowpass
 
+ALIGNMENT = "alignment"  # its name beside the protocols of rhythm
 SIGMA = 3 / 60  # seconds
 NEIGHBOURHOOD = 10 / 60  # seconds: a minimum is lower than all that lies this near on either side
 SMOOTH_HZ = 6.0  # low-pass of the joints against jitter, as for the energies (FACTS 6); the authors' joints are smooth

@@ -1,6 +1,8 @@
 """The best that a generator in a latent space can do: true music through VAE and vocoder."""
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,18 @@ from pace.audio.vocoder import VocoderParams, invert
 from pace.evaluation.controls import cut
 from pace.generation.checkpoint import load_vae
 from pace.generation.vae import AutoencoderKL
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread, as workers share the cores. With a single worker this is the main process, whose networks
+    have all threads again afterwards."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @functools.cache
@@ -35,9 +49,9 @@ def track_ceiling(track: np.ndarray, folder: Path, vocoder: VocoderParams) -> np
 
     folder: of a trained autoencoder. Runs in a worker process, on one thread.
     """
-    torch.set_num_threads(1)
     starts = clip_starts(len(track) / SAMPLE_RATE)
-    clips = np.stack([_rebuilt(cut(track, start), vae_of(folder), vocoder)[0] for start in starts])
+    with one_thread():
+        clips = np.stack([_rebuilt(cut(track, start), vae_of(folder), vocoder)[0] for start in starts])
     return within_range(join(clips, starts, len(track) / SAMPLE_RATE))
 
 

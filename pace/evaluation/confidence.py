@@ -47,11 +47,15 @@ def beat_summary(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """First minus second system (M,), its interval (M,2) and the two-sided p-value (M,) of no difference."""
+    """First minus second system (M,), its interval (M,2) and the two-sided p-value (M,) of no difference.
+
+    at_most: where no resample reached 0, so that p is the least that they can show and the true one may be smaller.
+    """
 
     value: np.ndarray
     interval: np.ndarray
     p: np.ndarray
+    at_most: np.ndarray
 
 
 def interval(
@@ -93,7 +97,7 @@ def difference(
     drawn = one - other
     whole = np.ones((1, len(first)))
     value = (statistic(first, whole) - statistic(second, whole))[0]
-    return Difference(value, _quantiles(drawn, count, level), _p_value(drawn, count))
+    return Difference(value, _quantiles(drawn, count, level), *_p_value(drawn, count))
 
 
 def bootstrap(
@@ -123,10 +127,10 @@ def _quantiles(drawn: np.ndarray, count: int, level: float) -> np.ndarray:
     return np.nanquantile(drawn, [tail, 1 - tail], axis=0).T
 
 
-def _p_value(drawn: np.ndarray, count: int) -> np.ndarray:
+def _p_value(drawn: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     if count < 2:
-        return np.full(drawn.shape[1], np.nan)
+        return np.full(drawn.shape[1], np.nan), np.zeros(drawn.shape[1], dtype=bool)
     valid = np.maximum(np.isfinite(drawn).sum(axis=0), 1)
     share = np.minimum((drawn <= 0).sum(axis=0), (drawn >= 0).sum(axis=0)) / valid
     normal = stats.norm.ppf(np.clip(share, 1 / (valid + 1), 1))
-    return np.minimum(1, 2 * stats.t.cdf(normal / np.sqrt(count / (count - 1)), count - 1))
+    return np.minimum(1, 2 * stats.t.cdf(normal / np.sqrt(count / (count - 1)), count - 1)), share == 0

@@ -1,11 +1,12 @@
 """All rows of one clip of other systems, from files: the systems and controls, heard by the functions of evaluate.
 
 A clip is a reference file and the file of each system that has one of its name. Its rows are the systems and what
-is made beside it: `truth` (itself), `clicks` (one per second), `clicks120` (120 BPM), `delayed` (250 ms late, silence
-before), with an autoencoder `ceiling` (itself, rebuilt) and, with training music, `random` (some of it).
+is made beside it: `truth` (itself), `clicks` (one per second), `clicks120` (120 BPM), `delayed` (250 ms late, its last
+250 ms before), with an autoencoder `ceiling` (itself, rebuilt) and, with training music, `random` (some of it).
 
 Lengths: the protocols cut as `rhythm.score` does; for `strict` and for the distances generated music is heard up to
-the reference's end. What is missing of a shorter one counts as not there.
+the reference's end. What is missing of a shorter one counts as not there. Beats of the dance count up to the
+reference's end as well.
 
 Nothing here but `Clip.rebuild` needs PyTorch, which worker processes take seconds to import.
 """
@@ -17,15 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pace.evaluation import audio_files, descriptors, onsets
-from pace.evaluation.audio_files import Sound
+from pace.evaluation import alignment_score, audio_files, descriptors, onsets
+from pace.evaluation.alignment_score import ALIGNMENT
+from pace.evaluation.audio_files import Sound, audible
 from pace.evaluation.controls import DELAY, click_track
+from pace.evaluation.known import NOTHING, Known
 from pace.evaluation.rhythm import BINNED, STRICT, compare
 from pace.streams import MediaError
 
 CONTROLS = ("truth", "ceiling", "random", "clicks", "clicks120", "delayed")
 RATE = onsets.SAMPLE_RATE
-SHORTEST = 1.0  # seconds: what is shorter has silence after it where it is embedded
 
 Scores = dict[str, dict[str, float]]  # protocol -> metric -> value
 
@@ -36,6 +38,7 @@ class Clip:
 
     random: a file of training music and where in it, as a share of what is longer than the reference.
     rebuild: what makes the ceiling of the reference, both (S,) at 22,050 Hz.
+    known: what is known of the reference beside its sound.
     """
 
     name: str
@@ -43,12 +46,14 @@ class Clip:
     generated: dict[str, Path]
     random: tuple[Path, float] | None = None
     rebuild: Callable[[np.ndarray], np.ndarray] | None = None
+    known: Known = NOTHING
 
 
 @dataclasses.dataclass(frozen=True)
 class Heard:
     """What is heard in one clip: by row, scores and descriptors; by system, its events. `truth`: the reference's.
 
+    rebuilt: the ceiling (S,) at 22,050 Hz, kept where networks will listen to it, as it takes long to make.
     faults: what is wrong with the reference (under `reference`) and with the systems' files. unreadable: why a file
     could not be used; an unreadable reference leaves everything else empty.
     """
@@ -58,6 +63,7 @@ class Heard:
     generated: dict[str, onsets.Events] = dataclasses.field(default_factory=dict)
     scores: dict[str, Scores] = dataclasses.field(default_factory=dict)
     points: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    rebuilt: np.ndarray | None = None
     faults: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -84,7 +90,7 @@ def clips_of(matches: Mapping[str, audio_files.Matches], training: Sequence[Path
 def controls(reference: Sound) -> dict[str, Sound]:
     """The rows that are made of a reference alone."""
     wave, rate = reference.wave, reference.sample_rate
-    late = np.concatenate([np.zeros(round(DELAY * rate), np.float32), wave])[: len(wave)]
+    late = np.roll(wave, round(DELAY * rate))  # the same sounds: silence before them would be heard by the distances
     clicks = {"clicks": click_track(len(wave), rate, 60), "clicks120": click_track(len(wave), rate, 120)}
     return {row: Sound(made, rate) for row, made in {"truth": wave, **clicks, "delayed": late}.items()}
 
@@ -119,8 +125,11 @@ def sounds(clip: Clip) -> tuple[Sound | None, dict[str, Sound], dict[str, str]]:
     return reference, rows, unreadable
 
 
-def score(reference: np.ndarray, generated: np.ndarray, protocols: tuple[str, ...]) -> Scores:
-    """Scores of one pair of waves (R,), (S,) at 22,050 Hz, lengths aligned as the module says."""
+def score(reference: np.ndarray, generated: np.ndarray, protocols: tuple[str, ...], known: Known = NOTHING) -> Scores:
+    """Scores of one pair of waves (R,), (S,) at 22,050 Hz, lengths aligned as the module says.
+
+    With motion beats also `alignment`.
+    """
 
     @functools.cache
     def events(which: str, samples: int) -> onsets.Events:
@@ -131,28 +140,28 @@ def score(reference: np.ndarray, generated: np.ndarray, protocols: tuple[str, ..
         cut = protocol in BINNED and BINNED[protocol].cut
         true = events("reference", min(len(reference), len(generated)) if cut else len(reference))
         whole = len(generated) if protocol != STRICT else min(len(generated), len(reference))
-        scores[protocol] = compare(true, events("generated", whole), protocol)
+        scores[protocol] = compare(true, events("generated", whole), protocol, known.beats, known.bpm)
+    if known.motion_beats is not None:
+        heard = events("generated", min(len(generated), len(reference)))
+        scores[ALIGNMENT] = alignment_score.compare(known.motion_beats, heard.beats)
     return scores
 
 
-def listen(clip: Clip, protocols: tuple[str, ...]) -> Heard:
+def listen(clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = False) -> Heard:
     """Score all rows of one clip and describe them. Runs in a worker process."""
     reference, rows, unreadable = sounds(clip)
     if reference is None:
         return Heard(clip, unreadable=unreadable)
     true = reference.at(RATE)
+    clip = dataclasses.replace(clip, known=clip.known.until(reference.seconds))
     waves = {row: sound.at(RATE) for row, sound in rows.items()}
     return Heard(
         clip,
         onsets.events(true, RATE),
         {system: onsets.events(waves[system], RATE) for system in clip.generated if system in waves},
-        {row: score(true, wave, protocols) for row, wave in waves.items()},
+        {row: score(true, wave, protocols, clip.known) for row, wave in waves.items()},
         {row: descriptors.embed(audible(wave[: len(true)], RATE), RATE) for row, wave in waves.items()},
+        waves.get("ceiling") if keep_ceiling else None,
         {row: sound.faults for row, sound in (("reference", reference), *rows.items()) if sound.faults},
         unreadable,
     )
-
-
-def audible(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """A wave with silence after it up to the shortest that every extractor takes."""
-    return np.pad(wave, (0, max(0, round(SHORTEST * sample_rate) - len(wave))))

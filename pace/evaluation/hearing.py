@@ -5,15 +5,16 @@ import math
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
+from pace.audio.mel import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
 from pace.audio.wave import read_wave
-from pace.evaluation import alignment_score, controls, descriptors, table
-from pace.evaluation.ceiling import ceiling, vae_of
+from pace.evaluation import alignment_score, audio_files, controls, descriptors, table
+from pace.evaluation.audio_files import audible
+from pace.evaluation.ceiling import ceiling, one_thread, vae_of
 from pace.evaluation.onsets import events
 from pace.evaluation.truth import read_truth
+from pace.streams import MediaError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +41,16 @@ def compile_once() -> None:
 class Heard:
     """One clip's rows as events and sounds, and the error of its mel image through the VAE.
 
-    points: row -> its descriptors. waves: row -> samples (S,) for the audio networks, empty where none will listen.
+    clip: None where the generated music cannot be read. points: row -> its descriptors. waves: row -> samples (S,) for
+    the audio networks, empty where none will listen. faults: what is wrong with the generated music.
     """
 
-    clip: table.Clip
-    mel_error: float
-    points: dict[str, np.ndarray]
-    waves: dict[str, np.ndarray]
+    clip_id: str
+    clip: table.Clip | None = None
+    mel_error: float = math.nan
+    points: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    waves: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    faults: tuple[str, ...] = ()
 
 
 def listen(clip: dict, folders: Folders, vocoder: VocoderParams, keep_waves: bool = False) -> Heard:
@@ -55,14 +59,19 @@ def listen(clip: dict, folders: Folders, vocoder: VocoderParams, keep_waves: boo
     clip: clip_id, video_id, music_id, start_s, bpm (NaN where not known), and optionally `random`, the video_id and
     start_s of a training clip. Runs in a worker process, on one thread.
     """
-    torch.set_num_threads(1)
     track = read_wave(folders.audio / f"{clip['video_id']}.wav")
     true = controls.cut(track, clip["start_s"])
-    rebuilt, mel_error = ceiling(true, vae_of(folders.vae), vocoder)
+    path = folders.generated / f"{clip['clip_id']}.wav"
+    try:
+        generated, faults = read_generated(path)
+    except (MediaError, OSError) as error:  # metrics.json is the same in every folder
+        return Heard(clip["clip_id"], faults=(f"not scored: {str(error).replace(str(path), path.name)}",))
+    with one_thread():
+        rebuilt, mel_error = ceiling(true, vae_of(folders.vae), vocoder)
     waves = {
         "truth": true,
         "ceiling": rebuilt,
-        "generated": read_wave(folders.generated / f"{clip['clip_id']}.wav"),
+        "generated": generated,
         "clicks": controls.clicks(),
         "clicks120": controls.clicks(120.0),
         "delayed": controls.delayed(track, clip["start_s"]),
@@ -76,7 +85,23 @@ def listen(clip: dict, folders: Folders, vocoder: VocoderParams, keep_waves: boo
     motion_beats = alignment_score.read_motion_beats(folders.poses / f"{clip['video_id']}.npz", *span)
     bpm = None if math.isnan(clip["bpm"]) else clip["bpm"]
     heard = {row: events(wave, SAMPLE_RATE) for row, wave in waves.items()}
+    waves["generated"] = audible(generated, SAMPLE_RATE)  # an empty file has a second of silence to be described
     points = {row: descriptors.embed(wave, SAMPLE_RATE) for row, wave in waves.items()}
     keys = clip["clip_id"], clip["video_id"], clip["music_id"]
     own = table.Clip(*keys, beats, heard, bpm, motion_beats)
-    return Heard(own, mel_error, points, waves if keep_waves else {})
+    return Heard(clip["clip_id"], own, mel_error, points, waves if keep_waves else {}, faults)
+
+
+def read_generated(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Samples (S,) of a generated clip at 22,050 Hz, and what is wrong with the file.
+
+    That is the faults of `audio_files.read`, another sample rate (the music is resampled) and another length than five
+    seconds (music that is too long is cut). Raises MediaError for a file that cannot be read.
+    """
+    sound = audio_files.read(path)
+    wave, faults = sound.at(SAMPLE_RATE), list(sound.faults)
+    if sound.sample_rate != SAMPLE_RATE:
+        faults.append(f"{sound.sample_rate} Hz instead of {SAMPLE_RATE}")
+    if len(wave) != CLIP_SAMPLES:
+        faults.append(f"{sound.seconds:.3f} s instead of {CLIP_SECONDS:g}")
+    return wave[:CLIP_SAMPLES], tuple(faults)

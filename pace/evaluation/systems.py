@@ -1,8 +1,12 @@
 """The table of other systems' music: a row for each system and control, from what was heard in their files.
 
-A system's shuffled row compares each of its clips with the reference half the list away.
+A system's shuffled row compares its clips with the references of other sources, all ordered pairs, as the pipeline's
+does. Each pair takes about a millisecond, so of very many clips `PAIRED` meet each other, spread evenly over the list
+and so over the sources. All pairs of fewer clips, not a few partners for every clip: the bootstrap draws the sources of
+both sides, and is right where each drawn clip meets each other one; of sparse pairs it would triple the variance.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 
 import joblib
@@ -11,6 +15,9 @@ from tqdm import tqdm
 
 from pace import items
 from pace.evaluation import distances, informative, onsets
+from pace.evaluation import table as pipeline
+from pace.evaluation.audio_files import Sound, audible
+from pace.evaluation.confidence import RESAMPLES
 from pace.evaluation.controls import click_track
 from pace.evaluation.embedders import Embedder
 from pace.evaluation.file_hearing import (
@@ -19,20 +26,25 @@ from pace.evaluation.file_hearing import (
     Clip,
     Heard,
     Scores,
-    audible,
     listen,
     piece,
     sounds,
 )
-from pace.evaluation.intervals import of_scores
-from pace.evaluation.rhythm import compare, summarise
+from pace.evaluation.intervals import PAIR_RESAMPLES, of_scores
+from pace.evaluation.rhythm import summarise
+
+PAIRED = 120  # clips whose pairs a shuffled row holds at most
+
+Shuffled = list[tuple[Scores, tuple[str, str]]]  # scores, with the names of the clip and of the other, the reference
 
 
-def heard_by_networks(clip: Clip, networks: Mapping[str, Embedder]) -> dict[str, dict[str, np.ndarray]]:
+def heard_by_networks(one: Heard, networks: Mapping[str, Embedder]) -> dict[str, dict[str, np.ndarray]]:
     """Embeddings of all rows of a clip: row -> network -> points. The files are read once more, one clip at a time."""
-    reference, rows, _ = sounds(clip)
+    reference, rows, _ = sounds(dataclasses.replace(one.clip, rebuild=None))
     if reference is None:
         return {}
+    if one.rebuilt is not None:
+        rows["ceiling"] = Sound(one.rebuilt, RATE)
     cut = {row: piece(sound, reference.seconds, 0) for row, sound in rows.items()}
     return {
         row: {
@@ -43,30 +55,34 @@ def heard_by_networks(clip: Clip, networks: Mapping[str, Embedder]) -> dict[str,
     }
 
 
-def listen_all(clips: list[Clip], protocols: tuple[str, ...]) -> Iterator[Heard]:
+def listen_all(clips: list[Clip], protocols: tuple[str, ...], keep_ceiling: bool = False) -> Iterator[Heard]:
     """`listen` to every clip, several at a time, in their order."""
     onsets.events(click_track(5 * RATE, RATE, 60), RATE)  # numba's cache is written before the workers start
-    jobs = (joblib.delayed(listen)(clip, protocols) for clip in clips)
+    jobs = (joblib.delayed(listen)(clip, protocols, keep_ceiling) for clip in clips)
     workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(clips)), return_as="generator")
     yield from tqdm(workers(jobs), total=len(clips), desc="score", unit="clip", disable=None)
 
 
-def shuffled(heard: list[Heard], system: str, protocols: tuple[str, ...]) -> list[tuple[Scores, tuple[str, str]]]:
-    """A system's clips against other references: each against that half the list away, which is no neighbour.
+def shuffled(heard: list[Heard], system: str, protocols: tuple[str, ...], groups: Mapping[str, str]) -> Shuffled:
+    """A system's clips against the references of other sources: see the module. groups: clip -> its source.
 
-    Scores, with the names of the clip and of the other.
+    Nothing where all clips are of one source.
     """
     own = [one for one in heard if system in one.generated]
-    if len(own) < 2:
-        return []
-    others = own[len(own) // 2 :] + own[: len(own) // 2]
-    return [
-        (
-            {protocol: compare(other.truth, one.generated[system], protocol) for protocol in protocols},
-            (one.clip.name, other.clip.name),
-        )
-        for one, other in zip(own, others, strict=True)
-    ]
+    chosen = [own[i] for i in np.linspace(0, len(own) - 1, min(len(own), PAIRED)).round().astype(int)]
+    clips = [_pipeline_clip(one, system, groups[one.clip.name]) for one in chosen]
+    found = []
+    for clip in clips:
+        others = [other.clip_id for other in clips if pipeline.unrelated(clip, other)]
+        scores = pipeline.score_clip(clip, clips, protocols).shuffled
+        found += [(pair, (clip.clip_id, other)) for pair, other in zip(scores, others, strict=True)]
+    return found
+
+
+def _pipeline_clip(one: Heard, system: str, source: str) -> pipeline.Clip:
+    """A system's clip as one of the pipeline's, whose video and music are the source."""
+    known, heard = one.clip.known, {"truth": one.truth, "generated": one.generated[system]}
+    return pipeline.Clip(one.clip.name, source, source, known.beats, heard, known.bpm, known.motion_beats)
 
 
 def table(
@@ -76,16 +92,20 @@ def table(
     wanted: tuple[str, ...],
     networks: Mapping[str, Embedder],
     groups: Mapping[str, str] | None = None,
+    pairs: Mapping[str, Shuffled] | None = None,
 ) -> dict[str, dict]:
     """One entry per row: `clips` scored, `rhythm` (protocol -> metric), its `interval` (protocol -> metric -> limits),
     `fad` (extractor -> figures), `warning`.
 
-    groups: clip -> the source that it comes from, itself by default.
-    Rows: systems, their shuffled ones, controls. The distance is to the references of the row's own clips.
+    groups: clip -> the source that it comes from, itself by default. pairs: system -> what `shuffled` gives, made here
+    unless given. Rows: systems, one without any clip too, their shuffled ones, controls. The distance is to the
+    references of the row's own clips.
     """
     groups = groups or {one.clip.name: one.clip.name for one in heard}
-    points = [_points(one, wanted, heard_by_networks(one.clip, networks) if networks else {}) for one in heard]
-    rows = {}
+    if pairs is None:
+        pairs = {system: shuffled(heard, system, protocols, groups) for system in systems}
+    points = [_points(one, wanted, heard_by_networks(one, networks) if networks else {}) for one in heard]
+    rows = {system: {"clips": 0, "rhythm": {}, "interval": {}, "fad": {}} for system in systems}
     for row in (*systems, *CONTROLS):
         has = [i for i, one in enumerate(heard) if row in one.scores]
         if not has:
@@ -95,42 +115,47 @@ def table(
         found, warning = distances.compare(reference, sets)
         own = [groups[heard[i].clip.name] for i in has]
         rows[row] = _entry([heard[i].scores[row] for i in has], own, found.get(row, {}), warning)
-        if row in systems and (pairs := shuffled(heard, row, protocols)):
-            both = [tuple(groups[name] for name in names) for _, names in pairs]
-            rows[f"{row} (shuffled)"] = _entry([scores for scores, _ in pairs], both, {}, {})
+    for system, found in pairs.items():
+        if found:
+            both = [tuple(groups[name] for name in names) for _, names in found]
+            entry = _entry([scores for scores, _ in found], both, {}, {}, PAIR_RESAMPLES)
+            rows[shuffled_name(system)] = entry | {"clips": len({own for _, (own, _) in found}), "pairs": len(found)}
     return {row: rows[row] for row in sorted(rows, key=lambda row: (row in CONTROLS, "(shuffled)" in row))}
 
 
 def uninformative(
     heard: list[Heard],
-    systems: list[str],
-    protocols: tuple[str, ...],
+    pairs: Mapping[str, Shuffled],
     groups: Mapping[str, str],
     rows: Mapping[str, dict],
 ) -> informative.Marks:
     """Protocol or extractor -> metric -> the controls, shuffled rows among them, not separated from the references.
 
-    groups: clip -> its source. rows: what `table` gives. A distance is held against that of the ceiling or, where
-    there is none, of the nearest system.
+    pairs: system -> what `shuffled` gives. groups: clip -> its source. rows: what `table` gives. A distance is held
+    against that of the ceiling or, where there is none, of the nearest system.
     """
     true = {
         one.clip.name: tuple(one.scores[row] for row in informative.TRUE if row in one.scores)
         for one in heard
         if "truth" in one.scores
     }
-    pairs: dict[str, list[informative.Pair]] = {
-        f"{system} (shuffled)": [
-            informative.Pair(true[other], scores, (groups[own], groups[other]))
-            for scores, (own, other) in shuffled(heard, system, protocols)
+    chance: dict[str, list[informative.Pair]] = {
+        shuffled_name(system): [
+            informative.Pair(true[other], scores, (groups[own], groups[other])) for scores, (own, other) in found
         ]
-        for system in systems
+        for system, found in pairs.items()
     }
     for row in informative.CHANCE:
         has = [one for one in heard if row in one.scores]
-        pairs[row] = [informative.Pair(true[one.clip.name], one.scores[row], (groups[one.clip.name],)) for one in has]
-    best = ["ceiling"] if "ceiling" in rows else systems
+        chance[row] = [informative.Pair(true[one.clip.name], one.scores[row], (groups[one.clip.name],)) for one in has]
+    best = ["ceiling"] if "ceiling" in rows else list(pairs)
     near = informative.near({row: entry["fad"] for row, entry in rows.items()}, best)
-    return informative.uninformative(pairs) | near
+    return informative.uninformative(chance) | near
+
+
+def shuffled_name(system: str) -> str:
+    """The row of a system's music against other references."""
+    return f"{system} (shuffled)"
 
 
 def _points(one: Heard, wanted: tuple[str, ...], embedded: Mapping[str, Mapping[str, np.ndarray]]) -> dict:
@@ -142,7 +167,10 @@ def _points(one: Heard, wanted: tuple[str, ...], embedded: Mapping[str, Mapping[
     }
 
 
-def _entry(column: list[Scores], groups: list, distance: dict, warning: dict) -> dict:
-    rhythm = {protocol: summarise([scores[protocol] for scores in column]) for protocol in column[0]}
-    entry = {"clips": len(column), "rhythm": rhythm, "interval": of_scores(column, groups), "fad": distance}
+def _entry(column: list[Scores], groups: list, distance: dict, warning: dict, resamples: int = RESAMPLES) -> dict:
+    rhythm = {  # alignment: of the clips that have a pose
+        protocol: summarise([scores[protocol] for scores in column if protocol in scores])
+        for protocol in dict.fromkeys(name for scores in column for name in scores)
+    }
+    entry = {"clips": len(column), "rhythm": rhythm, "interval": of_scores(column, groups, resamples), "fad": distance}
     return entry | ({"warning": warning} if warning else {})

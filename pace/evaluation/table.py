@@ -5,13 +5,12 @@ import dataclasses
 import numpy as np
 
 from pace.evaluation import alignment_score
+from pace.evaluation.alignment_score import ALIGNMENT
 from pace.evaluation.controls import ROWS
 from pace.evaluation.distances import EXTRACTORS
 from pace.evaluation.onsets import Events
 from pace.evaluation.rhythm import PROTOCOLS, compare, summarise
 from pace.params import choice
-
-ALIGNMENT = "alignment"  # beside the protocols: the beats of the music against those of the dance
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What the report shows of one clip: two videos, mel images, energy and rhythm curves, written as media files."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ import pandas as pd
 
 from pace import media
 from pace.audio.mel import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE, mel_image
+from pace.evaluation import audio_files
 from pace.report import plots
 from pace.skeleton import PARTS
+from pace.streams import MediaError
 
 OWN, GENERATED = "own music", "generated music"
 
@@ -34,7 +37,7 @@ class ClipView:
     videos: dict[str, str]
     mels: dict[str, str]
     energy: str | None
-    rhythm: str
+    rhythm: str | None
     gates: str | None
 
 
@@ -67,7 +70,8 @@ def view(clip: pd.Series, video: pd.Series, scores: dict[str, float], sources: S
     waves = {}
     if (own := sources.audio / f"{clip['video_id']}.wav").is_file():
         waves[OWN] = cut(media.read_audio(own, SAMPLE_RATE), start)
-    waves[GENERATED] = cut(media.read_audio(sources.generated / f"{name}.wav", SAMPLE_RATE), 0.0)
+    with contextlib.suppress(MediaError):  # evaluate names it among the failures
+        waves[GENERATED] = cut(audio_files.read(sources.generated / f"{name}.wav").at(SAMPLE_RATE), 0.0)
     frames, fps = cut_frames(sources.decoded / f"{clip['video_id']}.mp4", start)
     videos = {}
     for title, wave in waves.items():
@@ -85,7 +89,7 @@ def view(clip: pd.Series, video: pd.Series, scores: dict[str, float], sources: S
             for title, wave in waves.items()
         },
         energy=save("energy.svg", plots.energy(*clip_energy(energy_file, start))) if energy_file.is_file() else None,
-        rhythm=save("rhythm.svg", plots.rhythm(waves, SAMPLE_RATE)),
+        rhythm=save("rhythm.svg", plots.rhythm(waves, SAMPLE_RATE)) if waves else None,
         gates=_gates(gates_file, name, save) if gates_file.is_file() else None,
     )
 

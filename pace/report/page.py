@@ -55,6 +55,7 @@ def build(inputs: Inputs, params: ReportParams, out: Path, data: DataParams | No
     page = out / "index.html"
     published = tables.published(metrics, data) if data else ""
     failures = tables.read_failures(inputs.data)
+    failures += [("evaluate", clip_id, fault) for clip_id, fault in metrics.get("faults", {}).items()]
     page.write_text(html(metrics, views, training, failures, published), encoding="utf-8")
     return page
 
@@ -102,7 +103,7 @@ def html(
         "published": ("Published figures", published),
         "training": ("Training", "".join(f"<h3>{escape(t)}</h3>{_image(f, t)}" for t, f in training.items())),
         "measures": ("Other measures", tables.others(metrics)),
-        "failures": (f"Failed videos ({len(failures)})", tables.failures(failures)),
+        "failures": (f"Failures ({len(failures)})", tables.failures(failures)),
     }
     shown = {key: section for key, section in sections.items() if section[1]}
     links = "".join(f'<a href="#{key}">{escape(title)}</a>' for key, (title, _) in shown.items())

@@ -1,4 +1,4 @@
-"""The report's tables as HTML: rhythm metrics by protocol, all other metrics, failed videos."""
+"""The report's tables as HTML: rhythm metrics by protocol, all other metrics, failed videos and faulty clips."""
 
 import dataclasses
 import json
@@ -257,7 +257,7 @@ def others(metrics: dict) -> str:
     """A small table for each section of metrics.json that has no table of its own."""
     blocks = []
     for section, values in metrics.items():
-        if section in ("rhythm", "interval", "fad", "uninformative"):
+        if section in ("rhythm", "interval", "fad", "uninformative", "faults"):
             continue
         rows = "".join(
             f'<tr><th scope="row">{escape(name or section)}</th><td>{escape(number(value))}</td></tr>'
@@ -277,9 +277,9 @@ def read_failures(data: Path) -> list[tuple[str, str, str]]:
 
 
 def failures(entries: list[tuple[str, str, str]]) -> str:
-    """A table of failed videos, or a sentence when there are none."""
+    """A table of failed videos and faulty clips, or a sentence when there are none."""
     if not entries:
-        return "<p>No video failed in any stage.</p>"
+        return "<p>No video failed in any stage, and no generated clip is faulty.</p>"
     rows = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in entry)}</tr>\n" for entry in entries)
-    head = "<tr><th>stage</th><th>video</th><th>reason</th></tr>"
+    head = "<tr><th>stage</th><th>video or clip</th><th>reason</th></tr>"
     return f'<div class="scroll"><table class="texts"><thead>{head}</thead><tbody>\n{rows}</tbody></table></div>'

@@ -11,10 +11,14 @@ import pandas as pd
 import pytest
 import soundfile
 import tiny_autoencoder
+import torch
 from ruamel.yaml import YAML
 
+from pace.audio.vocoder import VocoderParams
 from pace.evaluation import confidence, informative
 from pace.evaluation.alignment_score import alignment_score, read_motion_beats
+from pace.evaluation.ceiling import track_ceiling
+from pace.evaluation.distances import of_clip
 from pace.evaluation.onsets import events
 from stages import evaluate
 
@@ -105,8 +109,8 @@ def test_stage(miniature, capsys, monkeypatch):
     evaluate.main([])
     metrics, records = read()
     assert metrics["data"] == {
-        "split": "test", "test_videos": 4, "test_clips": 8, "missing_clips": 3, "true_beat_clips": 4, "train_clips": 3,
-        "failed_videos": 4,
+        "split": "test", "test_videos": 4, "test_clips": 8, "missing_clips": 3, "faulty_clips": 0, "true_beat_clips": 4,
+        "train_clips": 3, "failed_videos": 4,
         "leak": {"music": 0, "dance": 2, "video": 0, "unknown_music": 2, "unknown_dance": 2},
     }  # fmt: skip
     rhythm = metrics["rhythm"]
@@ -191,8 +195,8 @@ def test_validation_split(miniature):
     evaluate.main([])
     metrics, records = read()
     assert metrics["data"] == {
-        "split": "val", "val_videos": 2, "val_clips": 4, "missing_clips": 0, "true_beat_clips": 4, "train_clips": 3,
-        "failed_videos": 4,
+        "split": "val", "val_videos": 2, "val_clips": 4, "missing_clips": 0, "faulty_clips": 0, "true_beat_clips": 4,
+        "train_clips": 3, "failed_videos": 4,
         "leak": {"music": 0, "dance": 2, "video": 0, "unknown_music": 0, "unknown_dance": 0},
     }  # fmt: skip
     assert {record["video_id"] for record in records} == {"one", "two"}
@@ -223,7 +227,59 @@ def test_nothing_to_score_stops_with_one_line(miniature):
         evaluate.main([])
 
 
-def test_a_wav_of_the_wrong_rate_is_named(miniature):
-    soundfile.write("data/generated/one_000000.wav", np.zeros(100), 44100)
-    with pytest.raises(ValueError, match=r"one_000000.wav: 44100 Hz, shape \(100,\); expected 22050 Hz mono"):
+def test_faulty_music_is_scored_as_it_is_named_and_counted(miniature, capsys):
+    """What sounds at another rate is the same music; NaN is silence; silence and an empty file score 0."""
+    good, _ = soundfile.read("data/generated/two_005000.wav", dtype="float32")
+    faster = np.repeat(good, 2)
+    soundfile.write("data/generated/two_005000.wav", np.stack([faster, faster], axis=1), 2 * SR)
+    nan = good.copy()
+    nan[-SR:] = np.nan
+    soundfile.write("data/generated/two_000000.wav", nan, SR, subtype="FLOAT")
+    soundfile.write("data/generated/one_000000.wav", 0 * good, SR)
+    soundfile.write("data/generated/one_005000.wav", good[:0], SR)
+    evaluate.main([])
+    metrics, records = read()
+    assert (metrics["data"]["missing_clips"], metrics["data"]["faulty_clips"]) == (3, 4)
+    assert metrics["faults"] == {
+        "one_000000": "silent", "one_005000": "empty; 0.000 s instead of 5",
+        "two_000000": f"not finite: {SR} samples set to 0", "two_005000": "44100 Hz instead of 22050",
+    }  # fmt: skip
+    said = capsys.readouterr().out.splitlines()
+    assert {f"evaluate: {name}: {text}" for name, text in metrics["faults"].items()} < set(said)
+    own = {record["clip_id"]: float(record["strict_onset_f70"]) for record in records if record["row"] == "generated"}
+    assert own["home_000000"] == 1 and own["two_005000"] > 0.9 and 0.7 < own["two_000000"] < 1
+    assert own["one_000000"] == own["one_005000"] == 0
+    assert metrics["rhythm"]["generated"]["strict"]["onset_f70"] == pytest.approx(sum(own.values()) / 5, abs=1e-5)
+    distance = metrics["fad"]["generated"]["descriptors"]
+    assert (distance["n"], distance["n_reference"]) == (21, 25) and np.isfinite(distance["fad"])
+
+
+def test_music_that_cannot_be_read_is_a_missing_clip_with_its_reason(miniature, capsys):
+    Path("data/generated/one_000000.wav").write_text("no music")
+    evaluate.main([])
+    metrics, records = read()
+    assert (metrics["data"]["missing_clips"], metrics["data"]["faulty_clips"]) == (4, 1)
+    assert metrics["faults"]["one_000000"].startswith("not scored: one_000000.wav: not a readable media file")
+    assert "4 of 8 test clips scored" in capsys.readouterr().out
+    assert "one_000000" not in {record["clip_id"] for record in records}
+    for path in Path("data/generated").iterdir():
+        path.write_text("no music")
+    with pytest.raises(SystemExit, match=r"no generated clip can be read; the first, not scored: .*not a readable"):
         evaluate.main([])
+
+
+def test_networks_that_listen_have_all_threads(miniature, monkeypatch):
+    """A single worker is the main process, where the ceiling must not leave PyTorch with one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        hearing_threads = []
+        monkeypatch.setattr(
+            evaluate.distances, "of_clip",
+            lambda *given: hearing_threads.append(torch.get_num_threads()) or of_clip(*given),
+        )  # fmt: skip
+        evaluate.main([])
+        track_ceiling(music(100.0)[: 5 * SR], Path("models/vae"), VocoderParams(1, 0.0))
+        assert {*hearing_threads, torch.get_num_threads()} == {3}
+    finally:
+        torch.set_num_threads(threads)

@@ -7,7 +7,8 @@ import pytest
 import soundfile
 from projects import ROOT, run
 
-from pace.evaluation import audio_files, controls, descriptors, fad, file_hearing, rhythm, systems
+from pace.evaluation import audio_files, controls, descriptors, fad, file_hearing, known, rhythm, systems
+from pace.evaluation import table as pipeline
 from pace.evaluation.audio_files import Sound
 from pace.synthetic.music import compose
 
@@ -65,7 +66,7 @@ def test_controls_tell_what_a_score_is_worth(music):
     rows = file_hearing.controls(Sound(music[0], SR))
     assert list(rows) == ["truth", "clicks", "clicks120", "delayed"]
     assert {len(sound.wave) for sound in rows.values()} == {len(music[0])}
-    np.testing.assert_array_equal(rows["delayed"].wave[round(0.25 * SR) :], music[0][: -round(0.25 * SR)])
+    np.testing.assert_array_equal(rows["delayed"].wave, np.roll(music[0], round(0.25 * SR)))
     scores = {row: file_hearing.score(music[0], sound.wave, PROTOCOLS) for row, sound in rows.items()}
     assert scores["truth"]["loris"] == {"bcs": 100.0, "bhs": 100.0}
     assert scores["truth"]["strict"]["onset_f50"] == 1.0
@@ -77,7 +78,9 @@ def test_table_is_the_summary_of_the_clips_and_the_distance_of_their_sets(music,
     reference = saved(tmp_path / "ref", dict(zip(names, music, strict=True)))
     other = saved(tmp_path / "other", dict(zip(names, [0.3 * music[i] for i in (1, 2, 3, 0)], strict=True)))
     heard = heard_in(reference, same=reference, other=other)
-    table = systems.table(heard, ["same", "other"], PROTOCOLS, ("descriptors",), {})
+    groups = dict.fromkeys("ab", "one") | {"c": "c", "d": "d"}
+    pairs = {name: systems.shuffled(heard, name, PROTOCOLS, groups) for name in ("same", "other")}
+    table = systems.table(heard, ["same", "other"], PROTOCOLS, ("descriptors",), {}, groups, pairs)
     assert list(table) == [
         "same", "other", "same (shuffled)", "other (shuffled)", "truth", "clicks", "clicks120", "delayed",
     ]  # fmt: skip
@@ -86,8 +89,10 @@ def test_table_is_the_summary_of_the_clips_and_the_distance_of_their_sets(music,
     for protocol in PROTOCOLS:
         scores = [rhythm.score(music[i], 0.3 * music[j], SR, protocol) for i, j in ((0, 1), (1, 2), (2, 3), (3, 0))]
         assert table["other"]["rhythm"][protocol] == pytest.approx(rhythm.summarise(scores))
-        shuffled = [rhythm.score(music[j], music[i], SR, protocol) for i, j in ((0, 2), (1, 3), (2, 0), (3, 1))]
+        others = [(i, j) for i in range(4) for j in range(4) if i != j and {i, j} != {0, 1}]  # a, b: one source
+        shuffled = [rhythm.score(music[j], music[i], SR, protocol) for i, j in others]
         assert table["same (shuffled)"]["rhythm"][protocol] == pytest.approx(rhythm.summarise(shuffled))
+    assert table["same (shuffled)"]["pairs"] == 10
     sets = [np.concatenate([descriptors.embed(w, SR) for w in waves]) for waves in (music, [0.3 * w for w in music])]
     assert table["other"]["fad"]["descriptors"]["fad"] == pytest.approx(fad.frechet(*sets), rel=1e-4)
     assert table["other"]["fad"]["descriptors"]["n"] == 20
@@ -205,6 +210,65 @@ def test_random_music_is_a_seeded_piece_of_the_training_music(music, tmp_path):
     heard = [file_hearing.listen(clip, ("strict",)) for clip in clips]
     table = systems.table(heard, ["mine"], ("strict",), (), {})
     assert table["random"]["rhythm"]["strict"]["onset_f50"] < table["truth"]["rhythm"]["strict"]["onset_f50"]
+
+
+def test_delayed_music_sounds_as_the_true_music_does(music):
+    """A quarter of a second of silence before it would be most of what the distances hear."""
+    late = [file_hearing.controls(Sound(wave, SR))["delayed"].wave for wave in music]
+    silent = [np.concatenate([np.zeros(round(0.25 * SR)), wave])[: len(wave)] for wave in music]
+    true, *others = (np.concatenate([descriptors.embed(wave, SR) for wave in set_]) for set_ in (music, late, silent))
+    distance, with_silence = (fad.frechet(true, other) for other in others)
+    assert 2 * distance < with_silence, (distance, with_silence)
+
+
+def test_a_system_without_any_usable_file_has_a_row_of_nothing(music, tmp_path):
+    reference = saved(tmp_path / "ref", {"a": music[0], "b": music[1]})
+    broken = saved(tmp_path / "broken", {"a": music[0]})
+    (broken / "a.wav").write_text("no music")
+    heard = heard_in(reference, mine=reference, broken=broken)
+    table = systems.table(heard, ["broken", "mine"], PROTOCOLS, ("descriptors",), {})
+    assert table["broken"] == {"clips": 0, "rhythm": {}, "interval": {}, "fad": {}}
+    assert list(table)[:2] == ["broken", "mine"] and table["mine"]["clips"] == 2
+    assert systems.shuffled(heard, "broken", PROTOCOLS, {"a": "a", "b": "b"}) == []
+
+
+def test_beats_tempo_and_poses_are_scored_as_the_pipeline_does(music, tmp_path):
+    """True beats and tempo stand for those heard, motion beats up to the reference's end for the dance."""
+    beats, motion = np.arange(0.37, 9, 0.6), np.arange(0.2, 9, 0.7)
+    names, given = "ab", known.Known(beats, 97.0, motion)
+    reference = saved(tmp_path / "ref", dict(zip(names, music, strict=False)))
+    mine = saved(tmp_path / "gen", dict(zip(names, music[2:], strict=True)))
+    clips = [dataclasses.replace(clip, known=given) for clip in clips_in(reference, mine=mine)]
+    heard = [file_hearing.listen(clip, ("loris", "strict")) for clip in clips]
+    until = known.Known(beats[beats < 5], 97.0, motion[motion < 5])
+    own = [
+        pipeline.Clip(name, name, name, until.beats, {"truth": one.truth, "generated": one.generated["mine"]}, 97.0,
+                      until.motion_beats) for name, one in zip(names, heard, strict=True)
+    ]  # fmt: skip
+    expected = [pipeline.score_clip(clip, own, ("loris", "strict")) for clip in own]
+    for one, scores in zip(heard, expected, strict=True):
+        assert one.scores["mine"] == scores.rows["generated"]
+        assert one.scores["clicks"]["alignment"]["bas"] > 0
+        assert one.scores["truth"]["strict"]["beat_f70"] < 0.9
+        assert abs(one.truth.tempo - 97) == one.scores["truth"]["strict"]["tempo_error_bpm"] > 0
+    shuffled = [scores for scores, _ in systems.shuffled(heard, "mine", ("loris", "strict"), {"a": "a", "b": "b"})]
+    assert shuffled == [pair for scores in expected for pair in scores.shuffled]
+
+
+def test_the_ceiling_is_made_once_and_heard_by_networks(music, tmp_path):
+    made = []
+
+    def rebuild(wave):
+        made.append(len(wave))
+        return 0.5 * wave
+
+    (clip,) = clips_in(saved(tmp_path / "ref", {"a": music[0]}), mine=tmp_path / "ref")
+    clip = dataclasses.replace(clip, rebuild=rebuild)
+    one = file_hearing.listen(clip, ("strict",), keep_ceiling=True)
+    found = systems.heard_by_networks(one, {"level": Level()})
+    np.testing.assert_allclose(found["ceiling"]["level"], 0.5 * found["truth"]["level"], rtol=1e-5)
+    assert made == [len(music[0])]
+    assert file_hearing.listen(clip, ("strict",)).rebuilt is None
 
 
 def test_workers_do_without_pytorch():

@@ -1,5 +1,6 @@
 """The report on small artefacts made here, in the layout that the stages write."""
 
+import dataclasses
 import html
 import html.parser
 import json
@@ -43,6 +44,7 @@ def metrics() -> dict:
         "pose": {"detected": 0.991, "pck": {"0.1": 0.97}},
         "vae": {"l1": 0.0312},
         "data": {"test_videos": 3, "test_clips": 4, "leak": leak(music=3, unknown_dance=1)},
+        "faults": {"b2_005000": "silent & <short>"},
     }
 
 
@@ -139,7 +141,9 @@ def test_names_and_reasons_are_escaped(built):
     assert "a&lt;b&gt;&amp;1_000000" in text
     assert "no person &lt;found&gt;" in text
     assert "a<b>" not in text
-    assert "Failed videos (1)" in text
+    assert "Failures (2)" in text
+    assert "<tr><td>evaluate</td><td>b2_005000</td><td>silent &amp; &lt;short&gt;</td></tr>" in text
+    assert "<h3>faults</h3>" not in text
 
 
 def test_videos_last_five_seconds_and_have_sound(built):
@@ -255,7 +259,7 @@ def test_metrics_that_are_missing_or_unknown():
     assert '<th scope="row">mine</th>' in text
     assert tables.rhythm({}) == ""
     assert "results" not in page.html({}, [], {}, [])
-    assert "No video failed" in page.html({}, [], {}, [])
+    assert "No video failed in any stage, and no generated clip is faulty" in page.html({}, [], {}, [])
 
 
 def test_other_metrics_are_flattened():
@@ -361,3 +365,23 @@ def test_metrics_that_were_not_tested_have_no_mark():
 def test_page_shows_published_figures_when_it_knows_the_data(project, tmp_path):
     made = page.build(inputs(project), page.ReportParams(clips=0), tmp_path, DataParams("folder", "data/none"))
     assert 'id="published"' in made.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("fault", ["empty", "nan", "silent", "unreadable"])
+def test_faulty_music_does_not_stop_the_report(project, tmp_path, fault):
+    """It is shown as it is heard; what cannot be read is left out, with the video's own music alone."""
+    sources = inputs(project).sources
+    generated = tmp_path / "generated"
+    generated.mkdir()
+    if fault == "unreadable":
+        (generated / "b2_005000.wav").write_text("no music")
+    else:
+        wave = {"empty": np.zeros(0), "nan": np.full(RATE, np.nan), "silent": np.zeros(5 * RATE)}[fault]
+        soundfile.write(generated / "b2_005000.wav", wave, RATE, subtype="FLOAT")
+    clip = pd.Series({"clip_id": "b2_005000", "video_id": "b2", "start_s": 5.0})
+    view = clips.view(
+        clip, pd.Series({"genre": "pop"}), {}, dataclasses.replace(sources, generated=generated), tmp_path
+    )
+    assert ("generated music" in view.videos) == (fault != "unreadable")
+    assert all((tmp_path / file).is_file() for file in (*view.videos.values(), *view.mels.values(), view.rhythm))
+    assert page.html({}, [view], {}, []).count("<video") == len(view.videos)
