@@ -8,7 +8,7 @@ import numpy as np
 
 from pace.evaluation import audio_files, distances, file_hearing, systems
 from pace.evaluation.rhythm import PROTOCOLS
-from pace.evaluation.system_intervals import differences, group_names
+from pace.evaluation.system_intervals import differences, distance_differences, group_names
 
 KINDS = ("reference_only", "generated_only", "doubles")
 
@@ -61,8 +61,8 @@ def score(options: ScoreOptions) -> dict:
     """Score all systems; the result as nested dicts of JSON values.
 
     `rows`: see `systems.table`, and with it of systems `not_scored`, the number of references without a readable file.
-    `differences`: see `system_intervals.differences`. `uninformative`: see `systems.uninformative`. `sources`: how
-    many the intervals resample.
+    `differences`: see `system_intervals.differences` and `distance_differences`. `uninformative`: see
+    `systems.uninformative`. `sources`: how many the intervals resample.
     `files`: what was unmatched, unreadable or faulty, by system. `not_computed`: extractor -> reason.
     `per_clip`: the scores of every clip and row.
     Raises ValueError where nothing can be scored.
@@ -86,7 +86,8 @@ def score(options: ScoreOptions) -> dict:
     networks, missing = distances.load_networks(options.extractors, options.weights)
     heard = list(systems.listen_all(clips, options.protocols))
     names = list(options.generated)
-    rows = systems.table(heard, names, options.protocols, options.extractors, networks, groups)
+    found = systems.embedded(heard, options.extractors, networks, groups)
+    rows = systems.table(heard, names, options.protocols, found, groups)
     if not rows:
         raise ValueError(f"not one reference can be read; the first, {next(iter(heard[0].unreadable.values()))}")
     for system in {*names} & {*rows}:
@@ -96,8 +97,8 @@ def score(options: ScoreOptions) -> dict:
         "systems": {name: str(folder) for name, folder in options.generated.items()},
         "sources": len({*groups.values()}),
         "rows": rows,
-        "differences": differences(heard, names, groups),
-        "uninformative": systems.uninformative(heard, names, options.protocols, groups, rows),
+        "differences": differences(heard, names, groups) + distance_differences(found, names),
+        "uninformative": systems.uninformative(heard, names, options.protocols, groups, found),
         "not_computed": missing,
         "files": {
             "unmatched": unmatched(matches),

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from pace import items
 from pace.evaluation import distances, informative, onsets
 from pace.evaluation.controls import click_track
+from pace.evaluation.distances import Distances
 from pace.evaluation.embedders import Embedder
 from pace.evaluation.file_hearing import (
     CONTROLS,
@@ -69,35 +70,42 @@ def shuffled(heard: list[Heard], system: str, protocols: tuple[str, ...]) -> lis
     ]
 
 
+def embedded(
+    heard: list[Heard],
+    wanted: tuple[str, ...],
+    networks: Mapping[str, Embedder],
+    groups: Mapping[str, str] | None = None,
+) -> Distances:
+    """The distances of all rows to the references by the wanted extractors. groups: as for `table`."""
+    points = [_points(one, wanted, heard_by_networks(one.clip, networks) if networks else {}) for one in heard]
+    return Distances(points, [groups[one.clip.name] if groups else one.clip.name for one in heard])
+
+
 def table(
     heard: list[Heard],
     systems: list[str],
     protocols: tuple[str, ...],
-    wanted: tuple[str, ...],
-    networks: Mapping[str, Embedder],
+    found: Distances,
     groups: Mapping[str, str] | None = None,
 ) -> dict[str, dict]:
-    """One entry per row: `clips` scored, `rhythm` (protocol -> metric), its `interval` (protocol -> metric -> limits),
-    `fad` (extractor -> figures), `warning`.
+    """One entry per row: `clips` scored, `rhythm` (protocol -> metric), `fad` (extractor -> figures), the `interval` of
+    both (protocol or extractor -> metric -> limits), `warning`.
 
-    groups: clip -> the source that it comes from, itself by default.
+    found: what `embedded` gives. groups: clip -> the source that it comes from, itself by default.
     Rows: systems, their shuffled ones, controls. The distance is to the references of the row's own clips.
     """
     groups = groups or {one.clip.name: one.clip.name for one in heard}
-    points = [_points(one, wanted, heard_by_networks(one.clip, networks) if networks else {}) for one in heard]
     rows = {}
     for row in (*systems, *CONTROLS):
         has = [i for i, one in enumerate(heard) if row in one.scores]
         if not has:
             continue
-        sets = distances.gather([{side: points[i][side] for side in ("truth", row)} for i in has])
-        reference = sets.pop("truth", {})  # its distance to itself is 0
-        found, warning = distances.compare(reference, sets)
         own = [groups[heard[i].clip.name] for i in has]
-        rows[row] = _entry([heard[i].scores[row] for i in has], own, found.get(row, {}), warning)
+        distance = found.of_row(row) if row in found.rows else ({}, {}, {})
+        rows[row] = _entry([heard[i].scores[row] for i in has], own, *distance)
         if row in systems and (pairs := shuffled(heard, row, protocols)):
             both = [tuple(groups[name] for name in names) for _, names in pairs]
-            rows[f"{row} (shuffled)"] = _entry([scores for scores, _ in pairs], both, {}, {})
+            rows[f"{row} (shuffled)"] = _entry([scores for scores, _ in pairs], both)
     return {row: rows[row] for row in sorted(rows, key=lambda row: (row in CONTROLS, "(shuffled)" in row))}
 
 
@@ -106,12 +114,11 @@ def uninformative(
     systems: list[str],
     protocols: tuple[str, ...],
     groups: Mapping[str, str],
-    rows: Mapping[str, dict],
+    found: Distances,
 ) -> informative.Marks:
     """Protocol or extractor -> metric -> the controls, shuffled rows among them, not separated from the references.
 
-    groups: clip -> its source. rows: what `table` gives. A distance is held against that of the ceiling or, where
-    there is none, of the nearest system.
+    groups: clip -> its source. found: what `embedded` gives.
     """
     true = {
         one.clip.name: tuple(one.scores[row] for row in informative.TRUE if row in one.scores)
@@ -128,9 +135,7 @@ def uninformative(
     for row in informative.CHANCE:
         has = [one for one in heard if row in one.scores]
         pairs[row] = [informative.Pair(true[one.clip.name], one.scores[row], (groups[one.clip.name],)) for one in has]
-    best = ["ceiling"] if "ceiling" in rows else systems
-    near = informative.near({row: entry["fad"] for row, entry in rows.items()}, best)
-    return informative.uninformative(pairs) | near
+    return informative.uninformative(pairs) | informative.near(found)
 
 
 def _points(one: Heard, wanted: tuple[str, ...], embedded: Mapping[str, Mapping[str, np.ndarray]]) -> dict:
@@ -142,7 +147,14 @@ def _points(one: Heard, wanted: tuple[str, ...], embedded: Mapping[str, Mapping[
     }
 
 
-def _entry(column: list[Scores], groups: list, distance: dict, warning: dict) -> dict:
+def _entry(
+    column: list[Scores],
+    groups: list,
+    distance: dict | None = None,
+    limits: dict | None = None,
+    warning: dict | None = None,
+) -> dict:
     rhythm = {protocol: summarise([scores[protocol] for scores in column]) for protocol in column[0]}
-    entry = {"clips": len(column), "rhythm": rhythm, "interval": of_scores(column, groups), "fad": distance}
+    limits = of_scores(column, groups) | (limits or {})
+    entry = {"clips": len(column), "rhythm": rhythm, "interval": limits, "fad": distance or {}}
     return entry | ({"warning": warning} if warning else {})

@@ -71,7 +71,7 @@ def test_the_shuffled_row_has_intervals_by_the_sources_of_both_clips(monkeypatch
     heard = clips(a=[0.1, 0.5, 0.4, 0.2, 0.3, 0.7], truth=[1.0] * 6)
     for one in heard:
         one.generated["a"] = None
-    table = systems.table(heard, ["a"], ("strict",), (), {})
+    table = systems.table(heard, ["a"], ("strict",), systems.embedded(heard, (), {}))
     low, high = table["a (shuffled)"]["interval"]["strict"]["beat_f70"]
     assert low < table["a (shuffled)"]["rhythm"]["strict"]["beat_f70"] < high
     assert systems.shuffled(heard, "a", ("strict",))[0][1] == ("0", "3")
