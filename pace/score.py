@@ -9,7 +9,7 @@ import numpy as np
 from pace.evaluation import audio_files, distances, file_hearing, systems
 from pace.evaluation.known import GIVEN, Sources, of_clips
 from pace.evaluation.rhythm import PROTOCOLS
-from pace.evaluation.system_intervals import differences, group_names, sources
+from pace.evaluation.system_intervals import differences, distance_differences, group_names, sources
 
 KINDS = ("reference_only", "generated_only", "doubles")
 
@@ -63,9 +63,9 @@ def score(options: ScoreOptions) -> dict:
     """Score all systems; the result as nested dicts of JSON values.
 
     `rows`: see `systems.table`, and with it of systems `not_scored`, the number of references without a readable file.
-    `differences`: see `system_intervals.differences`. `uninformative`: see `systems.uninformative`. `sources`: how
-    many the intervals resample; `group`: see `system_intervals.sources`. `known`: of how many of the clips there is
-    `a pose`, `true beats`, `a tempo`, as far as they were given.
+    `differences`: see `system_intervals.differences` and `distance_differences`. `uninformative`: see
+    `systems.uninformative`. `sources`: how many the intervals resample; `group`: see `system_intervals.sources`.
+    `known`: of how many of the clips there is `a pose`, `true beats`, `a tempo`, as far as they were given.
     `files`: what was unmatched, unreadable or faulty, by system. `not_computed`: extractor -> reason.
     `per_clip`: the scores of every clip and row.
     Raises ValueError where nothing can be scored.
@@ -95,7 +95,8 @@ def score(options: ScoreOptions) -> dict:
         reason = next(text for one in heard for row, text in one.unreadable.items() if row in names)
         raise ValueError(f"not one generated file can be read; the first, {reason}")
     pairs = {system: systems.shuffled(heard, system, options.protocols, groups) for system in names}
-    rows = systems.table(heard, names, options.protocols, options.extractors, networks, groups, pairs)
+    found = systems.embedded(heard, options.extractors, networks, groups)
+    rows = systems.table(heard, names, options.protocols, found, groups, pairs)
     for system in names:
         rows[system]["not_scored"] = len(references) - rows[system]["clips"]
     scored = [one.clip.name for one in heard if one.scores]
@@ -110,8 +111,8 @@ def score(options: ScoreOptions) -> dict:
             if any(getattr(one, field) is not None for one in facts.values())
         },
         "rows": rows,
-        "differences": differences(heard, names, groups),
-        "uninformative": systems.uninformative(heard, pairs, groups, rows),
+        "differences": differences(heard, names, groups) + distance_differences(found, names),
+        "uninformative": systems.uninformative(heard, pairs, groups, found),
         "not_computed": missing,
         "files": {
             "unmatched": unmatched(matches),

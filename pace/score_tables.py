@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from pace.evaluation.informative import FEWEST
+from pace.evaluation.informative import FEWEST, YARDSTICKS
 from pace.evaluation.rounding import rounded
 from pace.evaluation.systems import shuffled_name
 from pace.score import flat
 
 OUT_SUFFIXES = (".json", ".csv", ".md")
 HEADLINE = ("f1",)  # of a protocol that has it, else everything
+DISTANCES = ("_fad", "_fad_inf")  # what has an interval of an extractor
 MARK = "†"
 LAST = "not_separated"
 WITHOUT = {
@@ -30,20 +31,22 @@ UNMATCHED = {
 def records(result: dict) -> list[dict[str, object]]:
     """The table: of each row its name, clips, rhythm metrics as `protocol_metric` and distances as `extractor_fad`.
 
-    Each rhythm metric is followed by its interval, `..._low` and `..._high`. An extractor that was not computed has the
-    column `extractor_fad` with the reason in every row. The last column, `not_separated`, names the metrics that do not
-    tell the row, a control, from the true music: they are uninformative.
+    Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none. An extractor that was
+    not computed has the column `extractor_fad` with the reason in every row. The last column, `not_separated`, names
+    the metrics that do not tell the row, a control, from the true music: they are uninformative.
     """
     missing = {f"{name}_fad": reason for name, reason in result["not_computed"].items()}
     table = []
     for row, entry in result["rows"].items():
         counts = {"row": row, "clips": entry["clips"], "not_scored": entry.get("not_scored", "")}
-        rhythm: dict[str, object] = {}
-        for name, value in flat(entry["rhythm"]).items():
-            low, high = flat(entry["interval"]).get(name, ("", ""))
-            rhythm |= {name: value, f"{name}_low": low, f"{name}_high": high}
+        limits = flat(entry["interval"])
+        rhythm, metrics = flat(entry["rhythm"]), {}
+        for name, value in (rhythm | flat(entry["fad"])).items():
+            metrics[name] = value
+            if name in rhythm or name.endswith(DISTANCES):
+                metrics[f"{name}_low"], metrics[f"{name}_high"] = limits.get(name, ("", ""))
         blind = [name for name, controls in flat(result["uninformative"]).items() if row in controls]
-        table.append(counts | rhythm | flat(entry["fad"]) | missing | {LAST: " ".join(blind)})
+        table.append(counts | metrics | missing | {LAST: " ".join(blind)})
     fullest = sorted(table, key=len, reverse=True)  # decides on the order of the columns
     columns = dict.fromkeys(name for record in fullest for name in record)
     columns[LAST] = columns.pop(LAST)
@@ -91,7 +94,7 @@ def notes(result: dict, most: int | None = None) -> list[str]:
         said.append(
             "no row random, as no training music is given; --training DIR names it. Fewer metrics are marked so."
         )
-    said += [*_shuffled(result), *_sources(result), *_uninformative(result)]
+    said += [*_shuffled(result), *_sources(result), *_uninformative(result), *_untested_distances(result)]
     warned: dict[tuple[str, str], list[str]] = {}
     for row, entry in result["rows"].items():
         for name, text in entry.get("warning", {}).items():
@@ -155,6 +158,18 @@ def _uninformative(result: dict) -> list[str]:
     return said
 
 
+def _untested_distances(result: dict) -> list[str]:
+    """Which extractors' distances were not tested against the controls, and what that takes."""
+    names = dict.fromkeys(name for row in result["rows"].values() for name in row.get("fad", {}))
+    untested = [name for name in names if name not in result["uninformative"]]
+    if not untested:
+        return []
+    said = f"distances not tested against the controls ({', '.join(untested)}): "
+    if not {*YARDSTICKS} & {*result["rows"]}:
+        return [said + "without the row ceiling (--vae DIR) or random (--training DIR) nothing tells how near is near"]
+    return [said + f"{result['sources']} sources, it takes {FEWEST}"]
+
+
 def _listed(what: str, found: list[str], most: int | None) -> str:
     rest = len(found) - len(found[:most])
     return f"{len(found)} {what}: {', '.join(found[:most])}" + (f" and {rest} more, see --out" if rest else "")
@@ -193,12 +208,17 @@ def _with_intervals(record: dict[str, object]) -> dict[str, object]:
 
 def compared(result: dict) -> list[str]:
     """The differences between systems in the main columns, a line each."""
+
+    def is_main(one: dict) -> bool:
+        metrics = result["rows"][one["first"]]["rhythm"].get(one["protocol"])
+        return _is_headline(one["metric"], metrics) if metrics else one["metric"] == "fad"
+
     return [
         f"{one['first']} - {one['second']}, {one['protocol']} {one['metric']}: {one['difference']:+.3f} "
         f"[{one['low']:+.3f}, {one['high']:+.3f}], p {'<=' if one['p_at_most'] else '='} {one['p']:.2g} "
         f"({one['clips']} clips)"
         for one in result["differences"]
-        if _is_headline(one["metric"], result["rows"][one["first"]]["rhythm"][one["protocol"]])
+        if is_main(one)
     ]
 
 

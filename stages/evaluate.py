@@ -120,13 +120,14 @@ def main(argv: list[str] | None = None) -> None:
         "pose": [keypoint_scores(video, truth) for video, truth in truths],
         "lift": [pose_scores(video, truth, p["energy"]) for video, truth in truths],
     }
-    fad = distances.section(points, missing)
+    found = distances.Distances(points, [groups[clip.clip_id] for clip in known])
+    fad, limits = distances.sections(found, missing)
+    rhythm_limits = intervals.intervals(scores, groups)
     metrics = {
         "rhythm": table.summary(scores, protocols),
-        "interval": intervals.intervals(scores, groups),
+        "interval": {row: rhythm_limits.get(row, {}) | limits.get(row, {}) for row in (*rhythm_limits, *limits)},
         "fad": fad,
-        "uninformative": informative.uninformative(informative.of_clips(scores, groups))
-        | informative.near(fad, ["ceiling"]),
+        "uninformative": informative.uninformative(informative.of_clips(scores, groups)) | informative.near(found),
         "vae": {
             "mel_l1": float(np.mean(mel_errors)),
             STRICT: summarise([compare(clip.heard["truth"], clip.heard["ceiling"], STRICT) for clip in known]),

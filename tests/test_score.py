@@ -60,7 +60,15 @@ def test_the_table_on_the_console_and_as_json(folders, capsys):
     assert result["rows"]["mine"]["not_scored"] == 1
     assert set(result["rows"]["mine"]["rhythm"]) == {"d2mgan", "loris", "strict"}
     assert result["rows"]["mine"]["fad"]["descriptors"]["n"] == 6
-    assert result["uninformative"] == {"descriptors": {"fad": []}} and "†" not in said
+    assert result["uninformative"] == {} and "†" not in said
+    assert result["rows"]["mine"]["interval"].keys() == {
+        "d2mgan",
+        "loris",
+        "strict",
+    }  # two sources have none of a distance
+    assert [
+        line for line in lines if line.startswith("distances not tested against the controls (descriptors): without")
+    ]
     assert "rhythm metrics not tested against the controls: 2 sources, it takes 4" in lines
     assert "intervals resample 2 sources of 2 clips" in lines
     assert [line for line in lines if line.startswith("no row random, as no training music is given; --training DIR")]
@@ -97,20 +105,23 @@ def test_csv_and_markdown_hold_the_same_table(folders, capsys):
 
 def test_uninformative_rhythm_metrics_are_marked_in_every_form(folders, capsys):
     """Six pieces: one-second bins do not tell clicks from the music, tempo not the delayed, beats tell all apart."""
-    for folder in ("songs", "ours"):
+    for folder in ("songs", "ours", "training"):
         Path(folder).mkdir()
     for i in range(6):
         wave = compose("house", 93 + 7 * i, 0.1 + 0.05 * i, 5.0, np.random.default_rng(i))
+        other = compose("house", 90 + 8 * i, 0.3 + 0.03 * i, 5.0, np.random.default_rng(i + 10))
+        soundfile.write(f"training/{i}.wav", other, SR)
         soundfile.write(f"songs/{i}.wav", wave, SR)
         soundfile.write(f"ours/{i}.wav", np.roll(wave, 500) + 0.3 * np.random.default_rng(i).random(len(wave)), SR)
-    arguments = ("songs", "ours", "--protocols", "loris", "strict", "--extractors", "descriptors", "--out")
+    arguments = ("songs", "ours", "--training", "training", "--protocols", "loris", "strict")
+    arguments += ("--extractors", "descriptors", "--out")
     for name in ("x.json", "x.csv", "x.md"):
         command(*arguments, name)
     marks = json.loads(Path("x.json").read_text())["uninformative"]
     assert "clicks" in marks["loris"]["f1"] and "ours (shuffled)" in marks["loris"]["f1"]
     assert marks["strict"]["beat_f70"] == marks["strict"]["onset_f50"] == []
     assert marks["strict"]["tempo_error_octave_bpm"][-1] == "delayed"
-    assert marks["descriptors"]["fad"] == ["delayed"]  # nearer than music with noise
+    assert marks["descriptors"]["fad"] == ["delayed"]  # the same music is nearer than random training music
     lines = capsys.readouterr().out.splitlines()
     heads = {"loris_f1†", "strict_beat_f70", "strict_tempo_error_octave_bpm†", "descriptors_fad†"}
     assert heads < set(lines[0].split())
@@ -124,6 +135,40 @@ def test_uninformative_rhythm_metrics_are_marked_in_every_form(folders, capsys):
     }
     head = Path("x.md").read_text().splitlines()[2]
     assert "| loris_f1† |" in head and "| strict_beat_f70 |" in head and "not_separated" not in head
+
+
+def test_distances_have_intervals_and_paired_differences_in_every_form(folders, capsys):
+    """Six songs, and two systems: the songs with a little noise, and with a little more of the same."""
+    for folder in ("songs", "near", "far"):
+        Path(folder).mkdir()
+    for i in range(6):
+        wave = compose("house", 93 + 7 * i, 0.1 + 0.05 * i, 3.0, np.random.default_rng(i))
+        noise = np.random.default_rng(i).normal(size=len(wave))
+        for folder, level in (("songs", 0.0), ("near", 0.02), ("far", 0.2)):
+            soundfile.write(f"{folder}/{i}.wav", 0.5 * wave + level * noise, SR)
+    arguments = ("songs", "near", "far", "--protocols", "strict", "--extractors", "descriptors", "--out")
+    for name in ("x.json", "x.csv", "x.md"):
+        command(*arguments, name)
+    result = json.loads(Path("x.json").read_text())
+    value = {name: result["rows"][name]["fad"]["descriptors"]["fad"] for name in ("near", "far")}
+    low, high = result["rows"]["far"]["interval"]["descriptors"]["fad"]
+    assert 0 <= low < value["far"] < high
+    (one,) = [one for one in result["differences"] if one["protocol"] == "descriptors"]
+    assert (one["first"], one["second"], one["metric"], one["clips"]) == ("near", "far", "fad", 6)
+    assert one["difference"] == pytest.approx(value["near"] - value["far"], rel=1e-3)
+    assert one["low"] < one["difference"] < one["high"] < 0 and one["p"] < 0.05
+    with open("x.csv", newline="") as file:
+        record = {record["row"]: record for record in csv.DictReader(file)}["far"]
+    assert [float(record[f"descriptors_fad{end}"]) for end in ("_low", "_high")] == [low, high]
+    assert (record["descriptors_n"], record["descriptors_clips"]) == ("18", "6")
+    assert (
+        f"{score_tables.shown(value['far'])} [{score_tables.shown(low)}, {score_tables.shown(high)}]"
+        in Path("x.md").read_text()
+    )
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("near - far, descriptors fad: -")]
+    assert len(said) == 3 and said[0].endswith(" (6 clips)")
+    # Nearer systems than all controls do not make the distance informative: no row says what is near.
+    assert "descriptors" not in result["uninformative"]
 
 
 def test_several_systems_are_rows_of_one_table_by_their_names(folders, capsys):

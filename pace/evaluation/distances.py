@@ -1,13 +1,13 @@
 """The Frechet table: every row's distance to the true music by every extractor, and why one is missing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from pace import weights
-from pace.evaluation import embedders, fad
+from pace.evaluation import embedders, fad, jackknife
 from pace.evaluation.embedders import Embedder
 
 DESCRIPTORS = "descriptors"
@@ -16,7 +16,8 @@ EXTRACTORS = (DESCRIPTORS, *NETWORKS)
 POOLED = "fad_panns_pooled_legacy"
 REFERENCE = "truth"
 
-Points = dict[str, list[np.ndarray]]  # extractor -> embeddings (n,d) of each clip
+Embedded = Mapping[str, Mapping[str, np.ndarray]]  # row -> extractor -> embeddings (n,d) of one clip
+Limits = dict[str, dict[str, tuple[float, float]]]  # extractor -> figure -> (low, high)
 
 
 def load_networks(wanted: Iterable[str], paths: Mapping[str, Path | str]) -> tuple[dict[str, Embedder], dict[str, str]]:
@@ -63,50 +64,94 @@ def of_clip(
     return {row: points | heard.get(row, {}) for row, points in kept.items()}
 
 
-def compare(reference: Points, rows: Mapping[str, Points]) -> tuple[dict, dict[str, str]]:
-    """Distances of rows to the reference: row -> extractor -> `fad.compare`, and what to be warned of by extractor.
+class Distances:
+    """Frechet distances of rows of music to the true music of the same clips, and their intervals.
 
-    Row and reference should hold the same clips in the same order. CNN14 also has the pooled value under its legacy
-    name. A set of fewer than two embeddings has no distance: the row goes without, and the warning says so. Distances
-    have five significant digits: the eighth was seen to change from run to run.
+    clips: each row -> extractor -> embeddings (n,d), the row `truth` among them. sources: of each clip the dance or
+    song that it comes from. A row's distance is of the clips that have it; estimates are kept, as they take seconds.
     """
-    table: dict[str, dict[str, dict[str, float]]] = {row: {} for row in rows}
-    warnings: dict[str, str] = {}
-    for name, clips in reference.items():
-        true = np.concatenate(clips)
-        for row, points in rows.items():
-            found = np.concatenate(points[name])
-            fewest = min(len(true), len(found))
-            if fewest < 2:
+
+    def __init__(self, clips: Sequence[Embedded], sources: Sequence[str]):
+        self._clips, self._sources = clips, sources
+        self._known: dict[tuple, fad.Estimate] = {}
+
+    @property
+    def rows(self) -> list[str]:
+        """Every row that a clip has, but for the true music, whose distance is 0."""
+        return [row for row in dict.fromkeys(row for clip in self._clips for row in clip) if row != REFERENCE]
+
+    @property
+    def extractors(self) -> list[str]:
+        """Every extractor that any row has."""
+        return list(dict.fromkeys(name for clip in self._clips for points in clip.values() for name in points))
+
+    def of_row(self, row: str) -> tuple[dict[str, dict[str, float]], Limits, dict[str, str]]:
+        """By extractor: the figures of a row, their 95 % intervals, and what to be warned of.
+
+        Figures: `fad`, `fad_inf` and intervals as `fad.estimate` says; n, n_reference and d of the embeddings, and the
+        clips that they come from; of CNN14 the pooled value under its legacy name, which has no interval. A set of
+        fewer than two embeddings has no distance: the warning says so. Distances have five significant digits: the
+        eighth was seen to change from run to run.
+        """
+        figures: dict[str, dict[str, float]] = {}
+        limits: Limits = {}
+        warnings: dict[str, str] = {}
+        for name in self.extractors:
+            has = self._having(name, row)
+            if not has:
+                continue
+            true, found = (np.concatenate(self._points(name, side, has)) for side in (REFERENCE, row))
+            if (fewest := min(len(true), len(found))) < 2:
                 warnings[name] = f"{fewest} embedding in {row} or the reference: a distance needs two or more"
                 continue
-            table[row][name] = fad.compare(true, found)
-            if name == "cnn14":
-                table[row][name][POOLED] = fad.pooled(true, found)
-            if warning := fad.rank_warning(fewest, found.shape[1]):
+            estimate = self._estimate(name, row, has)
+            values = estimate.values | ({POOLED: fad.pooled(true, found)} if name == "cnn14" else {})
+            counts = {"n": len(found), "n_reference": len(true), "clips": len(has), "d": found.shape[1]}
+            figures[name] = {key: digits(value) for key, value in values.items()} | counts
+            if intervals := estimate.intervals():
+                limits[name] = {key: (digits(low), digits(high)) for key, (low, high) in intervals.items()}
+            if warning := fad.rank_warning(fewest, len(has), found.shape[1]):
                 warnings[name] = warning
-    for figures in (figures for extractors in table.values() for figures in extractors.values()):
-        figures.update({key: float(f"{value:.5g}") for key, value in figures.items() if isinstance(value, float)})
-    return table, warnings
+        return figures, limits, warnings
+
+    def difference(self, name: str, first: str, second: str) -> tuple[int, dict[str, jackknife.Difference]]:
+        """How many clips have both rows, and by figure the first row's distance minus the second's, of those clips.
+
+        No figure where they come from fewer than four sources.
+        """
+        has = tuple(sorted({*self._having(name, first)} & {*self._having(name, second)}))
+        if len({self._sources[i] for i in has}) < jackknife.FEWEST:
+            return len(has), {}
+        return len(has), self._estimate(name, first, has).minus(self._estimate(name, second, has))
+
+    def _having(self, name: str, row: str) -> tuple[int, ...]:
+        return tuple(
+            i for i, clip in enumerate(self._clips) if all(name in clip.get(side, {}) for side in (REFERENCE, row))
+        )
+
+    def _points(self, name: str, row: str, has: tuple[int, ...]) -> list[np.ndarray]:
+        return [self._clips[i][row][name] for i in has]
+
+    def _estimate(self, name: str, row: str, has: tuple[int, ...]) -> fad.Estimate:
+        if (name, row, has) not in self._known:
+            sets = (self._points(name, side, has) for side in (REFERENCE, row))
+            self._known[name, row, has] = fad.estimate(*sets, [self._sources[i] for i in has])
+        return self._known[name, row, has]
 
 
-def gather(clips: Iterable[Mapping[str, Mapping[str, np.ndarray]]]) -> dict[str, Points]:
-    """Row -> extractor -> embeddings of each clip, from clips that each are row -> extractor -> embeddings (n,d)."""
-    rows: dict[str, Points] = {}
-    for clip in clips:
-        for row, found in clip.items():
-            for name, points in found.items():
-                rows.setdefault(row, {}).setdefault(name, []).append(points)
-    return rows
+def digits(value: float) -> float:
+    """A number with five significant digits."""
+    return float(f"{value:.5g}")
 
 
-def section(clips: Iterable[Mapping[str, Mapping[str, np.ndarray]]], missing: Mapping[str, str]) -> dict:
-    """Section `fad` of metrics.json: row -> extractor -> figures, `warning` and `not_computed` by extractor.
+def sections(found: Distances, missing: Mapping[str, str]) -> tuple[dict, dict[str, Limits]]:
+    """Section `fad` of metrics.json and the rows' intervals: row -> extractor -> figure -> (low, high).
 
-    clips: as for `gather`; the reference is the row `truth` of all of them together.
+    The section: row -> extractor -> figures, with `warning` and `not_computed` by extractor.
     """
-    rows = gather(clips)
-    reference = rows.pop(REFERENCE, {})
-    table, warnings = compare(reference, rows)
-    notes = {"warning": warnings, "not_computed": dict(missing)}
-    return table | {key: note for key, note in notes.items() if note}
+    table, limits, warnings = {}, {}, {}
+    for row in found.rows:
+        table[row], limits[row], said = found.of_row(row)
+        warnings |= said
+    table |= {"warning": warnings, "not_computed": dict(missing)}
+    return tuple({key: value for key, value in part.items() if value} for part in (table, limits))

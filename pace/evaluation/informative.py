@@ -14,17 +14,19 @@ only where the score that it belongs to does.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from pace.evaluation import confidence
+from pace.evaluation.distances import Distances
 from pace.evaluation.intervals import PAIR_RESAMPLES, statistic_of
 from pace.evaluation.rhythm import summarise
 from pace.evaluation.table import ClipScores, Scores, unrelated
 
 CHANCE = ("shuffled", "random", "clicks", "clicks120", "delayed")
 TRUE = ("truth", "ceiling")
+YARDSTICKS = ("ceiling", "random")  # of distances, the first that is there; no other row is known to be good
 LOWER = frozenset({"csd", "hsd", "tempo_error_bpm", "tempo_error_octave_bpm"})  # better when lower; others when higher
 DEVIATION_OF = {"csd": "bcs", "hsd": "bhs"}
 FEWEST = 4  # groups: with fewer no p-value falls below 0.05, whatever the scores
@@ -109,21 +111,21 @@ def of_clips(scores: list[ClipScores], groups: Mapping[str, str]) -> dict[str, l
     return pairs
 
 
-def near(fad: Mapping[str, Mapping[str, Mapping[str, float]]], best: Iterable[str]) -> Marks:
-    """Extractor -> figure of the Frechet distance -> the controls no farther from the true music than the nearest
-    of the rows `best`: the ceiling, or all systems.
+def near(found: Distances) -> Marks:
+    """Extractor -> figure of the Frechet distance -> the controls that are not farther from the true music than the
+    ceiling or, where there is none, than the random training music.
 
-    A distance has no value of each clip, so there is no interval: where music that is late or belongs to another dance
-    lies as near as the best that there is, the distance does not show whether music fits the dance.
-    fad: row -> extractor -> figures. Extractors and figures that no row of `best` has are left out.
+    A control is farther where the 95 % interval of the paired difference, by jackknife over the dances, lies above 0.
+    Where music that is late or made of clicks is not, the distance does not show whether music fits the dance. Nothing
+    is tested, and the extractor left out, without either row or with fewer than four dances.
     """
-    found: Marks = {}
-    rows = [fad[row] for row in best if row in fad]
-    for extractor in dict.fromkeys(name for row in rows for name in row):
-        figures = [row[extractor] for row in rows if extractor in row]
-        for name in dict.fromkeys(name for one in figures for name in one if name.startswith("fad")):
-            nearest = min(one[name] for one in figures if name in one)
-            known = {row: fad.get(row, {}).get(extractor, {}).get(name) for row in CHANCE}
-            names = [row for row, value in known.items() if value is not None and value <= nearest]
-            found.setdefault(extractor, {})[name] = names
-    return found
+    best = next((row for row in YARDSTICKS if row in found.rows), None)
+    marks: Marks = {}
+    for extractor in found.extractors if best else ():
+        for control in (row for row in CHANCE if row != best):
+            _, differences = found.difference(extractor, control, best)
+            for figure, difference in differences.items():
+                names = marks.setdefault(extractor, {}).setdefault(figure, [])
+                if difference.low <= 0:
+                    names.append(control)
+    return marks

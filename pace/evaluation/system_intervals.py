@@ -1,10 +1,11 @@
-"""The differences between systems in rhythm, and the sources that they are resampled by."""
+"""The differences between systems in rhythm and in Frechet distance, and the sources that they are resampled by."""
 
 import itertools
 import re
 from collections.abc import Mapping, Sequence
 
 from pace.evaluation import confidence
+from pace.evaluation.distances import Distances, digits
 from pace.evaluation.file_hearing import Heard
 from pace.evaluation.intervals import of_protocol
 
@@ -59,3 +60,17 @@ def differences(heard: Sequence[Heard], systems: Sequence[str], groups: Mapping[
                 figures = {key: float(figure) for key, figure in figures.items()} | {"p_at_most": bool(at_most)}
                 found.append(keys | {"metric": name} | figures)
     return found
+
+
+def distance_differences(found: Distances, systems: Sequence[str]) -> list[dict[str, object]]:
+    """The same of the Frechet distances, by jackknife over the sources: `protocol` is the extractor, and lower is
+    better. Pairs whose common clips are of fewer than four sources are left out.
+    """
+    result = []
+    for (first, second), name in itertools.product(itertools.combinations(systems, 2), found.extractors):
+        clips, figures = found.difference(name, first, second)
+        for metric, one in figures.items():
+            keys = {"first": first, "second": second, "clips": clips, "protocol": name, "metric": metric}
+            values = {"difference": one.value, "low": one.low, "high": one.high, "p": one.p}
+            result.append(keys | {key: digits(value) for key, value in values.items()} | {"p_at_most": False})
+    return result

@@ -19,6 +19,7 @@ from pace.evaluation import table as pipeline
 from pace.evaluation.audio_files import Sound, audible
 from pace.evaluation.confidence import RESAMPLES
 from pace.evaluation.controls import click_track
+from pace.evaluation.distances import Distances
 from pace.evaluation.embedders import Embedder
 from pace.evaluation.file_hearing import (
     CONTROLS,
@@ -85,41 +86,48 @@ def _pipeline_clip(one: Heard, system: str, source: str) -> pipeline.Clip:
     return pipeline.Clip(one.clip.name, source, source, known.beats, heard, known.bpm, known.motion_beats)
 
 
+def embedded(
+    heard: list[Heard],
+    wanted: tuple[str, ...],
+    networks: Mapping[str, Embedder],
+    groups: Mapping[str, str] | None = None,
+) -> Distances:
+    """The distances of all rows to the references by the wanted extractors. groups: as for `table`."""
+    points = [_points(one, wanted, heard_by_networks(one, networks) if networks else {}) for one in heard]
+    return Distances(points, [groups[one.clip.name] if groups else one.clip.name for one in heard])
+
+
 def table(
     heard: list[Heard],
     systems: list[str],
     protocols: tuple[str, ...],
-    wanted: tuple[str, ...],
-    networks: Mapping[str, Embedder],
+    found: Distances,
     groups: Mapping[str, str] | None = None,
     pairs: Mapping[str, Shuffled] | None = None,
 ) -> dict[str, dict]:
-    """One entry per row: `clips` scored, `rhythm` (protocol -> metric), its `interval` (protocol -> metric -> limits),
-    `fad` (extractor -> figures), `warning`.
+    """One entry per row: `clips` scored, `rhythm` (protocol -> metric), `fad` (extractor -> figures), the `interval` of
+    both (protocol or extractor -> metric -> limits), `warning`.
 
-    groups: clip -> the source that it comes from, itself by default. pairs: system -> what `shuffled` gives, made here
-    unless given. Rows: systems, one without any clip too, their shuffled ones, controls. The distance is to the
-    references of the row's own clips.
+    found: what `embedded` gives. groups: clip -> the source that it comes from, itself by default. pairs: system ->
+    what `shuffled` gives, made here unless given. Rows: systems, one without any clip too, their shuffled ones,
+    controls. The distance is to the references of the row's own clips.
     """
     groups = groups or {one.clip.name: one.clip.name for one in heard}
     if pairs is None:
         pairs = {system: shuffled(heard, system, protocols, groups) for system in systems}
-    points = [_points(one, wanted, heard_by_networks(one, networks) if networks else {}) for one in heard]
     rows = {system: {"clips": 0, "rhythm": {}, "interval": {}, "fad": {}} for system in systems}
     for row in (*systems, *CONTROLS):
         has = [i for i, one in enumerate(heard) if row in one.scores]
         if not has:
             continue
-        sets = distances.gather([{side: points[i][side] for side in ("truth", row)} for i in has])
-        reference = sets.pop("truth", {})  # its distance to itself is 0
-        found, warning = distances.compare(reference, sets)
         own = [groups[heard[i].clip.name] for i in has]
-        rows[row] = _entry([heard[i].scores[row] for i in has], own, found.get(row, {}), warning)
-    for system, found in pairs.items():
-        if found:
-            both = [tuple(groups[name] for name in names) for _, names in found]
-            entry = _entry([scores for scores, _ in found], both, {}, {}, PAIR_RESAMPLES)
-            rows[shuffled_name(system)] = entry | {"clips": len({own for _, (own, _) in found}), "pairs": len(found)}
+        distance = found.of_row(row) if row in found.rows else ({}, {}, {})
+        rows[row] = _entry([heard[i].scores[row] for i in has], own, *distance)
+    for system, scored in pairs.items():
+        if scored:
+            both = [tuple(groups[name] for name in names) for _, names in scored]
+            entry = _entry([scores for scores, _ in scored], both, resamples=PAIR_RESAMPLES)
+            rows[shuffled_name(system)] = entry | {"clips": len({own for _, (own, _) in scored}), "pairs": len(scored)}
     return {row: rows[row] for row in sorted(rows, key=lambda row: (row in CONTROLS, "(shuffled)" in row))}
 
 
@@ -127,12 +135,11 @@ def uninformative(
     heard: list[Heard],
     pairs: Mapping[str, Shuffled],
     groups: Mapping[str, str],
-    rows: Mapping[str, dict],
+    found: Distances,
 ) -> informative.Marks:
     """Protocol or extractor -> metric -> the controls, shuffled rows among them, not separated from the references.
 
-    pairs: system -> what `shuffled` gives. groups: clip -> its source. rows: what `table` gives. A distance is held
-    against that of the ceiling or, where there is none, of the nearest system.
+    pairs: system -> what `shuffled` gives. groups: clip -> its source. found: what `embedded` gives.
     """
     true = {
         one.clip.name: tuple(one.scores[row] for row in informative.TRUE if row in one.scores)
@@ -148,9 +155,7 @@ def uninformative(
     for row in informative.CHANCE:
         has = [one for one in heard if row in one.scores]
         chance[row] = [informative.Pair(true[one.clip.name], one.scores[row], (groups[one.clip.name],)) for one in has]
-    best = ["ceiling"] if "ceiling" in rows else list(pairs)
-    near = informative.near({row: entry["fad"] for row, entry in rows.items()}, best)
-    return informative.uninformative(chance) | near
+    return informative.uninformative(chance) | informative.near(found)
 
 
 def shuffled_name(system: str) -> str:
@@ -167,10 +172,18 @@ def _points(one: Heard, wanted: tuple[str, ...], embedded: Mapping[str, Mapping[
     }
 
 
-def _entry(column: list[Scores], groups: list, distance: dict, warning: dict, resamples: int = RESAMPLES) -> dict:
+def _entry(
+    column: list[Scores],
+    groups: list,
+    distance: dict | None = None,
+    limits: dict | None = None,
+    warning: dict | None = None,
+    resamples: int = RESAMPLES,
+) -> dict:
     rhythm = {  # alignment: of the clips that have a pose
         protocol: summarise([scores[protocol] for scores in column if protocol in scores])
         for protocol in dict.fromkeys(name for scores in column for name in scores)
     }
-    entry = {"clips": len(column), "rhythm": rhythm, "interval": of_scores(column, groups, resamples), "fad": distance}
+    limits = of_scores(column, groups, resamples) | (limits or {})
+    entry = {"clips": len(column), "rhythm": rhythm, "interval": limits, "fad": distance or {}}
     return entry | ({"warning": warning} if warning else {})

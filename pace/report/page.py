@@ -91,14 +91,13 @@ def html(
     published: str = "",
 ) -> str:
     """The page as text. training: title -> figure file; failures: (stage, video, reason); published: a section."""
+    intervals, uninformative = metrics.get("interval", {}), metrics.get("uninformative")
     sections = {
         "results": (
             "Rhythm",
-            _tiles(metrics)
-            + tables.rhythm(metrics.get("rhythm", {}), metrics.get("interval", {}), metrics.get("uninformative"))
-            + _leaks(metrics),
+            _tiles(metrics) + tables.rhythm(metrics.get("rhythm", {}), intervals, uninformative) + _leaks(metrics),
         ),
-        "distances": ("Fréchet audio distance", tables.distances(metrics.get("fad", {}), metrics.get("uninformative"))),
+        "distances": ("Fréchet audio distance", tables.distances(metrics.get("fad", {}), intervals, uninformative)),
         "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No clip has generated music.</p>"),
         "published": ("Published figures", published),
         "training": ("Training", "".join(f"<h3>{escape(t)}</h3>{_image(f, t)}" for t, f in training.items())),

@@ -89,8 +89,12 @@ MARK_MEANS = (
 )
 NOT_TESTED = "Whether the metrics are informative was not tested: that takes four dances or more."
 FAD_MARK_MEANS = (
-    f"{MARK} Uninformative: a row of chance lies as near to the true music as the ceiling does, so that a small "
-    "distance does not show that music fits the dance."
+    f"{MARK} Uninformative: a row of chance is not farther from the true music than the ceiling, by the 95 % interval "
+    "of their paired difference. A small distance does not show that music fits the dance."
+)
+FAD_INTERVALS = (
+    "Below a distance: its 95 % interval, by leaving out one dance, or of many one of 40 blocks of dances, at a time "
+    "(jackknife). It says what other dances, equally many, would give: bias included. The pooled value has none."
 )
 
 
@@ -135,10 +139,11 @@ def _tables(metrics: dict, intervals: dict, uninformative: dict, names: list[str
     )
 
 
-def distances(metrics: dict, uninformative: dict | None = None) -> str:
+def distances(metrics: dict, intervals: dict | None = None, uninformative: dict | None = None) -> str:
     """The Frechet tables of section `fad` by extractor, what to be warned of and what was not computed.
 
-    uninformative: extractor -> figure -> the rows of chance that are as near as the ceiling.
+    intervals: row -> extractor -> figure -> (low, high). uninformative: extractor -> figure -> the rows of chance that
+    are not farther than the ceiling, or None where that is not known.
     """
     if not metrics:
         return ""
@@ -150,13 +155,17 @@ def distances(metrics: dict, uninformative: dict | None = None) -> str:
     )
     scope = (
         "<p>Distance to the true music of the scored clips, lower is nearer; timing does not enter. It grows with d / n"
-        " and is comparable between sets of the same n only; FAD∞ is extrapolated to n without end.</p>"
+        " and is comparable between sets of the same n rows and clips only; FAD∞ is extrapolated to dances without end,"
+        " from halves of them.</p>"
     )
     values = {row: found for row, found in metrics.items() if row not in notes}
     names = ordered(list(dict.fromkeys(name for found in values.values() for name in found)), PROTOCOLS)
-    if any(blind for name in names for blind in (uninformative or {}).get(name, {}).values()):
-        scope += f"<p>{escape(FAD_MARK_MEANS)}</p>"
-    return scope + _tables(values, {}, uninformative or {}, names) + lines
+    if any(name in found for found in (intervals or {}).values() for name in names):
+        scope += f"<p>{escape(FAD_INTERVALS)}</p>"
+    if names and uninformative is not None:
+        tested = any(name in uninformative for name in names)
+        scope += f"<p>{escape(FAD_MARK_MEANS if tested else NOT_TESTED)}</p>"
+    return scope + _tables(values, intervals or {}, uninformative or {}, names) + lines
 
 
 def _protocol(name: str, rows: dict[str, dict], intervals: dict[str, dict], blind: dict[str, list[str]]) -> str:

@@ -10,6 +10,11 @@ from pace.evaluation import clap, distances, embedders, fad, vggish
 RNG = np.random.default_rng(0)
 
 
+def sections(clips, missing=None, sources=None):
+    found = distances.Distances(clips, [str(i) for i in range(len(clips))] if sources is None else sources)
+    return distances.sections(found, missing or {})
+
+
 def digits(value: float) -> float:
     """The value with the five significant digits that a section holds."""
     return float(f"{value:.4e}")
@@ -68,13 +73,14 @@ def test_a_network_with_weights_listens(tmp_path, monkeypatch):
         waves = {row: RNG.normal(size=5 * 16000).astype(np.float32) * 0.1 for row in ("truth", "generated")}
         described = {row: RNG.normal(size=(5, 38)) for row in waves}
         clips.append(distances.of_clip(("descriptors", "vggish"), networks, described, waves, 16000))
-    section = distances.section(clips, missing)
+    section, _ = sections(clips, missing)
     assert set(section) == {"generated", "warning"}
     rows = {row: np.concatenate([clip[row]["vggish"] for clip in clips]) for row in ("truth", "generated")}
     assert section["generated"]["vggish"]["fad"] == digits(fad.frechet(rows["truth"], rows["generated"])) > 0
     assert section["generated"]["vggish"]["n"] == 15
+    assert section["generated"]["vggish"]["clips"] == 3
     assert section["generated"]["vggish"]["d"] == 128
-    assert section["warning"]["vggish"].startswith("n = 15 is not above d = 128")
+    assert section["warning"]["vggish"].startswith("n = 15 rows of 3 clips, not above d = 128")
     assert "fad_panns_pooled_legacy" not in section["generated"]["vggish"]
 
 
@@ -87,13 +93,14 @@ def test_only_what_is_wanted_is_computed():
     assert {row: {name: points.shape for name, points in of.items()} for row, of in found.items()} == {
         "truth": {"cnn14": (4, 2)}, "generated": {"cnn14": (4, 2)},
     }  # fmt: skip
-    assert distances.section([{"truth": {}, "generated": {}}], {}) == {}
+    assert sections([{"truth": {}, "generated": {}}]) == ({}, {})
 
 
 def test_cnn14_has_the_pooled_value_under_its_legacy_name():
     clips = [{row: {"cnn14": RNG.normal(size=(1, 6)) + shift} for row, shift in (("truth", 0), ("generated", 0.5))}
              for _ in range(20)]  # fmt: skip
-    section = distances.section(clips, {})
+    section, limits = sections(clips)
+    assert set(limits["generated"]["cnn14"]) == {"fad", "fad_inf"}
     true, made = (np.concatenate([clip[row]["cnn14"] for clip in clips]) for row in ("truth", "generated"))
     assert section["generated"]["cnn14"]["fad_panns_pooled_legacy"] == digits(fad.pooled(true, made))
     assert section["generated"]["cnn14"]["fad"] == digits(fad.frechet(true, made))
@@ -102,7 +109,8 @@ def test_cnn14_has_the_pooled_value_under_its_legacy_name():
 
 def test_one_embedding_is_no_set():
     clip = {row: {"cnn14": np.ones((1, 4)), "descriptors": np.eye(4)} for row in ("truth", "generated")}
-    section = distances.section([clip], {"clap": "not computed: no weights"})
+    section, limits = sections([clip], {"clap": "not computed: no weights"})
+    assert limits == {}
     assert set(section["generated"]) == {"descriptors"}
     assert section["warning"]["cnn14"] == "1 embedding in generated or the reference: a distance needs two or more"
     assert section["not_computed"] == {"clap": "not computed: no weights"}
@@ -110,5 +118,54 @@ def test_one_embedding_is_no_set():
 
 def test_order_of_clips_changes_no_distance():
     clips = [{row: {"descriptors": RNG.normal(size=(5, 3)) + i / 9} for row in ("truth", "ceiling")} for i in range(9)]
-    distance = distances.section(clips, {})["ceiling"]["descriptors"]["fad"]
-    assert distances.section(clips[::-1], {})["ceiling"]["descriptors"]["fad"] == pytest.approx(distance, rel=1e-12)
+    names = [f"dance {i}" for i in range(9)]
+    assert sections(clips[::-1], sources=names[::-1]) == sections(clips, sources=names)
+
+
+def made(count=20, rows=("truth", "near", "far"), seed=0):
+    """Clips of two rows of descriptors each; every row is the truth with more noise."""
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=(count, 2, 3))
+    noise = rng.normal(size=(count, 2, 3))
+    return [{row: {"descriptors": truth[i] + j * noise[i]} for j, row in enumerate(rows)} for i in range(count)]
+
+
+def test_intervals_follow_the_dances_and_stand_around_the_values():
+    clips = made()
+    section, limits = sections(clips)
+    true, near = (np.concatenate([clip[row]["descriptors"] for clip in clips]) for row in ("truth", "near"))
+    assert section["near"]["descriptors"]["fad"] == digits(fad.frechet(true, near))
+    assert {"n": 40, "n_reference": 40, "clips": 20, "d": 3}.items() < section["near"]["descriptors"].items()
+    for row in ("near", "far"):
+        for figure, (low, high) in limits[row]["descriptors"].items():
+            assert low < section[row]["descriptors"][figure] < high
+    dances = [f"dance {i // 4}" for i in range(20)]
+    assert sections(clips, sources=dances)[1]["near"]["descriptors"].keys() == {"fad"}  # five: too few to halve
+    twice = sections([*clips, *clips], sources=[*range(20), *range(20)])[1]  # from two cameras: no more is known
+    assert twice["far"]["descriptors"]["fad"] == pytest.approx(limits["far"]["descriptors"]["fad"], rel=0.1)
+    assert sections(clips, sources=[i % 3 for i in range(20)])[1] == {}
+
+
+def test_differences_are_of_the_clips_that_both_rows_have():
+    clips = made()
+    del clips[3]["near"], clips[4]["far"]
+    found = distances.Distances(clips, [str(i) for i in range(20)])
+    count, difference = found.difference("descriptors", "far", "near")
+    assert count == 18
+    both = distances.Distances([clip for i, clip in enumerate(clips) if i not in (3, 4)], [str(i) for i in range(18)])
+    expected = {row: both.of_row(row)[0]["descriptors"]["fad"] for row in ("near", "far")}
+    assert difference["fad"].value == pytest.approx(expected["far"] - expected["near"], rel=1e-3)
+    assert difference["fad"].low > 0 and difference["fad"].p < 0.05
+    assert found.of_row("near")[0]["descriptors"]["clips"] == 19
+    assert distances.Distances(clips, ["one"] * 20).difference("descriptors", "far", "near") == (18, {})
+    assert found.difference("descriptors", "far", "gone") == (0, {})
+
+
+def test_an_estimate_is_made_once(monkeypatch):
+    calls = []
+    estimate = fad.estimate
+    monkeypatch.setattr(fad, "estimate", lambda *args: calls.append(1) or estimate(*args))
+    found = distances.Distances(made(), [str(i) for i in range(20)])
+    for _ in range(2):
+        found.of_row("near"), found.of_row("far"), found.difference("descriptors", "far", "near")
+    assert len(calls) == 2

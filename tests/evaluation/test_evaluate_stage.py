@@ -15,7 +15,7 @@ import torch
 from ruamel.yaml import YAML
 
 from pace.audio.vocoder import VocoderParams
-from pace.evaluation import confidence, informative
+from pace.evaluation import confidence, informative, jackknife
 from pace.evaluation.alignment_score import alignment_score, read_motion_beats
 from pace.evaluation.ceiling import track_ceiling
 from pace.evaluation.distances import of_clip
@@ -105,7 +105,8 @@ def read():
 
 
 def test_stage(miniature, capsys, monkeypatch):
-    monkeypatch.setattr(informative, "FEWEST", 3)
+    for module in (informative, jackknife):
+        monkeypatch.setattr(module, "FEWEST", 3)
     evaluate.main([])
     metrics, records = read()
     assert metrics["data"] == {
@@ -142,11 +143,14 @@ def test_stage(miniature, capsys, monkeypatch):
         row: ["descriptors"] for row in distances if row in ROWS
     }
     assert distances["generated"]["descriptors"] == {
-        "d": 38, "fad": pytest.approx(0, abs=1e-3), "n": 25, "n_reference": 25,
+        "d": 38, "fad": pytest.approx(0, abs=1e-3), "n": 25, "n_reference": 25, "clips": 5,
     }  # fmt: skip
     assert distances["ceiling"]["descriptors"]["fad"] > 10 * distances["delayed"]["descriptors"]["fad"]
     assert set(distances["not_computed"]) == {"vggish", "cnn14", "clap"}
     assert distances["warning"] == {"descriptors": ANY}
+    for row in ("ceiling", "random", "delayed", "clicks"):  # by the three dances
+        low, high = metrics["interval"][row]["descriptors"]["fad"]
+        assert 0 <= low < distances[row]["descriptors"]["fad"] < high
     # An untrained VAE makes a ceiling that hardly any row of chance is worse than.
     blind = metrics["uninformative"]
     assert set(blind) == {"d2mgan", "loris", "strict", "alignment", "descriptors"}
@@ -180,6 +184,8 @@ def test_intervals_and_dances(miniature):
     expected = confidence.interval(values, [record["dance"] for record in own])[0]
     assert metrics["interval"]["delayed"]["strict"]["onset_f50"] == pytest.approx(list(expected), abs=1e-5)
     assert metrics["interval"]["generated"]["loris"]["f1"] == [100.0, 100.0]
+    # Three dances are too few for a distance, which so is not tested either.
+    assert "descriptors" not in metrics["interval"]["delayed"] and "descriptors" not in metrics["uninformative"]
 
 
 def test_validation_split(miniature):

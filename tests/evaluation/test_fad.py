@@ -28,6 +28,19 @@ def mixed(n, d, seed, scale=1.0, shift=0.0):
     return scale * rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) / np.sqrt(d) + shift
 
 
+def clips(points, rows=1):
+    """Clips of so many rows each."""
+    return list(points.reshape(-1, rows, points.shape[-1]))
+
+
+def alike(clips, rows, d, seed, share=0.9, scale=1.0):
+    """Clips whose rows are alike: this share of their variance is between clips."""
+    rng = np.random.default_rng(seed)
+    return scale * (
+        np.sqrt(share) * rng.normal(size=(clips, 1, d)) + np.sqrt(1 - share) * rng.normal(size=(clips, rows, d))
+    )
+
+
 def test_shifted_gaussians_differ_by_the_squared_distance_of_their_means():
     covariance = [[2.0, 0.5, 0.0], [0.5, 1.0, 0.3], [0.0, 0.3, 0.7]]
     a = with_moments([0, 0, 0], covariance, 50, seed=1)
@@ -72,7 +85,9 @@ def test_symmetric_zero_for_itself_and_never_negative():
         assert fad.frechet(a, b) == pytest.approx(fad.frechet(b, a), rel=1e-9)
         assert fad.frechet(a, b) > 0
         assert 0 <= fad.frechet(a, a) < 1e-9 * (1 + (a**2).sum())
-        assert fad.infinity(a, a) in (None, pytest.approx(0, abs=1e-9 * (1 + (a**2).sum())))
+        assert fad.estimate(clips(a), clips(a)).values == pytest.approx(
+            {"fad": 0, "fad_inf": 0} if n >= 16 else {"fad": 0}, abs=1e-9 * (1 + (a**2).sum())
+        )
 
 
 def test_order_of_the_rows_changes_nothing():
@@ -80,7 +95,6 @@ def test_order_of_the_rows_changes_nothing():
     shuffled = np.random.default_rng(0).permutation(a)
     assert fad.frechet(shuffled, b) == pytest.approx(fad.frechet(a, b), rel=1e-12)
     assert fad.pooled(shuffled, b) == pytest.approx(fad.pooled(a, b), rel=1e-12)
-    assert fad.infinity(shuffled, b) == pytest.approx(fad.infinity(a, b), rel=0.1)  # a draw of subsets, as a seed is
 
 
 def test_2048_dimensions_take_a_moment():
@@ -90,34 +104,129 @@ def test_2048_dimensions_take_a_moment():
     assert time.process_time() - start < 2  # scipy's sqrtm takes 6 s and more
 
 
-@pytest.mark.parametrize(("n", "m"), [(200, 200), (240, 120)])
-def test_infinity_has_less_bias_on_a_known_pair(n, m):
+def test_infinity_has_less_bias_on_a_known_pair():
     """Samples of two Gaussians whose distance is known: a plain FAD is too large by c/n, FAD-infinity hardly so."""
     d, true = 16, 16 * (1.2 - 1) ** 2 + 0.5**2
     plain, extrapolated = [], []
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        a, b = rng.normal(size=(n, d)), 1.2 * rng.normal(size=(m, d))
+        a, b = rng.normal(size=(200, d)), 1.2 * rng.normal(size=(200, d))
         b[:, 0] += 0.5
-        plain.append(fad.frechet(a, b) - true)
-        extrapolated.append(fad.infinity(a, b) - true)
+        found = fad.estimate(clips(a), clips(b)).values
+        plain.append(found["fad"] - true)
+        extrapolated.append(found["fad_inf"] - true)
     assert np.mean(plain) > 0.3
     assert abs(np.mean(extrapolated)) < 0.25 * np.mean(plain)
 
 
-def test_infinity_is_symmetric_needs_enough_rows_and_knows_its_seed():
-    a, b = mixed(64, 6, 1), mixed(40, 6, 2)
-    assert fad.infinity(a, b) == pytest.approx(fad.infinity(b, a), rel=1e-9)
-    assert fad.infinity(a, b) == fad.infinity(a, b)
-    assert fad.infinity(a, b) != fad.infinity(a, b, seed=1)
-    assert fad.infinity(a, b[:31]) is None
-    assert fad.infinity(a, b[:32]) is not None
+def test_infinity_takes_the_bias_of_rows_that_are_alike():
+    """40 clips of five alike rows, true distance 0: thinning the 200 rows would leave four fifths of the bias."""
+    found = [fad.estimate(alike(40, 5, 38, 2 * i), alike(40, 5, 38, 2 * i + 1)).values for i in range(3)]
+    assert np.mean([one["fad"] for one in found]) > 14
+    assert np.mean([abs(one["fad_inf"]) for one in found]) < 0.45 * np.mean([one["fad"] for one in found])
+
+
+def test_infinity_halves_the_sources_not_their_clips():
+    """Clips of one song that are alike are to FAD-infinity what alike rows of one clip are."""
+    a, b = alike(40, 5, 12, 1), alike(40, 5, 12, 2)
+    songs = [f"song {i // 5}" for i in range(200)]
+    by_clip = fad.estimate(a, b)
+    by_song = fad.estimate(clips(a, 1), clips(b, 1), songs)
+    blind = fad.estimate(clips(a, 1), clips(b, 1))
+    assert by_clip.values["fad"] == by_song.values["fad"] == blind.values["fad"]
+    assert by_song.values["fad_inf"] == pytest.approx(by_clip.values["fad_inf"], rel=0.25)
+    assert by_song.values["fad_inf"] < 0.5 * blind.values["fad_inf"]
+
+
+def test_infinity_is_what_halves_by_hand_give():
+    a, b = mixed(16, 3, 1), mixed(16, 3, 2)
+    rng = np.random.default_rng(0)
+    halves = []
+    for _ in range(4):
+        half = rng.permutation(16) % 2 == 0
+        halves += [fad.frechet(a[half], b[half]), fad.frechet(a[~half], b[~half])]
+    expected = 2 * fad.frechet(a, b) - np.mean(halves)
+    assert fad.estimate(clips(a), clips(b)).values["fad_inf"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_estimates_are_symmetric_need_enough_sources_and_know_their_seed():
+    a, b = mixed(64, 6, 1), mixed(64, 6, 2)
+    one, other = fad.estimate(clips(a, 2), clips(b, 2)), fad.estimate(clips(b, 2), clips(a, 2))
+    assert one.values == pytest.approx(other.values, rel=1e-9)
+    assert one.values == fad.estimate(clips(a, 2), clips(b, 2)).values
+    assert one.values["fad_inf"] != fad.estimate(clips(a, 2), clips(b, 2), seed=1).values["fad_inf"]
+    assert set(fad.estimate(clips(a, 2), clips(b, 2), [i % 15 for i in range(32)]).values) == {"fad"}
+    assert set(fad.estimate(clips(a, 2), clips(b, 2), [i % 16 for i in range(32)]).values) == {"fad", "fad_inf"}
+
+
+def test_order_of_the_clips_changes_no_estimate():
+    a, b = alike(30, 2, 5, 1), alike(30, 3, 5, 2)
+    songs, order = [f"song {i % 20}" for i in range(30)], np.random.default_rng(0).permutation(30)
+    one, other = fad.estimate(a, b, songs), fad.estimate(a[order], b[order], [songs[i] for i in order])
+    assert one.values == pytest.approx(other.values, rel=1e-9)
+    assert one.intervals()["fad_inf"] == pytest.approx(other.intervals()["fad_inf"], rel=1e-6)
 
 
 def test_pairs_stay_pairs_in_the_subsets():
     """A constant shift of every row: each pair of subsets has the very distance of the whole, so has the result."""
     a = mixed(60, 10, 1)
-    assert fad.infinity(a, a + 0.5) == pytest.approx(2.5, rel=1e-9)
+    found = fad.estimate(clips(a), clips(a + 0.5))
+    assert found.values == pytest.approx({"fad": 2.5, "fad_inf": 2.5}, rel=1e-9)
+    assert found.intervals()["fad"] == pytest.approx((2.5, 2.5), rel=1e-9)
+
+
+def test_fewer_rows_than_dimensions_are_left_out_exactly():
+    """In coordinates of their own span, for speed: the same figures."""
+    a, b = mixed(20, 300, 1), mixed(20, 300, 2, shift=0.1)
+    found = fad.estimate(clips(a), clips(b))
+    assert found.values["fad"] == pytest.approx(fad.frechet(a, b), rel=1e-9)
+    without = [fad.frechet(np.delete(a, i, axis=0), np.delete(b, i, axis=0)) for i in range(20)]
+    assert sorted(found.left_out["fad"]) == pytest.approx(sorted(without), rel=1e-9)
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_few_sources_have_no_interval(count):
+    a, b = alike(12, 2, 3, 1), alike(12, 2, 3, 2)
+    found = fad.estimate(a, b, [i % count for i in range(12)])
+    assert set(found.intervals()) == ({"fad"} if count == 4 else set())
+    assert found.values["fad"] == fad.frechet(a.reshape(-1, 3), b.reshape(-1, 3))
+
+
+def test_intervals_cover_the_expected_distance():
+    """Bias and all: the mean over data sets of the same size lies in nearly all intervals, which are not wide."""
+    found = [fad.estimate(alike(30, 3, 6, 2 * i), alike(30, 3, 6, 2 * i + 1, scale=1.3)) for i in range(60)]
+    for figure in ("fad", "fad_inf"):
+        values = np.array([one.values[figure] for one in found])
+        limits = np.array([one.intervals()[figure] for one in found])
+        covered = (limits[:, 0] <= values.mean()) & (values.mean() <= limits[:, 1])
+        assert covered.mean() >= 0.9
+        assert np.diff(limits).mean() < 3 * 2 * 1.96 * values.std()
+
+
+def test_an_interval_never_goes_below_zero():
+    limits = [fad.estimate(alike(5, 1, 1, i), alike(5, 1, 1, i + 50)).intervals()["fad"] for i in range(20)]
+    assert min(low for low, _ in limits) == 0.0
+
+
+def test_differences_of_distances_are_paired():
+    """Two systems that differ from the truth by nearly the same noise: their difference is far surer than either."""
+    truth, noise = alike(40, 2, 6, 1), alike(40, 2, 6, 2, scale=1.0)
+    near, far = fad.estimate(truth, truth + noise), fad.estimate(truth, truth + 1.05 * noise)
+    difference = far.minus(near)["fad"]
+    assert difference.value == pytest.approx(far.values["fad"] - near.values["fad"])
+    assert 0 < difference.low < difference.value < difference.high
+    assert difference.p < 0.001
+    low, high = near.intervals()["fad"]
+    assert low < far.values["fad"] < high  # the values alone would not tell them apart
+    same = near.minus(near)
+    assert {(one.value, one.low, one.high, one.p) for one in same.values()} == {(0.0, 0.0, 0.0, 1.0)}
+
+
+def test_other_clips_than_the_reference_s_are_an_error():
+    with pytest.raises(ValueError, match="4 clips, 3 in the row: give the same, and a source for each"):
+        fad.estimate(np.zeros((4, 2, 3)), np.zeros((3, 2, 3)))
+    with pytest.raises(ValueError, match="embeddings of 3 and 5 numbers"):
+        fad.estimate(np.zeros((4, 2, 3)), np.zeros((4, 2, 5)))
 
 
 def test_pooled_is_the_distance_of_two_numbers_and_blind_to_the_dimensions():
@@ -130,19 +239,16 @@ def test_pooled_is_the_distance_of_two_numbers_and_blind_to_the_dimensions():
     assert fad.frechet(a, b) > 1000 * fad.pooled(a, b)
 
 
-def test_compare_always_says_n_and_d():
-    a, b = mixed(64, 6, 1), mixed(40, 6, 2)
-    found = fad.compare(a, b)
-    assert found == {
-        "fad": fad.frechet(a, b), "fad_inf": fad.infinity(a, b), "n": 40, "n_reference": 64, "d": 6,
-    }  # fmt: skip
-    assert set(fad.compare(a, b[:10])) == {"fad", "n", "n_reference", "d"}
-
-
 def test_rank_warning():
-    assert fad.rank_warning(129, 128) is None
-    assert fad.rank_warning(40, 2048).startswith("n = 40 is not above d = 2048: the covariance has rank 39")
-    assert fad.rank_warning(128, 128)
+    assert fad.rank_warning(200, 129, 128) is None
+    assert fad.rank_warning(40, 8, 2048) == (
+        "n = 40 rows of 8 clips, not above d = 2048: the covariance has rank 39 and the distance is mostly bias"
+    )
+    assert fad.rank_warning(128, 128, 128).endswith("rank 127 and the distance is mostly bias")
+    assert fad.rank_warning(200, 20, 38) == (
+        "n = 200 rows, but of 20 clips, not above d = 38: "
+        "rows of one clip are alike, and much of the distance may be bias"
+    )
 
 
 @pytest.mark.parametrize(

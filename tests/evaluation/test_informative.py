@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pace.evaluation import informative, table
+from pace.evaluation.distances import Distances
 from pace.evaluation.informative import Pair, near, of_clips, uninformative
 from pace.evaluation.onsets import PICKING, Events
 
@@ -161,16 +162,29 @@ def test_pairs_of_clips():
     assert "shuffled" in marks["d2mgan"]["bhs"] and "clicks" in marks["d2mgan"]["bhs"]
 
 
-def test_distances():
-    fad = {
-        "ceiling": {"vggish": {"fad": 2.0, "fad_inf": 1.5, "n": 5}, "clap": {"fad": 0.5}},
-        "generated": {"vggish": {"fad": 1.0, "n": 5}, "clap": {"fad": 0.6}},
-        "random": {"vggish": {"fad": 2.0, "fad_inf": 1.6, "n": 5}, "clap": {"fad": 0.7}},
-        "clicks": {"vggish": {"fad": 30.0, "fad_inf": 29.0, "n": 5}, "clap": {"fad": 0.9}},
-        "delayed": {"vggish": {"fad": 0.1, "fad_inf": -0.1, "n": 5}},
-        "warning": {"vggish": "few"},
+def embedded(count=24, **noise):
+    """Distances of rows that are the truth with so much noise of their own, in two numbers of each clip."""
+    rng = np.random.default_rng(7)
+    truth = rng.normal(size=(count, 1, 2))
+    rows = {row: truth + scale * rng.normal(size=(count, 1, 2)) for row, scale in noise.items()}
+    clips = [{row: {"vggish": points[i]} for row, points in ({"truth": truth} | rows).items()} for i in range(count)]
+    return Distances(clips, [f"dance {i}" for i in range(count)])
+
+
+def test_a_distance_tells_controls_that_are_surely_farther_than_the_ceiling():
+    found = embedded(ceiling=0.5, generated=0.3, random=0.55, clicks=4.0, delayed=0.1)
+    values = {row: found.of_row(row)[0]["vggish"]["fad"] for row in found.rows}
+    assert values["delayed"] < values["ceiling"] < values["random"] < values["clicks"]
+    assert near(found) == {"vggish": {"fad": ["random", "delayed"], "fad_inf": ["random", "delayed"]}}
+    # The same points, but from three dances: nothing can be said.
+    clips = [{row: {"vggish": np.ones((2, 2))} for row in ("truth", "ceiling", "delayed")}] * 3
+    assert near(Distances(clips, ["a", "b", "c"])) == {}
+
+
+def test_random_music_stands_for_a_missing_ceiling_and_nothing_else_does():
+    """A good system, nearer than every control, says nothing about the distance."""
+    assert near(embedded(generated=0.1, random=0.5, clicks=4.0, delayed=0.3)) == {
+        "vggish": {"fad": ["delayed"], "fad_inf": ["delayed"]}
     }
-    marks = {"vggish": {"fad": ["random", "delayed"], "fad_inf": ["delayed"]}, "clap": {"fad": []}}
-    assert near(fad, ["ceiling"]) == marks
-    assert near(fad, ["ceiling", "generated"])["vggish"]["fad"] == ["delayed"]  # the nearest of systems
-    assert near(fad, ["other"]) == near({}, ["ceiling"]) == {}
+    assert near(embedded(generated=0.1, clicks=4.0, delayed=2.0)) == {}
+    assert near(Distances([], [])) == {}

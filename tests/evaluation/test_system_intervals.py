@@ -83,7 +83,7 @@ def test_metrics_of_some_clips_are_compared_on_those():
     found = {one["protocol"]: one for one in differences(heard, ["a", "b"], groups)}
     assert found["strict"]["clips"] == 5 and found["alignment"]["clips"] == 3
     assert found["alignment"]["difference"] == pytest.approx(0.8 / 3)
-    table = systems.table(heard, ["a"], ("strict",), (), {})
+    table = systems.table(heard, ["a"], ("strict",), systems.embedded(heard, (), {}))
     assert table["a"]["rhythm"]["alignment"]["bas"] == pytest.approx(0.8 / 3)
 
 
@@ -119,7 +119,7 @@ def test_of_very_many_clips_some_of_every_source_meet_each_other(monkeypatch):
 def test_the_shuffled_row_has_intervals_by_the_sources_of_both_clips(monkeypatch):
     heard, groups = paired(monkeypatch, lambda own, other: RNG.random())
     pairs = {"a": systems.shuffled(heard, "a", ("strict",), groups)}
-    table = systems.table(heard, ["a"], ("strict",), (), {}, groups, pairs)
+    table = systems.table(heard, ["a"], ("strict",), systems.embedded(heard, (), {}), groups, pairs)
     assert table["a (shuffled)"]["clips"] == 6 and table["a (shuffled)"]["pairs"] == 30
     low, high = table["a (shuffled)"]["interval"]["strict"]["beat_f70"]
     assert low < table["a (shuffled)"]["rhythm"]["strict"]["beat_f70"] < high

@@ -80,7 +80,8 @@ def test_table_is_the_summary_of_the_clips_and_the_distance_of_their_sets(music,
     heard = heard_in(reference, same=reference, other=other)
     groups = dict.fromkeys("ab", "one") | {"c": "c", "d": "d"}
     pairs = {name: systems.shuffled(heard, name, PROTOCOLS, groups) for name in ("same", "other")}
-    table = systems.table(heard, ["same", "other"], PROTOCOLS, ("descriptors",), {}, groups, pairs)
+    found = systems.embedded(heard, ("descriptors",), {}, groups)
+    table = systems.table(heard, ["same", "other"], PROTOCOLS, found, groups, pairs)
     assert list(table) == [
         "same", "other", "same (shuffled)", "other (shuffled)", "truth", "clicks", "clicks120", "delayed",
     ]  # fmt: skip
@@ -97,7 +98,7 @@ def test_table_is_the_summary_of_the_clips_and_the_distance_of_their_sets(music,
     assert table["other"]["fad"]["descriptors"]["fad"] == pytest.approx(fad.frechet(*sets), rel=1e-4)
     assert table["other"]["fad"]["descriptors"]["n"] == 20
     assert table["same"]["fad"]["descriptors"]["fad"] == pytest.approx(0, abs=1e-6)
-    assert table["same"]["warning"]["descriptors"].startswith("n = 20 is not above d = 38")
+    assert table["same"]["warning"]["descriptors"].startswith("n = 20 rows of 4 clips, not above d = 38")
     assert table["truth"]["fad"] == table["same (shuffled)"]["fad"] == {}
 
 
@@ -108,7 +109,8 @@ def test_rates_and_lengths_may_differ_and_formats_too(music, tmp_path):
     doubled = {name: signal.resample_poly(wave, 2, 1) for name, wave in zip("ab", music, strict=False)}
     doubled["a"] = np.stack([doubled["a"]] * 2, axis=1)
     faster = saved(tmp_path / "faster", doubled, 2 * SR)
-    table = systems.table(heard_in(reference, faster=faster), ["faster"], PROTOCOLS, ("descriptors",), {})
+    heard = heard_in(reference, faster=faster)
+    table = systems.table(heard, ["faster"], PROTOCOLS, systems.embedded(heard, ("descriptors",), {}))
     assert table["faster"]["rhythm"]["loris"]["f1"] == 100
     assert table["faster"]["rhythm"]["strict"]["onset_f50"] > 0.95
     assert table["faster"]["fad"]["descriptors"]["fad"] < 2
@@ -142,7 +144,7 @@ def test_every_kind_of_bad_audio_is_scored_or_listed_and_none_is_lost(music, tmp
         assert by_name[name].scores["mine"]["strict"]["onset_f70"] == 0.0
         assert np.isfinite(by_name[name].points["mine"]).all()
     assert by_name["nan"].scores["mine"]["strict"]["onset_f70"] > 0.8
-    table = systems.table(heard, ["mine"], PROTOCOLS, ("descriptors",), {})
+    table = systems.table(heard, ["mine"], PROTOCOLS, systems.embedded(heard, ("descriptors",), {}))
     assert table["mine"]["clips"] == 6
     assert table["truth"]["clips"] == 7  # of the broken one the reference is sound
     mean = np.mean([one.scores["mine"]["strict"]["onset_f70"] for one in heard if "mine" in one.scores])
@@ -153,15 +155,15 @@ def test_a_silent_reference_stays_in_the_mean(music, tmp_path):
     reference = saved(tmp_path / "ref", {"a": music[0], "b": 0 * music[1]})
     heard = heard_in(reference, mine=saved(tmp_path / "gen", {"a": music[0], "b": music[1]}))
     assert heard[1].faults["reference"] == ("silent",)
-    assert systems.table(heard, ["mine"], PROTOCOLS, (), {})["mine"]["rhythm"]["loris"]["bhs"] == 50
+    table = systems.table(heard, ["mine"], PROTOCOLS, systems.embedded(heard, (), {}))
+    assert table["mine"]["rhythm"]["loris"]["bhs"] == 50
 
 
 def test_systems_with_other_clips_have_their_own_numbers(music, tmp_path):
     reference = saved(tmp_path / "ref", dict(zip("abcd", music, strict=True)))
     half = saved(tmp_path / "half", {"a": music[0], "c": music[2]})
-    table = systems.table(
-        heard_in(reference, all=reference, half=half), ["all", "half"], PROTOCOLS, ("descriptors",), {}
-    )
+    heard = heard_in(reference, all=reference, half=half)
+    table = systems.table(heard, ["all", "half"], PROTOCOLS, systems.embedded(heard, ("descriptors",), {}))
     assert (table["all"]["clips"], table["half"]["clips"], table["truth"]["clips"]) == (4, 2, 4)
     assert table["half"]["fad"]["descriptors"]["fad"] == pytest.approx(0, abs=1e-6)  # to the references of its own
     assert table["half"]["fad"]["descriptors"]["n_reference"] == 10
@@ -184,7 +186,7 @@ def test_networks_hear_the_files_at_their_own_rate_up_to_the_reference_s_end(mus
     generated = saved(tmp_path / "gen", {"a": np.tile(music[0], 3), "b": music[1][:100]}, SR)
     network = Level()
     heard = heard_in(reference, ("strict",), mine=generated)
-    table = systems.table(heard, ["mine"], ("strict",), ("vggish",), {"vggish": network})
+    table = systems.table(heard, ["mine"], ("strict",), systems.embedded(heard, ("vggish",), {"vggish": network}))
     assert set(table["mine"]["fad"]) == {"vggish"}
     assert table["mine"]["fad"]["vggish"]["n"] == 10 + 2  # half seconds of a clip, and a scrap with silence after it
     assert table["clicks"]["fad"]["vggish"]["n"] == 20
@@ -208,7 +210,7 @@ def test_random_music_is_a_seeded_piece_of_the_training_music(music, tmp_path):
         "random": f"{tmp_path / 'gone.wav'}: no such file; correct the path or restore the file"
     }
     heard = [file_hearing.listen(clip, ("strict",)) for clip in clips]
-    table = systems.table(heard, ["mine"], ("strict",), (), {})
+    table = systems.table(heard, ["mine"], ("strict",), systems.embedded(heard, (), {}))
     assert table["random"]["rhythm"]["strict"]["onset_f50"] < table["truth"]["rhythm"]["strict"]["onset_f50"]
 
 
@@ -226,7 +228,7 @@ def test_a_system_without_any_usable_file_has_a_row_of_nothing(music, tmp_path):
     broken = saved(tmp_path / "broken", {"a": music[0]})
     (broken / "a.wav").write_text("no music")
     heard = heard_in(reference, mine=reference, broken=broken)
-    table = systems.table(heard, ["broken", "mine"], PROTOCOLS, ("descriptors",), {})
+    table = systems.table(heard, ["broken", "mine"], PROTOCOLS, systems.embedded(heard, ("descriptors",), {}))
     assert table["broken"] == {"clips": 0, "rhythm": {}, "interval": {}, "fad": {}}
     assert list(table)[:2] == ["broken", "mine"] and table["mine"]["clips"] == 2
     assert systems.shuffled(heard, "broken", PROTOCOLS, {"a": "a", "b": "b"}) == []

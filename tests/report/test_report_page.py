@@ -239,18 +239,30 @@ def test_a_report_on_the_validation_split_says_so(project):
 
 
 def test_distances_are_shown_with_n_and_d_and_what_is_missing_is_said():
-    found = {"fad": 12.3456, "n": 200, "n_reference": 200, "d": 38}
+    found = {"fad": 12.3456, "n": 200, "n_reference": 200, "clips": 40, "d": 38}
     section = {row: {"descriptors": found, "cnn14": found | {"d": 2048}} for row in ("clicks", "generated")}
     section |= {"warning": {"cnn14": "n = 200 is not above d = 2048"}, "not_computed": {"clap": "no <weights>"}}
     text = tables.distances(section)
     assert text.count("<table") == 2
     assert text.index(">generated<") < text.index(">clicks<")
-    assert "<td>12.346</td><td>200</td><td>200</td><td>38</td>" in text
+    assert "<td>12.346</td><td>200</td><td>200</td><td>40</td><td>38</td>" in text
+    assert "<th>FAD</th><th>n</th><th>n_reference</th><th>clips</th><th>d</th>" in text and "95 %" not in text
     assert "<p>PANNs CNN14: n = 200 is not above d = 2048</p>" in text
     assert "<p>CLAP: no &lt;weights&gt;</p>" in text
     assert tables.distances({}) == ""
     assert text in page.html({"fad": section}, [], {}, [])
     assert "fad" not in tables.others({"fad": section, "vae": {"l1": 0.1}})
+
+
+def test_intervals_of_distances_stand_below_their_values():
+    found = {"fad": 12.3456, "fad_inf": 1.5, "n": 200, "n_reference": 200, "clips": 40, "d": 38}
+    section = {row: {"descriptors": found} for row in ("clicks", "generated")}
+    limits = {"generated": {"descriptors": {"fad": [11.04, 13.0]}, "strict": {"beat_f70": [0.5, 0.6]}}}
+    text = tables.distances(section, limits)
+    assert "<td>12.346<small>11.040–13.000</small></td><td>1.500</td>" in text
+    assert text.count("<small>11.040") == 1 and "0.500" not in text and tables.FAD_INTERVALS in text
+    assert text in page.html({"fad": section, "interval": limits}, [], {}, [])
+    assert tables.FAD_INTERVALS not in tables.distances(section, {"generated": {"strict": {"beat_f70": [0.5, 0.6]}}})
 
 
 def test_metrics_that_are_missing_or_unknown():
@@ -348,11 +360,15 @@ def test_uninformative_metrics_are_marked_with_their_controls():
 def test_distances_are_marked_too():
     found = {"descriptors": {"fad": 1.0, "fad_inf": 0.5, "n": 5}}
     section = {"ceiling": found, "delayed": found}
-    text = tables.distances(section, UNINFORMATIVE)
+    text = tables.distances(section, {}, UNINFORMATIVE)
     assert "<th>FAD†</th><th>FAD∞</th><th>n</th>" in text and tables.FAD_MARK_MEANS in text
     assert "<p>Not separated from the true music: FAD† random, delayed.</p>" in text
     assert text in page.html({"fad": section, "uninformative": UNINFORMATIVE}, [], {}, [])
-    assert "†" not in tables.distances(section, {"descriptors": {"fad": []}})
+    told = tables.distances(section, {}, {"descriptors": {"fad": []}})
+    assert "<th>FAD</th>" in told and "Not separated" not in told
+    untested = tables.distances(section, {}, {"loris": {"f1": []}})
+    assert "†" not in untested and tables.NOT_TESTED in untested
+    assert tables.NOT_TESTED not in tables.distances(section) and "†" not in tables.distances(section)
 
 
 def test_metrics_that_were_not_tested_have_no_mark():
