@@ -102,7 +102,7 @@ class TrainingStep:
         self.latents, self.noise = latents, torch.randn_like(latents)
         self.times = torch.linspace(0, 999, len(latents), device=latents.device).floor()
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=None if published else True)
-        self.ema = _published_average(network) if published else Ema(network.parameters(), 0.9999).update
+        self.ema = _published_average(network) if published else Ema(network.parameters(), 0.9999, 9).update
         self.steps = 0
 
     def __call__(self) -> None:

@@ -6,7 +6,7 @@ resample with replacement holds clips twice, so that its covariance has a lower 
 that of as many different clips: the interval would lie above the value.
 
 The interval is for the figure's expectation at this number of clips, bias included: what other clips, equally many,
-would give. On simulated Gaussians it covers 0.94-1.00 of the truths (docs/development.md).
+would give. On simulated Gaussians it covers 0.95-0.99 of the truths (docs/development.md).
 """
 
 import dataclasses
