@@ -196,7 +196,7 @@ all ordered pairs), one click per second (`60`), and a click track of 120 BPM (`
 
 ## The answer
 
-Measure rhythm, by the test below: {good}.
+Measure rhythm, by the test below: {good}. AMLt forgives the off-beat (see below the table).
 
 Cannot tell the music from other music: {none}.
 
