@@ -56,7 +56,7 @@ def test_metrics_are_complete_and_sound(reproduced):
         assert (distance["n"], distance["d"]) == (10, 38), row
         assert math.isfinite(distance["fad"]) and distance["fad"] > 0, row
     assert set(metrics["fad"]["not_computed"]) == {"vggish", "cnn14", "clap"}
-    assert metrics["fad"]["warning"]["descriptors"].startswith("n = 10 is not above d = 38")
+    assert metrics["fad"]["warning"]["descriptors"].startswith("n = 10 rows of 2 clips, not above d = 38")
     assert metrics["data"]["test_videos"] == 2
     assert metrics["data"]["test_clips"] == 2
     assert metrics["data"]["failed_videos"] == 0
