@@ -206,6 +206,11 @@ def _with_intervals(record: dict[str, object]) -> dict[str, object]:
     return found
 
 
+def signed(value: float) -> str:
+    """A difference with three decimals and its sign; what rounds to 0 has a plus."""
+    return f"{round(value, 3) + 0.0:+.3f}"
+
+
 def compared(result: dict) -> list[str]:
     """The differences between systems in the main columns, a line each."""
 
@@ -214,8 +219,8 @@ def compared(result: dict) -> list[str]:
         return _is_headline(one["metric"], metrics) if metrics else one["metric"] == "fad"
 
     return [
-        f"{one['first']} - {one['second']}, {one['protocol']} {one['metric']}: {one['difference']:+.3f} "
-        f"[{one['low']:+.3f}, {one['high']:+.3f}], p {'<=' if one['p_at_most'] else '='} {one['p']:.2g} "
+        f"{one['first']} - {one['second']}, {one['protocol']} {one['metric']}: {signed(one['difference'])} "
+        f"[{signed(one['low'])}, {signed(one['high'])}], p {'<=' if one['p_at_most'] else '='} {one['p']:.2g} "
         f"({one['clips']} clips)"
         for one in result["differences"]
         if is_main(one)

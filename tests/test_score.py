@@ -361,3 +361,12 @@ def test_with_an_autoencoder_the_table_has_a_ceiling_which_the_marks_heed(folder
 def test_a_folder_without_an_autoencoder_is_an_error_before_anything_is_scored(folders):
     with pytest.raises(SystemExit, match=r"none/config\.json: no such file"):
         command("ref", "mine", "--vae", "data/none")
+
+
+def test_a_difference_that_rounds_to_nothing_is_not_negative():
+    assert [score_tables.signed(value) for value in (-1e-9, 0.0, -0.0005001, 1.25)] == [
+        "+0.000",
+        "+0.000",
+        "-0.001",
+        "+1.250",
+    ]
