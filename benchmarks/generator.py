@@ -10,7 +10,7 @@ import dataclasses
 import importlib.util
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -18,6 +18,7 @@ import torch
 
 from benchmarks import generator_networks as nets
 from benchmarks.rows import Row, Scale
+from pace.evaluation.ceiling import one_thread
 from pace.generation import accelerate, samplers
 from pace.generation.data import Scale as LatentScale
 from pace.generation.sampling import Generator
@@ -149,17 +150,6 @@ def alternate(
             if turn >= 0:
                 seconds[name].append(clock() - start)
     return seconds
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """PyTorch in a single thread for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def threads(device: torch.device) -> str:

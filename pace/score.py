@@ -64,7 +64,7 @@ def score(options: ScoreOptions) -> dict:
 
     `rows`: see `systems.table`, and with it of systems `not_scored`, the number of references without a readable file.
     `differences`: see `system_intervals.differences` and `distance_differences`. `uninformative`: see
-    `systems.uninformative`. `sources`: how many the intervals resample; `group`: see `system_intervals.sources`.
+    `systems.uninformative`. `group`: what the intervals resample, see `system_intervals.sources`.
     `known`: of how many of the clips there is `a pose`, `true beats`, `a tempo`, as far as they were given.
     `files`: what was unmatched, unreadable or faulty, by system. `not_computed`: extractor -> reason.
     `per_clip`: the scores of every clip and row.
@@ -103,7 +103,6 @@ def score(options: ScoreOptions) -> dict:
     return {
         "reference": str(options.reference),
         "systems": {name: str(folder) for name, folder in options.generated.items()},
-        "sources": len({groups[name] for name in scored}),
         "group": sources(scored, options.group),
         "known": {
             what: sum(getattr(facts[name], field) is not None for name in scored)

@@ -154,7 +154,9 @@ def _uninformative(result: dict) -> list[str]:
     ]
     protocols = {name for row in result["rows"].values() for name in row["rhythm"]}
     if protocols and not protocols & {*result["uninformative"]}:
-        said.append(f"rhythm metrics not tested against the controls: {result['sources']} sources, it takes {FEWEST}")
+        said.append(
+            f"rhythm metrics not tested against the controls: {result['group']['sources']} sources, it takes {FEWEST}"
+        )
     return said
 
 
@@ -167,7 +169,7 @@ def _untested_distances(result: dict) -> list[str]:
     said = f"distances not tested against the controls ({', '.join(untested)}): "
     if not {*YARDSTICKS} & {*result["rows"]}:
         return [said + "without the row ceiling (--vae DIR) or random (--training DIR) nothing tells how near is near"]
-    return [said + f"{result['sources']} sources, it takes {FEWEST}"]
+    return [said + f"{result['group']['sources']} sources, it takes {FEWEST}"]
 
 
 def _listed(what: str, found: list[str], most: int | None) -> str:

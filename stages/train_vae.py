@@ -47,7 +47,7 @@ def run() -> None:
         def progress(done: int, row: dict) -> None:
             bar.update(done - bar.n)
             bar.set_postfix(loss=f"{row['loss']:.4f}", l1=f"{row['l1']:.4f}")
-            if bar.disable and done % p.save_every == 0:  # no terminal: a line now and then
+            if bar.disable:  # no terminal
                 print(f"step {done}: loss {row['loss']:.4f}, l1 {row['l1']:.4f}", flush=True)
 
         result = vae_training.train(train, val, vae, p, lpips, resume, progress, device)

@@ -201,11 +201,11 @@ def test_clips_of_one_source_have_no_interval(folders, capsys):
     )
     command(*arguments)
     result = json.loads(Path("x.json").read_text())
-    assert result["sources"] == 3
+    assert result["group"]["sources"] == 3
     assert result["rows"]["mine"]["interval"]["strict"]["onset_f50"] == [1.0, 1.0]
     command(*arguments, "--group", "(.*)_.")
     result = json.loads(Path("x.json").read_text())
-    assert result["sources"] == 1
+    assert result["group"]["sources"] == 1
     assert result["rows"]["mine"]["interval"] == {} and "mine (shuffled)" not in result["rows"]
     lines = capsys.readouterr().out.splitlines()
     assert "intervals resample 1 source of 3 clips" in lines
@@ -330,7 +330,7 @@ def test_long_lists_are_cut_on_the_console_only():
     files = {"unmatched": {"x": {"generated_only": [f"{i}.wav" for i in range(9)]}}, "unreadable": {}, "faults": {}}
     fad, rows = {"descriptors": {"fad": []}}, {row: {"rhythm": {}, "clips": 0} for row in ("ceiling", "random", "x")}
     group = {"pattern": None, "clips": 1, "sources": 1, "unmatched": []}
-    result = {"not_computed": {}, "rows": rows, "uninformative": fad, "sources": 1, "files": files}
+    result = {"not_computed": {}, "rows": rows, "uninformative": fad, "files": files}
     result |= {"systems": {"x": "x"}, "group": group, "known": {}}
     assert score_tables.notes(result, most=2) == [
         "x: nothing scored, it has no usable file",

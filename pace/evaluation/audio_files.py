@@ -17,8 +17,7 @@ EXTENSIONS = (
 ENDINGS = (
     "_generated", "_gen", "_pred", "_fake", "_sample", "_output", "_reference", "_ref", "_gt", "_real", "_audio",
 )  # fmt: skip
-SHORT = 1.0  # seconds; in less a beat cannot be told, and VGGish hears nothing
-SHORTEST = 1.0  # seconds: what is shorter has silence after it where it is embedded
+SHORT = 1.0  # seconds; in less a beat cannot be told, and VGGish hears nothing: there silence follows it
 SILENT = 1e-4  # peak: -80 dB of full scale
 FULL_SCALE = 0.999
 CLIPPED_SHARE = 1e-3  # of the samples at full scale
@@ -147,4 +146,4 @@ def faults(channels: np.ndarray, sample_rate: int) -> tuple[str, ...]:
 
 def audible(wave: np.ndarray, sample_rate: int) -> np.ndarray:
     """A wave with silence after it up to the shortest that every extractor takes."""
-    return np.pad(wave, (0, max(0, round(SHORTEST * sample_rate) - len(wave))))
+    return np.pad(wave, (0, max(0, round(SHORT * sample_rate) - len(wave))))
