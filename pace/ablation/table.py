@@ -19,6 +19,15 @@ SUMMARY = comparing.SUMMARY  # of the paper's table
 PRINTED = {name: f"{PROTOCOL}_{name}" for name in SUMMARY}  # field of Published -> column
 PRINTED |= {"fad_vggish": "fad_v", "fad_panns": "fad_p", "fad_clap": "fad_c"}
 SHUFFLED = "shuffled_beat_f70"
+OF_METRICS = {  # column -> where metrics.json has it
+    **{column: ("fad", "generated", extractor, "fad") for column, extractor in FAD.items()},
+    SHUFFLED: ("rhythm", "shuffled", "strict", "beat_f70"),
+    "ceiling_beat_f70": ("rhythm", "ceiling", "strict", "beat_f70"),
+    "ceiling_onset_f70": ("rhythm", "ceiling", "strict", "onset_f70"),
+    "ceiling_fad_descriptors": ("fad", "ceiling", "descriptors", "fad"),
+    "vae_mel_l1": ("vae", "mel_l1"),
+    "vae_beat_f70": ("vae", "strict", "beat_f70"),
+}
 CHANGED = "strict_beat_f70"  # compared with the reference in the Markdown table
 COLUMNS = {  # key -> heading, decimals
     **{f"{PROTOCOL}_{name}": (name.upper(), 1) for name in SUMMARY},
@@ -83,10 +92,10 @@ def paper_dataset(name: str) -> str:
 
 
 def _of_metrics(own: Mapping[int, Result]) -> dict[str, Figure]:
-    """Figures that only metrics.json has: the distances, and the beats of other clips' music."""
+    """Figures that only metrics.json has: the distances, the beats of other clips' music, and the autoencoder's."""
     found = {}
-    for key in (*FAD, SHUFFLED):
-        values = [value for result in own.values() if (value := _metric(result.metrics, key)) is not None]
+    for key, path in OF_METRICS.items():
+        values = [value for result in own.values() if (value := _metric(result.metrics, path)) is not None]
         if values and len(values) == len(own):
             mean = sum(values) / len(values)
             spread = math.nan
@@ -96,8 +105,7 @@ def _of_metrics(own: Mapping[int, Result]) -> dict[str, Figure]:
     return found
 
 
-def _metric(metrics: dict, key: str) -> float | None:
-    path = ("fad", "generated", FAD[key], "fad") if key in FAD else ("rhythm", "shuffled", "strict", "beat_f70")
+def _metric(metrics: dict, path: tuple[str, ...]) -> float | None:
     value = metrics
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
@@ -183,7 +191,10 @@ def _notes(dataset: str) -> str:
 
 
 def csv_text(tables: list[tuple[Group, list[Row]]]) -> str:
-    """One line for each variant of each group, with every metric: value, interval, spread over seeds, change, paper."""
+    """One line for each variant of each group, with every metric: value, interval, spread over seeds, change, paper.
+
+    Beyond those of the Markdown table: the ceiling (true music through autoencoder and vocoder) and the autoencoder.
+    """
     names = list(dict.fromkeys(name for _, made in tables for row in made for name in row.figures))
     lines = []
     for group, made in tables:

@@ -76,6 +76,7 @@ def test_the_table_by_hand(ablated):
             assert float(line[f"strict_beat_f70_{field}"]) == pytest.approx(change)
         assert float(line["loris_bcs_change"]) == 0 and float(line["loris_bcs_p"]) == 1
     assert (wide["fad_v"], base["fad_v"], wide["shuffled_beat_f70"]) == ("5.5", "4.5", "0.25")
+    assert wide["ceiling_beat_f70"] == "0.9" and "vae_mel_l1" not in wide
     assert (wide["clips"], wide["dances"], wide["seeds"], wide["split"]) == ("6", "3", "0", "test")
     assert "fad_c" not in wide and "strict_beat_f70_spread" not in wide
 
