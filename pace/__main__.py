@@ -20,23 +20,28 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pace", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    commands.add_parser("check", help="check every key and value of params.yaml")
+    def command(name: str, does: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
 
-    preset = commands.add_parser("preset", help="print a preset as flags of `dvc exp run`, or write it")
+    command("check", "check every key and value of params.yaml")
+
+    preset = command("preset", "print a preset as flags of `dvc exp run`, or write it")
     preset.add_argument("name", help="a file of presets/, without .yaml")
     preset.add_argument("--write", action="store_true", help="edit params.yaml instead, keeping its comments")
 
-    size = commands.add_parser("size", help="parameters and FLOPs of the networks that params.yaml describes")
-    size.add_argument("--preset", metavar="NAME", help="with the values of a preset in place of its own")
+    size = command("size", "parameters and FLOPs of the networks that params.yaml describes")
+    size.add_argument("--preset", metavar="NAME", help="params.yaml with the values of this preset")
 
-    compose = commands.add_parser("compose", help="give one dance video music, with the trained models")
+    compose = command("compose", "give one dance video music, with the trained models")
     compose.add_argument("video", type=Path, metavar="VIDEO", help="a video of one dancer, 5 s or longer")
     compose.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.mp4", help="the video with its music")
-    compose.add_argument("--keypoints", type=Path, metavar="FILE.json", help="AlphaPose results to use instead")
+    compose.add_argument(
+        "--keypoints", type=Path, metavar="FILE.json", help="AlphaPose results, instead of an estimator"
+    )
     compose.add_argument("--seed", type=int, help="another number gives other music (default: sample.seed)")
     compose.add_argument("--wav", type=Path, help="write the music alone too")
 
-    score = commands.add_parser("score", help="score the music of any systems, in folders of files, beside controls")
+    score = command("score", "score the music of any systems, in folders of files, beside controls")
     score.add_argument("reference", type=Path, metavar="REFERENCE_DIR", help="the true music")
     score.add_argument("generated", type=Path, nargs="+", metavar="GENERATED_DIR", help="one folder for each system")
     score.add_argument("--name", nargs="+", action="extend", default=[], help="of each system; default: its folder's")
@@ -66,21 +71,29 @@ def main(argv: list[str] | None = None) -> None:
     score.add_argument("--out", type=Path, metavar="FILE", help="write everything as .json, the table as .csv or .md")
     score.add_argument("--strict", action="store_true", help="exit status 3 when any file was left out or is faulty")
 
-    fetch = commands.add_parser("fetch", help="download official weights; without a name, list them")
-    fetch.add_argument("names", nargs="*", metavar="NAME")
+    fetch = command("fetch", "download official weights; without a name, list them")
+    fetch.add_argument("names", nargs="*", metavar="NAME", help="as in the list; motionbert, i3d ...")
 
-    commands.add_parser("doctor", help="say what is configured, found and missing, and what follows")
+    command("doctor", "say what is configured, found and missing, and what follows")
 
-    sensitivity = commands.add_parser("sensitivity", help="study what each rhythm metric sees, on composed music")
-    sensitivity.add_argument("--out", type=Path, default=Path("docs"), metavar="FOLDER", help="of .md and .svg (docs)")
+    sensitivity = command("sensitivity", "study what each rhythm metric sees, on composed music")
+    sensitivity.add_argument(
+        "--out",
+        type=Path,
+        default=Path("docs"),
+        metavar="FOLDER",
+        help="of sensitivity.md and .svg (default: docs, anew)",
+    )
     sensitivity.add_argument("--pieces", type=int, default=30, metavar="N", help="pieces of music (default: 30)")
 
-    listening = commands.add_parser("listening", help="mean opinion scores and agreement from files of ratings")
+    listening = command("listening", "mean opinion scores and agreement from files of ratings")
     listening.add_argument("ratings", type=Path, nargs="+", metavar="RATINGS.csv")
     listening.add_argument("--scale", type=int, choices=(5, 100), default=5, help="ratings are 1 to 5 (default) or 100")
 
-    ablate = commands.add_parser("ablate", help="run variants as DVC experiments and write one table of them")
-    ablate.add_argument("names", nargs="*", metavar="NAME", help="variants or groups (default: the paper's table 2)")
+    ablate = command("ablate", "run variants as DVC experiments and write one table of them")
+    ablate.add_argument(
+        "names", nargs="*", metavar="NAME", help="variants or groups (default: groups table2, table2-printed, parts)"
+    )
     ablate.add_argument("--list", action="store_true", help="show the groups and variants")
     ablate.add_argument("--jobs", type=int, default=1, metavar="N", help="experiments at a time (default: 1)")
     ablate.add_argument("--seeds", type=numbers, metavar="0,1,2", help="default: as the group says")
