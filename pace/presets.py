@@ -50,7 +50,8 @@ def flags(preset: Path, params: Path) -> list[str]:
     arguments = []
     for section, key, value in flat(load(preset, params)):
         try:
-            arguments += ["-S", f"{section}.{key}={_hydra(value)}"]
+            _keep_in_shell(value)
+            arguments += ["-S", f"{section}.{key}={hydra(value)}"]
         except ValueError as error:
             raise ParamsError(
                 f"{preset}: `{section}.{key}`: {error}; write the preset into {params} with --write instead"
@@ -82,15 +83,20 @@ def write(preset: Path, params: Path) -> list[str]:
     return changed
 
 
-def _hydra(value: object) -> str:
-    """A value in Hydra's override grammar. Raises ValueError for text that an unquoted $(...) would not keep."""
-    if isinstance(value, list):
-        return f"[{','.join(map(_hydra, value))}]"
+def hydra(value: object) -> str:
+    """A value in Hydra's override grammar, which the -S of `dvc exp run` takes."""
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(hydra, value))}]"
     if value is None:
         return "null"
     if not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) else str(value)
-    if re.search(r"[\s*?\\]|\${", value):
-        raise ValueError(f"{value!r} cannot stand in a command line without quotes")
     plain = re.fullmatch(r"[A-Za-z/][\w/.+-]*", value, re.ASCII) and value.lower() not in _WORDS
     return value if plain else "'" + value.replace("'", r"\'") + "'"
+
+
+def _keep_in_shell(value: object) -> None:
+    """Raise ValueError for text that an unquoted $(...) would not keep."""
+    for part in value if isinstance(value, list) else [value]:
+        if isinstance(part, str) and re.search(r"[\s*?\\]|\${", part):
+            raise ValueError(f"{part!r} cannot stand in a command line without quotes")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pace import params
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -33,3 +35,16 @@ def copy_project(folder: Path) -> Path:
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-q", "-m", "copy")
     return folder
+
+
+def overridden(path: Path, arguments: list[str]) -> dict:
+    """What `dvc exp run` with these arguments makes of a params.yaml."""
+    from dvc.cli.parser import get_main_parser
+    from dvc.utils.cli_parse import to_path_overrides
+    from dvc.utils.hydra import apply_overrides, to_hydra_overrides
+
+    parsed = get_main_parser().parse_args(["exp", "run", *arguments])
+    (overrides,) = to_path_overrides(parsed.set_param).values()
+    assert not any(override.is_sweep_override() for override in to_hydra_overrides(overrides))
+    apply_overrides(path, overrides)
+    return params.read(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from projects import ROOT
+from projects import ROOT, overridden
 
 from pace import configured, params, presets
 from pace.__main__ import check
@@ -75,19 +75,6 @@ def test_applied_leaves_the_files_alone(tmp_path):
     before = path.read_text()
     assert presets.applied(preset, path) == {"a": {"b": 1, "c": ["y", "z"]}}
     assert path.read_text() == before
-
-
-def overridden(path: Path, arguments: list[str]) -> dict:
-    """What `dvc exp run` with these arguments makes of a params.yaml."""
-    from dvc.cli.parser import get_main_parser
-    from dvc.utils.cli_parse import to_path_overrides
-    from dvc.utils.hydra import apply_overrides, to_hydra_overrides
-
-    parsed = get_main_parser().parse_args(["exp", "run", *arguments])
-    (overrides,) = to_path_overrides(parsed.set_param).values()
-    assert not any(override.is_sweep_override() for override in to_hydra_overrides(overrides))
-    apply_overrides(path, overrides)
-    return params.read(path)
 
 
 @pytest.mark.parametrize("name", NAMES)

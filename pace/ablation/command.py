@@ -10,7 +10,8 @@ from tqdm import tqdm
 from pace.ablation import graph, results, running, table
 from pace.ablation.graph import Graph
 from pace.ablation.running import Job
-from pace.ablation.variants import Catalogue, Group, Run, flag
+from pace.ablation.variants import Catalogue, Group, Run
+from pace.presets import hydra
 
 LOGS = Path(".resume/ablate")
 
@@ -56,7 +57,7 @@ def experiment_name(run: Run, shape: Graph) -> str:
 
 def command(name: str, run: Run, shape: Graph, copied: list[str]) -> tuple[str, ...]:
     """The DVC command of one experiment. Inputs of stages that it does not change need not be there."""
-    settings = [part for key, value in run.overrides.items() for part in ("-S", flag(key, value))]
+    settings = [part for key, value in run.overrides.items() for part in ("-S", f"{key}={hydra(value)}")]
     copies = [part for path in copied for part in ("-C", path)]
     return (
         *("dvc", "--wait-for-lock", "exp", "run", "--temp", "--allow-missing"),

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+from pace.presets import hydra
+
 KEYS = ("seed", "split", "target", "default", "groups", "variants")
 GROUP_KEYS = ("about", "split", "seeds", "variants")
 VARIANT_KEYS = ("about", "params", "paper")
@@ -108,7 +110,7 @@ class Catalogue:
             seeds = ", ".join(map(str, group.seeds))
             lines.append(f"{group.name}: {group.about} (split {group.split}, seeds {seeds})")
             for name in group.variants:
-                settings = ", ".join(f"{key}: {_plain(value)}" for key, value in self.variants[name].params.items())
+                settings = ", ".join(f"{key}: {hydra(value)}" for key, value in self.variants[name].params.items())
                 lines.append(f"  {name:<22} {self.variants[name].about} [{settings}]")
         return "\n".join(lines)
 
@@ -142,17 +144,6 @@ def parse(content: Mapping, source: str) -> Catalogue:
         )
     chosen = tuple(content["seed"]), content["split"], content["target"], tuple(content["default"])
     return Catalogue(*chosen, groups, variants)
-
-
-def flag(key: str, value: object) -> str:
-    """One parameter as the value of `dvc exp run -S`."""
-    return f"{key}={_plain(value)}"
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(_plain, value))}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _keys(entry: Mapping, known: tuple[str, ...], optional: tuple[str, ...], where: str) -> None:

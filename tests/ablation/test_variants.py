@@ -1,13 +1,14 @@
 """presets/ablations.yaml, and how names become runs."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
-from projects import ROOT
+from projects import ROOT, overridden
 
 from pace import params
 from pace.__main__ import check
-from pace.ablation import variants
+from pace.ablation import command, variants
 from pace.evaluation import published
 from pace.generation import encoder
 
@@ -89,10 +90,12 @@ def test_names_choose_groups_and_variants_with_their_reference():
         CATALOGUE.choose(["pace-x"])
 
 
-def test_flags():
-    assert variants.flag("unet.attention", [False, True]) == "unet.attention=[false,true]"
-    assert variants.flag("encoder.align", True) == "encoder.align=true"
-    assert variants.flag("sample.guidance", 1.5) == "sample.guidance=1.5"
+@pytest.mark.parametrize("value", [[False, True], True, 1.5, None, "true", "1e-5", "it's", "a,b", "x=y", "my videos"])
+def test_values_reach_dvc_as_they_are(value, tmp_path):
+    (tmp_path / "params.yaml").write_text("a: {b: 0}\n")
+    run = variants.Run("name", 0, "val", {"a.b": value})
+    _, _, *arguments = command.command("name-s0", run, SimpleNamespace(target="evaluate"), [])
+    assert overridden(tmp_path / "params.yaml", arguments[2:]) == {"a": {"b": value}}
 
 
 @pytest.mark.parametrize(
