@@ -142,7 +142,10 @@ def diffusers_steps(
 
 
 def generator_step(given: Settings, batch: int, device: torch.device, precision: str) -> tuple[TrainingStep, str]:
-    """A step of encoder and U-Net, as `train_diffusion` makes it, and how the networks were prepared."""
+    """A step of encoder and U-Net, and how the networks were prepared.
+
+    Forward, backward, clipping, optimiser and averages as in `train_diffusion`, on one batch that is already there.
+    """
     model = Model(*networks(given)).to(device)
     how = accelerate.prepare(model, device)
     conditions, latents = draw_conditions(given, batch, device), latents_of(given, batch, device)

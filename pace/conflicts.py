@@ -46,6 +46,15 @@ def conflicts(root: Path, values: Mapping[str, object]) -> Iterator[Conflict]:
     if guidance is not None and guidance != 1 and drop == 0:
         remedy = "guidance needs music without conditions: set it to 1, or train_diffusion.drop to such as 0.1"
         yield Conflict(True, "sample.guidance", f"{guidance:g}, but train_diffusion.drop is 0", remedy)
+    start, steps = values.get("train_vae.discriminator_start"), values.get("train_vae.steps")
+    features = values.get("train_vae.perceptual_weight") and value("train_vae.perceptual_weights") == NOT_GIVEN
+    used = values.get("train_vae.adversarial_weight") or features
+    if used and start is not None and steps is not None and start >= steps:
+        remedy = "the adversarial loss would never act: lower it, or set the weights of what it begins to 0"
+        yield Conflict(True, "train_vae.discriminator_start", f"{start}, but train_vae.steps is {steps}", remedy)
+    if value("encoder.parts") == "whole" and not values.get("encoder.residual") and values.get("encoder.motion"):
+        remedy = "the energies have no effect (attention over one part); set encoder.residual to true"
+        yield Conflict(False, "encoder.parts", "whole, but encoder.residual is false", remedy)
     real, truth = not value("dataset.root").startswith(SYNTHETIC), value("dataset.truth")
     if real and truth.startswith(SYNTHETIC):
         remedy = f"`dvc repro` would render that dataset for nothing; set it to {NOT_GIVEN}"

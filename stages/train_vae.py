@@ -38,7 +38,8 @@ def run() -> None:
     lpips = load_lpips(p.perceptual_weights)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     code = [(imports.ROOT / path).read_bytes() for path in imports.closure("stages.train_vae")]
-    run_id = fingerprint(vae, p, train, val, torch.__version__, device.type, lpips is None, *code)
+    heard = [] if lpips is None else [value.numpy() for value in lpips.state_dict().values()]
+    run_id = fingerprint(vae, p, train, val, torch.__version__, device.type, len(heard), *heard, *code)
     resume = Resume(Path(os.environ.get("DVC_ROOT", ".")) / ".resume" / "train_vae" / run_id)
     print(f"train_vae: {len(train)} clips, {device}, perceptual: {'LPIPS' if lpips else 'feature matching'}")
 

@@ -157,6 +157,17 @@ def test_guidance_and_no_dropped_conditions_do_not_go_together(tmp_path):
     assert found.stops and found.key == "sample.guidance" and found.found == "1.5, but train_diffusion.drop is 0"
 
 
+def test_parameters_without_effect_are_told():
+    values = {f"{section}.{key}": value for section, key, value in presets.flat(params.read(PARAMS))}
+    (found,) = conflicts(ROOT, values | {"train_vae.steps": 250})
+    assert found.stops and found.key == "train_vae.discriminator_start"
+    no_weight = {"train_vae.adversarial_weight": 0.0, "train_vae.perceptual_weight": 0.0}
+    assert not list(conflicts(ROOT, values | {"train_vae.steps": 250} | no_weight))
+    (found,) = conflicts(ROOT, values | {"encoder.parts": "whole"})
+    assert not found.stops and found.key == "encoder.parts"
+    assert not list(conflicts(ROOT, values | {"encoder.parts": "whole", "encoder.residual": True}))
+
+
 def test_what_the_paper_says():
     paper = params.read(PAPER)
     says = {

@@ -72,7 +72,7 @@ def total_steps(params: DiffusionParams, clips: int) -> int:
 
 
 def learning_rate(step: int, params: DiffusionParams) -> float:
-    """Linear warm-up over `warmup` steps, then the decay to zero at the last step."""
+    """Linear warm-up over `warmup` steps, then the decay towards 0 at `steps`; step counts from 0."""
     if step < params.warmup:
         return params.lr * (step + 1) / params.warmup
     done = (step - params.warmup) / max(params.steps - params.warmup, 1)
@@ -200,7 +200,10 @@ def _step_loss(
 
 @torch.no_grad()
 def validate(model: nn.Module, data: Data, params: DiffusionParams, process: objectives.Process) -> float:
-    """Mean loss of the clips, each at the same few time steps and noises every time."""
+    """Mean loss of the clips, each at the same few time steps and noises every time.
+
+    Of the means of the latents' posteriors, where training draws from these.
+    """
     device, count = data.mean.device, len(data.mean)
     generator = torch.Generator(device).manual_seed(params.seed)
     total = 0.0

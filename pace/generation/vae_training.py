@@ -101,6 +101,17 @@ class VaeTrainer:
         for network in (self.vae, self.discriminator):
             accelerate.prepare(network, self.device, compiled=False)
         self.lpips = lpips.to(device) if lpips is not None else None
+        features = params.perceptual_weight > 0 and lpips is None
+        self.uses_discriminator = (
+            params.adversarial_weight > 0 or features
+        )  # whether the discriminator has a part in the loss
+        if self.uses_discriminator and params.discriminator_start >= params.steps:
+            raise ValueError(
+                f"train_vae.discriminator_start {params.discriminator_start} is not before the last of train_vae.steps "
+                f"{params.steps}: the adversarial loss{' and feature matching' if features else ''} would never act; "
+                "lower it, or set train_vae.adversarial_weight "
+                f"{'and train_vae.perceptual_weight ' if features else ''}to 0"
+            )
         self.ema = Ema(self.vae.parameters(), params.ema, EMA_WARMUP)
         decay = {"betas": (0.9, 0.99), "weight_decay": params.weight_decay, "fused": self.device.type == "cuda"}
         self.optimizer = torch.optim.AdamW(self.vae.parameters(), lr=params.lr, **decay)
@@ -114,14 +125,15 @@ class VaeTrainer:
         """The autoencoder's loss terms, unweighted, and the reconstruction (B,1,256,256).
 
         l1 and kl always; adversarial from `discriminator_start` on; perceptual from the start by LPIPS, else by
-        feature matching from `discriminator_start` on. A term that is not active is not in the dict.
+        feature matching from `discriminator_start` on. A term that is not active is not in the dict; where
+        no weight needs the discriminator, it is left out with its terms.
         """
         mean, log_variance = self.vae.encode(images)
         output = self.vae.decode(sample(mean, log_variance, noise))
         terms = {"l1": (output - images).abs().mean(), "kl": kl_divergence(mean, log_variance)}
         if self.lpips is not None:
             terms["perceptual"] = self.lpips(images, output).mean()
-        if step >= self.params.discriminator_start:
+        if self.uses_discriminator and step >= self.params.discriminator_start:
             self.discriminator.requires_grad_(False)
             score, fake = self.discriminator(output)
             terms["adversarial"] = hinge_generator(score)
@@ -157,7 +169,7 @@ class VaeTrainer:
         loss, scale = self.loss(terms)
         norms = [self._update(self.optimizer, loss, self.rate(step, self.params.lr))]
         self.ema.update(step)
-        if step >= self.params.discriminator_start:
+        if "adversarial" in terms:
             real, fake = self.discriminator(torch.cat([images, output.detach()]))[0].chunk(2)
             terms["discriminator"] = hinge_discriminator(real, fake)
             rate = self.rate(step, self.params.discriminator_lr)
@@ -233,8 +245,8 @@ def train(
     val_mels (M,256,256), M may be 0. `progress(step, values)` is called after every logged step with the steps done.
     With `resume` the state is saved every `save_every` steps and an interrupted run goes on from there; on the CPU
     it ends bit-identical to an uninterrupted one. The caller clears it once the results are written.
-    Raises ValueError for no clips, and FloatingPointError when a loss or gradient is not finite, with the step, the
-    learning rate and the last saved state.
+    Raises ValueError for no clips or a discriminator that would never start, and FloatingPointError when a loss or
+    gradient is not finite, with the step, the learning rate and the last saved state.
     """
     if not len(mels):
         raise ValueError("there are no training clips: the mel images of the training split are empty")
@@ -245,7 +257,8 @@ def train(
     done, curve, pending = 0, [], []
     if saved:
         trainer.restore(saved["trainer"])
-        done, curve, pending = saved["done"], saved["curve"], saved["pending"]
+        done, curve = saved["done"], saved["curve"]
+        pending = [{key: value.to(device) for key, value in values.items()} for values in saved["pending"]]
         print(f"train_vae goes on from step {done}, saved in {resume.path}", flush=True)
     kept = done
     for step in range(done, params.steps):

@@ -9,6 +9,13 @@ from pace.generation.discriminator import (
 )
 
 
+@pytest.mark.parametrize(("width", "layers", "named"), [(12, 3, "width 12"), (8, 7, "layers 7")])
+def test_impossible_sizes_are_refused_at_once(width, layers, named):
+    with pytest.raises(ValueError, match=f"train_vae.discriminator_{named}"):
+        PatchDiscriminator(width, layers)
+    assert PatchDiscriminator(8, 6)(torch.zeros(1, 1, 256, 256))[0].shape == (1, 1, 2, 2)
+
+
 def test_hinge_losses_of_known_scores():
     real, fake = torch.tensor([2.0, 0.5, -1.0]), torch.tensor([-3.0, 0.0, 1.0])
     # max(0, 1 - r): 0, 0.5, 2; max(0, 1 + f): 0, 1, 2

@@ -136,6 +136,70 @@ def test_adaptive_scale_is_the_ratio_of_gradient_norms():
     assert trainer.loss(terms)[1].item() == 1.0
 
 
+@pytest.mark.parametrize("with_lpips", [False, True])
+def test_adaptive_scale_compares_what_is_reconstructed_with_the_adversarial_loss_at_the_last_layer(with_lpips):
+    trainer = VaeTrainer(VAE, PARAMS, random_lpips() if with_lpips else None, CPU)
+    terms, _ = trainer.terms(images(), torch.randn(2, 2, 8, 8), PARAMS.discriminator_start)
+    wanted = gradient(trainer, terms["l1"] + PARAMS.perceptual_weight * terms["perceptual"])
+    have = gradient(trainer, terms["adversarial"])
+    ratio = wanted["decoder.conv_out.weight"] / (have["decoder.conv_out.weight"] + 1e-4)
+    assert trainer.loss(terms)[1].item() == pytest.approx(ratio, rel=1e-4)
+
+
+def test_the_discriminator_stays_out_where_no_weight_needs_it():
+    """LPIPS does not; without it the perceptual loss is feature matching."""
+    params = dataclasses.replace(PARAMS, adversarial_weight=0.0)
+    terms = VaeTrainer(VAE, params, random_lpips(), CPU).step(images(), 2)
+    assert set(terms) == {"loss", "gradient_norm", "l1", "kl", "perceptual"}
+    assert "discriminator" in VaeTrainer(VAE, params, None, CPU).step(images(), 2)
+    terms = VaeTrainer(VAE, dataclasses.replace(params, perceptual_weight=0.0), None, CPU).step(images(), 2)
+    assert set(terms) == {"loss", "gradient_norm", "l1", "kl"}
+
+
+def test_a_discriminator_that_never_starts_is_refused():
+    late = dataclasses.replace(PARAMS, discriminator_start=6)
+    with pytest.raises(ValueError, match=r"discriminator_start 6 .*steps 6: .* and feature matching would never act"):
+        train(mels(2), mels(0), VAE, late)
+    with pytest.raises(ValueError, match=r"adversarial loss would never act; .* train_vae.adversarial_weight to 0"):
+        train(mels(2), mels(0), VAE, late, random_lpips())
+    train(mels(2), mels(0), VAE, dataclasses.replace(late, adversarial_weight=0.0, perceptual_weight=0.0))
+
+
+def test_training_is_the_loop_written_out_here():
+    """AdamW for both networks, rates, posterior samples, clipping and averages; the curve is that of the averages."""
+    p = dataclasses.replace(PARAMS, steps=4, eval_every=4, weight_decay=0.5, clip=0.05, ema=0.3)
+    data, val = mels(4), mels(2, seed=1)
+    own = VaeTrainer(VAE, p, None, CPU)
+    networks = own.vae, own.discriminator
+    optimisers = [torch.optim.AdamW(net.parameters(), betas=(0.9, 0.99), weight_decay=0.5) for net in networks]
+    averages = [weight.detach().clone() for weight in own.vae.parameters()]
+    generator, norms = torch.Generator().manual_seed(p.seed), []
+    for step in range(4):
+        batch = torch.from_numpy(data)[vae_training.batch_indices(p.seed, step, 2, 4)].unsqueeze(1) / 255.0
+        terms, output = own.terms(batch, torch.randn((2, 2, 8, 8), generator=generator), step)
+        losses = [own.loss(terms)[0]]
+        if step >= p.discriminator_start:
+            scores = own.discriminator(batch)[0], own.discriminator(output.detach())[0]
+            losses.append(0.5 * (torch.relu(1 - scores[0]).mean() + torch.relu(1 + scores[1]).mean()))
+        gradients = [torch.autograd.grad(loss, list(networks[i].parameters())) for i, loss in enumerate(losses)]
+        for i, found in enumerate(gradients):
+            norms.append(torch.cat([part.flatten() for part in found]).norm().item())
+            for weight, part in zip(networks[i].parameters(), found, strict=True):
+                weight.grad = part * min(1.0, 0.05 / norms[-1])
+            optimisers[i].param_groups[0]["lr"] = 1e-3 * (0.5, 1.0, 1.0, 0.5)[step]
+            optimisers[i].step()
+        decay = min(0.3, (1 + step) / (10 + step))
+        for mean, weight in zip(averages, own.vae.parameters(), strict=True):
+            mean.lerp_(weight.detach(), 1 - decay)
+    assert min(norms) > 0.05  # every step was clipped
+    found = train(data, val, VAE, p)
+    for (name, last), mean in zip(own.vae.named_parameters(), averages, strict=True):
+        torch.testing.assert_close(found.state_dict[name], mean, atol=2e-6, rtol=1e-4)
+        last.data.copy_(mean)
+    scores = vae_training.evaluate(own.vae, torch.from_numpy(val), 2, CPU)
+    assert found.curve[-1]["val_l1"] == pytest.approx(scores["val_l1"], rel=1e-5) == found.metrics["val_l1"]
+
+
 def test_the_adversarial_game_learns_to_tell_real_from_reconstructed():
     trainer = VaeTrainer(VAE, dataclasses.replace(PARAMS, steps=1000, lr=0.0), None, CPU)
     batch = images(4)[:, :, ::2, ::2]
