@@ -1,4 +1,4 @@
-"""Cut the audio into clips and turn each into a 256 x 256 mel image (DESIGN, fixed numbers)."""
+"""Cut the audio into clips and turn each into a 256 x 256 mel image."""
 
 import argparse
 import json

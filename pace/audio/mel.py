@@ -1,6 +1,6 @@
 """Log-mel images of five-second clips on a fixed decibel scale, and back to linear magnitude.
 
-The image keeps the level: 0 is `DB_LOW` and below, 1 is `DB_HIGH` and above, whatever the clip (DESIGN, fixed numbers).
+The image keeps the level: 0 is `DB_LOW` and below, 1 is `DB_HIGH` and above, whatever the clip.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""BlazePose of MediaPipe: 2D keypoints of the most prominent person, offline (DESIGN, Pose)."""
+"""BlazePose of MediaPipe: 2D keypoints of the most prominent person, offline."""
 
 import contextlib
 import os

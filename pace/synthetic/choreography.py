@@ -1,4 +1,4 @@
-"""Procedural dance to a beat clock (DESIGN, synthetic dataset): parts move at different metrical levels.
+"""Procedural dance to a beat clock: parts move at different metrical levels.
 
 Torso and pelvis sway, turn and lean at two and four beats and drop on the beat; arms change their pose on the beat,
 legs step on beats and half beats. Every movement is a way from one pose to the next that arrives on its beat: speed

@@ -1,4 +1,4 @@
-"""The synthetic dataset: which videos there are, and how one is made (DESIGN, synthetic dataset)."""
+"""The synthetic dataset: which videos there are, and how one is made."""
 
 from dataclasses import dataclass
 from pathlib import Path

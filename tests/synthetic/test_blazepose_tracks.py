@@ -1,4 +1,4 @@
-"""The estimator that reads real videos follows the drawn dancer (DESIGN, Pose)."""
+"""The estimator that reads real videos follows the drawn dancer."""
 
 import numpy as np
 import pytest
