@@ -7,7 +7,7 @@ import torch
 
 from pace.generation.condition_files import read_clips, read_videos
 from pace.generation.conditions import ConditionStore, VideoConditions
-from stages import train_diffusion
+from stages import sample, train_diffusion
 
 
 def video(frames, seed, fps=30.0, width=3):
@@ -97,20 +97,35 @@ def test_files_are_read_and_missing_ones_reported(tmp_path):
     assert videos["a"].fps == 30.0
 
 
-def test_sample_takes_the_clips_of_its_split_that_have_conditions(tmp_path, monkeypatch, capsys):
-    from stages import sample
-
+@pytest.fixture
+def scored(tmp_path, monkeypatch):
+    """The folder that `sample` reads its conditions and its table of clips from."""
     for name in ("ENERGY", "MOTION", "VISUAL"):
         monkeypatch.setattr(sample, name, tmp_path / name.lower())
     monkeypatch.setattr(sample, "CLIPS", tmp_path / "clips.parquet")
+    return tmp_path
+
+
+def test_sample_takes_the_clips_of_its_split_that_have_conditions(scored, capsys):
     for name in ("a", "b"):
-        write(tmp_path, name, 150)
+        write(scored, name, 150)
     rows = [("a_0", "a", "test", 0.0), ("b_0", "b", "val", 0.0), ("c_0", "c", "val", 0.0), ("d_0", "d", "train", 0.0)]
-    pd.DataFrame(rows, columns=["clip_id", "video_id", "split", "start_s"]).to_parquet(tmp_path / "clips.parquet")
+    pd.DataFrame(rows, columns=["clip_id", "video_id", "split", "start_s"]).to_parquet(scored / "clips.parquet")
     for split, expected in (("test", ["a_0"]), ("val", ["b_0"])):
         ids, conditions = sample.read_scored_clips(split)
         assert ids == expected and len(conditions) == 1
     assert "val: video c is left out" in capsys.readouterr().out
+
+
+def test_sample_gives_each_clip_its_own_dance(scored):
+    """A table that is not sorted, its first clip without conditions; the energies tell video and frame."""
+    for name, seed in (("a", 1), ("b", 2)):
+        write(scored, name, 240, seed=seed)
+    rows = [("w", "c", "test", 0.0), ("z", "b", "test", 1.0), ("x", "a", "test", 3.0), ("y", "b", "test", 0.0)]
+    pd.DataFrame(rows, columns=["clip_id", "video_id", "split", "start_s"]).to_parquet(scored / "clips.parquet")
+    ids, conditions = sample.read_scored_clips("test")
+    told = conditions.batch(torch.arange(3)).slow[:, 0, 0].tolist()
+    assert dict(zip(ids, told, strict=True)) == {"z": 2030, "x": 1090, "y": 2000}
 
 
 @pytest.fixture
