@@ -1,12 +1,14 @@
 import dataclasses
 import json
+import os
+import time
 
 import numpy as np
 import pytest
 import torch
 
 from pace.generation import checkpoint
-from pace.generation.resume import Resume, fingerprint
+from pace.generation.resume import KEPT, STALE, Resume, fingerprint
 from pace.generation.vae import AutoencoderKL, VaeParams
 
 PARAMS = VaeParams(4, (8, 16), 1, 4, 4, True)
@@ -73,6 +75,30 @@ def test_resume_replaces_the_state_whole_or_not_at_all(tmp_path):
     resume.clear()
     assert not resume.folder.exists()
     resume.clear()
+
+
+def test_a_save_leaves_the_newest_states_of_other_runs(tmp_path):
+    """Ten siblings and the run's own: eight states stay, by their age and not by their names."""
+    ages = dict(zip("abcdefghij", (3, 9, 1, 7, 5, 10, 2, 8, 6, 4), strict=True))
+    for name, age in ages.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "state.pt").write_bytes(b"")
+        os.utime(tmp_path / name / "state.pt", times=(1e9 - age, 1e9 - age))
+    Resume(tmp_path / "run").save({"step": 1})
+    stay = {name for name, age in ages.items() if age <= 7}
+    assert KEPT == 8 and {path.name for path in tmp_path.iterdir()} == stay | {"run"}
+    assert all((tmp_path / name / "state.pt").is_file() for name in stay)
+
+
+def test_a_save_removes_the_unfinished_files_of_killed_runs_only(tmp_path):
+    """One of an hour ago is left over; a young one may be another run's that is being written."""
+    for name, age in (("stale", STALE + 60), ("fresh", STALE - 60)):
+        (tmp_path / name).mkdir()
+        path = tmp_path / name / "half.tmp"
+        path.write_bytes(b"")
+        os.utime(path, times=(time.time() - age,) * 2)
+    Resume(tmp_path / "run").save({"step": 1})
+    assert [path.parent.name for path in tmp_path.glob("*/*.tmp")] == ["fresh"]
 
 
 def test_fingerprint_changes_with_every_input():

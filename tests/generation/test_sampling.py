@@ -145,6 +145,12 @@ def test_noise_seeds():
     assert 0 <= clip_seed(0, "a") < 2**63
 
 
+def test_the_seed_decides_the_latents():
+    made, conditions = generator(), draw(1)
+    one, again, other = (made.latents(conditions, ["a"], dataclasses.replace(SAMPLE, seed=seed)) for seed in (1, 1, 2))
+    assert torch.equal(one, again) and (one - other).abs().mean() > 0.1
+
+
 def test_latents_come_in_the_autoencoders_scale():
     """A network that predicts v = 0 leaves x / (1 + sigma^2): near 0 before the scale is restored."""
     made = generator()
@@ -216,14 +222,18 @@ def inputs(tmp_path, monkeypatch):
     tiny_autoencoder.save(sample.VAE)
 
 
+def run_stage(monkeypatch, **changes):
+    params = {"sample": dataclasses.replace(SAMPLE, **changes), "vocoder": VocoderParams(1, 0.0)}
+    monkeypatch.setattr(sample.params, "load", lambda wanted: params)
+    sample.main([])
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_stage_writes_a_clip_with_every_sampler(objective, inputs, monkeypatch):
     save_generator(sample.DIFFUSION, generator(objective))
     waves = {}
     for sampler in samplers.SAMPLERS:
-        params = {"sample": dataclasses.replace(SAMPLE, sampler=sampler), "vocoder": VocoderParams(1, 0.0)}
-        monkeypatch.setattr(sample.params, "load", lambda wanted, params=params: params)
-        sample.main([])
+        run_stage(monkeypatch, sampler=sampler)
         for clip in ("a", "b"):
             waves[sampler, clip], rate = soundfile.read(sample.OUT / f"{clip}.wav")
             assert rate == 22_050 and len(waves[sampler, clip]) == 110_250
@@ -231,3 +241,39 @@ def test_the_stage_writes_a_clip_with_every_sampler(objective, inputs, monkeypat
     same = {(one, two) for one in waves for two in waves if one < two and np.array_equal(waves[one], waves[two])}
     # A flow's levels are the same for both kinds of DPM-Solver++.
     assert same == ({(("dpm++2m", c), ("dpm++2m-even", c)) for c in "ab"} if objective == "flow" else set())
+
+
+@pytest.fixture
+def three_clips(inputs):
+    """Three test clips of one video, and the trained generator."""
+    rows = [("a", "one", "test", 0.0), ("b", "one", "test", 1.0), ("c", "one", "test", 0.5)]
+    pd.DataFrame(rows, columns=["clip_id", "video_id", "split", "start_s"]).to_parquet(sample.CLIPS)
+    made = generator()
+    save_generator(sample.DIFFUSION, made)
+    return made
+
+
+def test_a_clip_of_the_second_batch_follows_its_own_dance(three_clips, monkeypatch):
+    """The third of three clips sounds the same, and has the same gates, in batches of two and of three."""
+    found = {}
+    for size in (2, 3):
+        run_stage(monkeypatch, batch_size=size)
+        with np.load(sample.OUT / "gates.npz") as file:
+            found[size] = soundfile.read(sample.OUT / "c.wav")[0], dict(file)
+    (wave, gates), (expected_wave, expected_gates) = found[2], found[3]
+    np.testing.assert_allclose(wave, expected_wave, atol=0.01 * expected_wave.std())
+    for name in ("gate_slow", "gate_fast", "alpha"):
+        np.testing.assert_allclose(gates[name], expected_gates[name], atol=1e-5)
+        assert np.abs(gates[name][2] - gates[name][0]).max() > 1e-3, "the dances of two clips differ"
+
+
+def test_the_written_gates_are_the_encoders_own(three_clips, monkeypatch):
+    run_stage(monkeypatch)
+    ids, conditions = sample.read_scored_clips("test")
+    encoding = three_clips.encode(conditions.batch(torch.arange(3)))
+    with np.load(sample.OUT / "gates.npz") as file:
+        assert file["clip_id"].tolist() == ids == ["a", "b", "c"]
+        np.testing.assert_allclose(file["gate_slow"], encoding.gate_slow, atol=1e-5)
+        np.testing.assert_allclose(file["gate_fast"], encoding.gate_fast, atol=1e-5)
+        np.testing.assert_allclose(file["alpha"], encoding.alpha.mean(dim=-1), atol=1e-5)
+    assert (encoding.gate_slow - encoding.gate_fast).abs().max() > 1e-3, "the two branches' gates differ"
