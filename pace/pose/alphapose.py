@@ -1,6 +1,7 @@
 """Result files of AlphaPose in all their forms (FACTS 2), on the frame grid of the decoded video."""
 
 import json
+import logging
 import re
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 from pace import media, skeleton
 from pace.pose.keypoints import Keypoints, KeypointsError, fill_gaps, resample
 from pace.pose.tracks import Detection, follow
+
+log = logging.getLogger(__name__)
 
 # COCO-17's place among the 18 points of OpenPose, which adds the neck.
 _OPENPOSE18_TO_COCO17 = (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10)
@@ -41,6 +44,14 @@ def read(path: Path, count: int, info: media.VideoInfo) -> Keypoints:
     shift = 1 if last == count and first >= 1 else 0  # numbered from 1, as in a folder of extracted frames
     if last - shift >= count:
         raise KeypointsError(f"{path}: has frame {last}, but its video has {count} frames; is it of another video?")
+    if first < 0:
+        raise KeypointsError(f"{path}: has frame {first}; expected image_id to count the video's frames from 0")
+    if last < 0.75 * count:
+        log.warning(
+            "%s: ends at frame %d of %d; if it was made from a copy with fewer frames, its times are wrong: run AlphaPose "
+            "on every frame of the original",
+            *(path, last, count),
+        )
     points, detected = np.zeros((count, size, 3), np.float32), np.zeros(count, bool)
     for frame, item in follow(detections, str(path)).items():
         points[frame - shift], detected[frame - shift] = item.points, True

@@ -108,11 +108,21 @@ def test_confidence_is_clipped_and_frames_may_count_from_one(tmp_path):
         ([entry(0, "picture.jpg")], "image_id 'picture.jpg' without a frame number"),
         ({"0.jpg": [1]}, "'0.jpg' without a list `bodies` or `people`"),
         ([entry(200)], "has frame 200, but its video has 30 frames; is it of another video"),
+        ([entry(0), {**entry(1), "image_id": -1}], "has frame -1; expected image_id to count"),
     ],
 )
 def test_wrong_files(tmp_path, content, message):
     with pytest.raises(KeypointsError, match=message):
         read(tmp_path, content)
+
+
+def test_results_that_end_early_are_told(tmp_path, caplog):
+    """As those of a copy with half the frames do, which nothing else tells from a dancer who leaves."""
+    read(tmp_path, [entry(frame) for frame in range(26)])
+    assert not caplog.records
+    found = read(tmp_path, [entry(frame) for frame in range(15)])
+    assert "r.json: ends at frame 14 of 30; if it was made from a copy with fewer frames" in caplog.text
+    assert found.detected.sum() == 15
 
 
 def test_missing_file(tmp_path):
