@@ -48,8 +48,8 @@ def read(path: Path, count: int, info: media.VideoInfo) -> Keypoints:
         raise KeypointsError(f"{path}: has frame {first}; expected image_id to count the video's frames from 0")
     if last < 0.75 * count:
         log.warning(
-            "%s: ends at frame %d of %d; if it was made from a copy with fewer frames, its times are wrong: run AlphaPose "
-            "on every frame of the original",
+            "%s: ends at frame %d of %d; if it was made from a copy with fewer frames, its times are wrong: "
+            "run AlphaPose on every frame of the original",
             *(path, last, count),
         )
     points, detected = np.zeros((count, size, 3), np.float32), np.zeros(count, bool)
