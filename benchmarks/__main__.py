@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import energy, evaluation, generator, mel, memory, throughput
-from benchmarks.rows import Row, Scale, machine, table
-from pace.imports import ROOT
+from benchmarks.results import Row, Scale, machine, table
+from pace.pipeline.closure import ROOT
 
 BENCHMARKS = {module.NAME: module for module in (energy, mel, throughput, memory, generator, evaluation)}
 OUT = ROOT / "reports/bench.json"

@@ -11,8 +11,8 @@ import time
 import numpy as np
 import torch
 
-from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
-from pace.evaluation import clap, cnn14, vggish
+from pace.clip import CLIP_SECONDS, SAMPLE_RATE
+from pace.evaluation.embedders import clap, cnn14, vggish
 
 NETWORKS = ("vggish", "cnn14", "clap")
 PUBLISHED = {"vggish": (5, 128), "cnn14": (1, 2048), "clap": (1, 512)}  # rows of five seconds, numbers in each

@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks import inputs
-from benchmarks.rows import Row, Scale
+from benchmarks.results import Row, Scale
 from pace.motion import energy
 
 NAME = "energy"

@@ -22,15 +22,15 @@ import torch
 from benchmarks import generator_networks
 from benchmarks.embed_clips import NETWORKS, PUBLISHED
 from benchmarks.hear_clips import REFERENCE, SYSTEM
-from benchmarks.rows import Row, Scale
+from benchmarks.results import Row, Scale
 from benchmarks.throughput import WORKERS
-from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
-from pace.evaluation import fad
-from pace.evaluation.systems import PAIRED
-from pace.generation.checkpoint import save_model, write_config
-from pace.generation.vae import AutoencoderKL
-from pace.imports import ROOT
+from pace.autoencoder.vae import AutoencoderKL
+from pace.clip import CLIP_SECONDS, SAMPLE_RATE
+from pace.evaluation.metrics import frechet
+from pace.pipeline.closure import ROOT
+from pace.scoring.systems import PAIRED
 from pace.synthetic.music import compose
+from pace.training.checkpoint import save_model, write_config
 
 NAME = "evaluation"
 CLIPS = 234  # of the paper's AIST++ test
@@ -118,7 +118,7 @@ def distance(scale: Scale) -> list[Row]:
     for name, (per_clip, size) in PUBLISHED.items():
         points = np.random.default_rng(0).normal(size=(2, scale.scored_clips, per_clip, size))
         start = time.perf_counter()
-        fad.estimate(*points)
+        frechet.estimate(*points)
         taken = time.perf_counter() - start
         note = f"n {scale.scored_clips * per_clip}, d {size}, with FAD-infinity and intervals"
         result.append(Row(NAME, f"distance, {name}", taken, "s/row", note=note))

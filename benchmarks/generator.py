@@ -17,13 +17,16 @@ from statistics import median
 import torch
 
 from benchmarks import generator_networks as nets
-from benchmarks.rows import Row, Scale
-from pace.evaluation.ceiling import one_thread
-from pace.generation import accelerate, samplers
-from pace.generation.data import Scale as LatentScale
-from pace.generation.sampling import Generator
-from pace.generation.vae import IMAGE, AutoencoderKL
-from pace.size import generator_size
+from benchmarks.results import Row, Scale
+from pace.autoencoder.vae import AutoencoderKL
+from pace.clip import N_FRAMES, N_MELS
+from pace.diffusion.flops import generator_size
+from pace.diffusion.generator import Generator
+from pace.diffusion.generator import Scale as LatentScale
+from pace.pipeline.threads import one_thread
+from pace.sampling import samplers
+from pace.sampling.sampling import sample_latents
+from pace.training import accelerate
 
 NAME = "generator"
 RATIO = 1.2  # of diffusers' samples/s on the CPU
@@ -107,7 +110,7 @@ def decoding(name: str, given: nets.Settings, scale: Scale, device: torch.device
     """Milliseconds that the autoencoder takes for one clip, each way."""
     batch = 1 if device.type == "cpu" else BATCH["cuda"]
     vae = AutoencoderKL(given.vae).to(device).eval()
-    images, latents = torch.rand(batch, 1, IMAGE, IMAGE, device=device), nets.latents_of(given, batch, device)
+    images, latents = torch.rand(batch, 1, N_MELS, N_FRAMES, device=device), nets.latents_of(given, batch, device)
     ways = {"encode": lambda: vae.encode(images), "decode": lambda: vae.decode(latents)}
     seconds = alternate(ways, scale.repeats, device)
     note = f"batch {batch}, float32"
@@ -118,13 +121,13 @@ def sampling(given: nets.Settings, scale: Scale, device: torch.device) -> list[R
     """Milliseconds per clip of every sampler, latents alone, at the default scale with its steps and guidance."""
     encoder, unet = (network.to(device).eval() for network in nets.networks(given))
     ones = torch.ones(given.shape.channels)
-    generator = Generator(encoder, unet, given.training, given.shape, LatentScale(0 * ones, ones))
+    generator = Generator(encoder, unet, given.training.trained(), given.shape, LatentScale(0 * ones, ones))
     batch = given.sample.batch_size if scale.batch is None else scale.batch
     conditions, names = nets.draw_conditions(given, batch, device), [f"clip{i}" for i in range(batch)]
 
     def draw(name: str) -> Callable[[], object]:
         chosen = dataclasses.replace(given.sample, sampler=name, steps=scale.sampling_steps)
-        return lambda: generator.latents(conditions, names, chosen)
+        return lambda: sample_latents(generator, conditions, names, chosen)
 
     seconds = alternate({name: draw(name) for name in samplers.SAMPLERS}, min(2, scale.repeats), device)
     note = f"{scale.sampling_steps} steps, guidance {given.sample.guidance:g}, batch {batch}"

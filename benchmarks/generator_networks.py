@@ -6,16 +6,20 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from pace import configured, params, presets
-from pace.generation import accelerate
-from pace.generation.conditions import PARTS
-from pace.generation.ema import Ema
-from pace.generation.encoder import SEMANTIC_WIDTH, Conditions, Encoder, EncoderParams
-from pace.generation.sampling import SampleParams, Shape, build
-from pace.generation.training import DiffusionParams, Model
-from pace.generation.unet import LATENT_SIZE, UNet, UNetParams
-from pace.generation.vae import VaeParams
-from pace.imports import ROOT
+from pace import size
+from pace.autoencoder.vae import VaeParams
+from pace.clip import LATENT_SIZE
+from pace.conditioning.hsf_encoder import SEMANTIC_WIDTH, Conditions, Encoder, EncoderParams
+from pace.diffusion.generator import Shape, build
+from pace.diffusion.unet import UNet, UNetParams
+from pace.diffusion_training.training import DiffusionParams, Model
+from pace.pipeline import params
+from pace.pipeline.closure import ROOT
+from pace.pose.skeleton import PARTS
+from pace.sampling.sampling import SampleParams
+from pace.setup import presets
+from pace.training import accelerate
+from pace.training.ema import Ema
 
 CLIP = 1.0  # largest gradient norm
 
@@ -42,7 +46,7 @@ def settings(preset: str = "") -> Settings:
         params.section(content, "vae", VaeParams),
         params.section(content, "train_diffusion", DiffusionParams),
         params.section(content, "sample", SampleParams),
-        configured.shape(content),
+        size.shape(content),
     )
 
 
@@ -76,9 +80,9 @@ def draw_conditions(given: Settings, batch: int, device: torch.device) -> Condit
     """Random conditions of a batch of clips."""
     shape = (batch, given.shape.frames)
     return Conditions(
-        torch.rand(*shape, PARTS, device=device),
-        torch.rand(*shape, PARTS, device=device),
-        torch.randn(*shape, PARTS, SEMANTIC_WIDTH, device=device),
+        torch.rand(*shape, len(PARTS), device=device),
+        torch.rand(*shape, len(PARTS), device=device),
+        torch.randn(*shape, len(PARTS), SEMANTIC_WIDTH, device=device),
         torch.randn(*shape, given.shape.visual_width, device=device),
     )
 

@@ -14,19 +14,21 @@ import time
 from pathlib import Path
 
 from benchmarks.throughput import environment
-from pace import params
 from pace.audio.vocoder import VocoderParams
-from pace.evaluation import audio_files, ceiling, file_hearing, systems
-from pace.evaluation.rhythm import PROTOCOLS
-from pace.imports import ROOT
+from pace.evaluation import ceiling
+from pace.evaluation.metrics.rhythm import PROTOCOLS
+from pace.media import sounds
+from pace.pipeline import params
+from pace.pipeline.closure import ROOT
+from pace.scoring import listen, systems
 
 REFERENCE, SYSTEM = "reference", "system"
 
 
-def clips_in(folder: Path, autoencoder: Path | None = None) -> list[file_hearing.Clip]:
+def clips_in(folder: Path, autoencoder: Path | None = None) -> list[listen.Clip]:
     """The clips of a folder, with a ceiling where an autoencoder is given."""
-    found = [audio_files.find(folder / side) for side in (REFERENCE, SYSTEM)]
-    clips = file_hearing.clips_of({SYSTEM: audio_files.match(*found)})
+    found = [sounds.find(folder / side) for side in (REFERENCE, SYSTEM)]
+    clips = listen.clips_of({SYSTEM: sounds.match(*found)})
     if autoencoder is None:
         return clips
     vocoder = params.section(params.read(ROOT / "params.yaml"), "vocoder", VocoderParams)

@@ -7,23 +7,24 @@ import numpy as np
 import soundfile
 from safetensors.torch import save_file
 
-from pace import media, params
-from pace.audio.mel import SAMPLE_RATE
-from pace.imports import ROOT
+from pace.clip import SAMPLE_RATE
+from pace.media.video import DecodeParams, mux
 from pace.motion.dstformer import DSTformer
 from pace.motion.embedding import EmbedMotionParams
 from pace.motion.energy import EnergyParams
 from pace.motion.lifting import LiftParams
-from pace.motion.pretraining import PretrainMotionParams
-from pace.pose.estimation import KeypointsParams
+from pace.pipeline import params
+from pace.pipeline.closure import ROOT
+from pace.pose.backends import KeypointsParams
+from pace.stand_ins.motion import PretrainMotionParams
+from pace.stand_ins.visual import PretrainVisualParams
 from pace.synthetic import dataset
 from pace.visual.features import VisualParams
 from pace.visual.i3d import I3D
-from pace.visual.pretraining import PretrainVisualParams
 
 SECTIONS = {
     "synthetic": dataset.SyntheticParams,
-    "decode": media.DecodeParams,
+    "decode": DecodeParams,
     "keypoints": KeypointsParams,
     "lift": LiftParams,
     "energy": EnergyParams,
@@ -68,7 +69,7 @@ def make_long_video(path: Path, seconds: float, fps: float) -> None:
                     packet.dts, packet.pts, packet.stream = packet.dts + shift, packet.pts + shift, stream
                     target.mux(packet)
                 shift += template.duration
-    media.mux(silent, noise(seconds), SAMPLE_RATE, path)
+    mux(silent, noise(seconds), SAMPLE_RATE, path)
     silent.unlink()
 
 

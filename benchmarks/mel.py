@@ -8,8 +8,9 @@ from statistics import median
 import numpy as np
 
 from benchmarks import inputs
-from benchmarks.rows import Row, Scale
+from benchmarks.results import Row, Scale
 from pace.audio import clips, mel
+from pace.clip import CLIP_SECONDS
 
 NAME = "mel"
 TARGET = 100  # times real time per core
@@ -17,15 +18,15 @@ TARGET = 100  # times real time per core
 
 def rows(scale: Scale, folder: Path) -> list[Row]:
     """Times real time per core, counted in the processor time of all threads, so other load does not lower it."""
-    seconds = mel.CLIP_SECONDS * max(1, round(60 * scale.minutes / mel.CLIP_SECONDS))
-    path, starts = folder / "long.wav", np.arange(0, seconds, mel.CLIP_SECONDS)
+    seconds = CLIP_SECONDS * max(1, round(60 * scale.minutes / CLIP_SECONDS))
+    path, starts = folder / "long.wav", np.arange(0, seconds, CLIP_SECONDS)
     inputs.make_noise(path, seconds)
-    wave = inputs.noise(mel.CLIP_SECONDS)
+    wave = inputs.noise(CLIP_SECONDS)
     mel.mel_image(wave)  # makes the filters
     alone = _cpu_seconds(lambda: mel.mel_image(wave), scale.repeats)
     whole = _cpu_seconds(lambda: clips.clip_images(path, starts), min(3, scale.repeats))
     return [
-        Row(NAME, "one clip in memory", mel.CLIP_SECONDS / alone, "x real time", 1, TARGET, note="per core"),
+        Row(NAME, "one clip in memory", CLIP_SECONDS / alone, "x real time", 1, TARGET, note="per core"),
         Row(NAME, "clips of a long wav", seconds / whole, "x real time", 1, TARGET, note=f"{seconds / 60:.3g} minutes"),
     ]
 

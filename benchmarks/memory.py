@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from benchmarks import inputs
-from benchmarks.one_step import NETWORKS, STEPS
-from benchmarks.rows import Row, Scale
-from pace.imports import ROOT
+from benchmarks.results import Row, Scale
+from benchmarks.stage_process import NETWORKS, STEPS
+from pace.pipeline.closure import ROOT
 
 NAME = "memory"
 LIMIT_GB = 2.0
@@ -57,7 +57,7 @@ def prepare(folder: Path, seconds: float, fps: float, motion: dict, width: float
 
 def measure(step: str, folder: Path) -> float:
     """Peak resident memory in GB of one step in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.one_step", step, str(folder)]
+    command = [sys.executable, "-m", "benchmarks.stage_process", step, str(folder)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise RuntimeError(f"memory: {step} ended with {done.returncode}; see the messages above")

@@ -1,4 +1,4 @@
-"""Frames per second of every per-video stage, through `pace.items.map_items`, with one and with two workers.
+"""Frames per second of every per-video stage, through `per_video.map_items`, with one and with two workers.
 
 The workers are started and their networks loaded by a first, short video; that time is left out.
 """
@@ -15,11 +15,11 @@ import numpy as np
 from joblib.externals.loky import get_reusable_executor
 
 from benchmarks import inputs
-from benchmarks.rows import Row, Scale
-from pace import items
+from benchmarks.results import Row, Scale
 from pace.audio import clips
 from pace.motion import embedding, energy, lifting
-from pace.pose import estimation
+from pace.pipeline import per_video
+from pace.pose import backends
 from pace.visual import features
 from stages.decode import decode_video
 
@@ -61,7 +61,7 @@ def steps(scale: Scale, folder: Path) -> list[Step]:
     found = {"keypoints.npz": "keypoints/{id}.npz"}
     tables, images = {"energy.parquet": "energy/{id}.parquet"}, {"mel.npz": "mel/{id}.npz"}
     hear, serial = functools.partial(mel_video, starts), "the stage itself runs in one process"
-    find = functools.partial(estimation.find_keypoints, keypoints, fps)
+    find = functools.partial(backends.find_keypoints, keypoints, fps)
     split = functools.partial(energy.energy_video, read["energy"])
     return [
         Step("decode", functools.partial(decode_video, decode), decode, "videos/{id}.mp4", decoded, fps),
@@ -135,7 +135,7 @@ def _map(step: Step, videos: list[str], folder: Path, workers: int) -> None:
         pattern.parent.mkdir(parents=True, exist_ok=True)
     name = f"{step.name.replace(', ', '-')}-{workers}"
     with environment(DVC_ROOT=str(folder), PACE_DASK=""):
-        failures = items.map_items(name, step.function, found, outputs, step.params, workers)
+        failures = per_video.map_items(name, step.function, found, outputs, step.params, workers)
     if failures:
         raise RuntimeError(f"{step.name}: {failures}")
 

@@ -1,5 +1,6 @@
-"""One video in, the same video with generated music out: the pipeline's own steps, chained for a single file."""
+"""`python -m pace compose`: one video in, the same video with generated music out, by the pipeline's own steps."""
 
+import argparse
 import dataclasses
 import tempfile
 from collections.abc import Callable
@@ -9,26 +10,47 @@ import numpy as np
 import soundfile
 import torch
 
-from pace import media, params
 from pace.audio.joining import clip_starts, join
-from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
-from pace.audio.peaks import within_range
+from pace.audio.limiter import within_range
 from pace.audio.vocoder import VocoderParams, invert
-from pace.generation.checkpoint import load_vae
-from pace.generation.condition_files import read_video
-from pace.generation.conditions import ConditionStore
-from pace.generation.sampling import SampleParams, load_generator
+from pace.autoencoder.inference import load_vae
+from pace.clip import CLIP_SECONDS, SAMPLE_RATE
+from pace.conditioning.condition_files import read_video
+from pace.conditioning.conditions import ConditionStore
+from pace.diffusion.generator import load_generator
+from pace.media.video import DecodeParams, codec, mux, probe
 from pace.motion import embedding, energy, lifting
-from pace.pose import estimation
+from pace.pipeline import params
+from pace.pose import backends
+from pace.sampling.sampling import SampleParams, sample_latents
 from pace.visual import features
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add = parser.add_argument
+    add("video", type=Path, metavar="VIDEO", help="a video of one dancer, 5 s or longer")
+    add("-o", "--out", type=Path, required=True, metavar="OUT.mp4", help="the video with its music")
+    add("--keypoints", type=Path, metavar="FILE.json", help="AlphaPose results, instead of an estimator")
+    add("--seed", type=int, help="another number gives other music (default: sample.seed)")
+    add("--wav", type=Path, help="write the music alone too")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Give one video music with the models that the pipeline trained."""
+    settings = ComposeParams.of(params.read())
+    if arguments.seed is not None:
+        settings = dataclasses.replace(settings, sample=dataclasses.replace(settings.sample, seed=arguments.seed))
+    models = Models(Path("models/vae"), Path("models/diffusion"))
+    compose(arguments.video, arguments.out, settings, models, arguments.keypoints, arguments.wav)
 
 
 @dataclasses.dataclass(frozen=True)
 class ComposeParams:
     """What compose reads of params.yaml: the sections of the stages that it runs."""
 
-    decode: media.DecodeParams
-    keypoints: estimation.KeypointsParams
+    decode: DecodeParams
+    keypoints: backends.KeypointsParams
     lift: lifting.LiftParams
     energy: energy.EnergyParams
     embed_motion: embedding.EmbedMotionParams
@@ -68,7 +90,7 @@ def compose(
     """
     if not video.is_file():
         raise FileNotFoundError(f"{video}: no such file; give the path of a video")
-    info = media.probe(video)
+    info = probe(video)
     if info.duration_s < CLIP_SECONDS:
         raise ValueError(
             f"{video}: {info.duration_s:.2f} s long; music is made in clips of {CLIP_SECONDS:g} s, give a longer video"
@@ -81,7 +103,7 @@ def compose(
         music = _generate(conditions, [start for _, start in clips], info.duration_s, settings, models)
         say(f"{len(clips)} clips of music")
         decoded = Path(name) / "video.mp4"
-        media.mux(video if _can_copy(video) else decoded, music, SAMPLE_RATE, out)
+        mux(video if _can_copy(video) else decoded, music, SAMPLE_RATE, out)
     if wav:
         soundfile.write(wav, music, SAMPLE_RATE, subtype="PCM_16")
     say(f"{out}: {info.duration_s:.1f} s of music")
@@ -102,11 +124,11 @@ def _conditions(
     }.items():
         files[key] = folder / file
     decoded = folder / "video.mp4"
-    media.decode(video, decoded, folder / "audio.wav", decode.fps, decode.short_side)
+    decode(video, decoded, folder / "audio.wav", decode.fps, decode.short_side)
     backend = "alphapose" if keypoints else "rtmpose" if settings.keypoints.backend == "rtmpose" else "mediapipe"
     found = dataclasses.replace(settings.keypoints, backend=backend)
-    inputs = (keypoints, video) if keypoints else (decoded, *estimation.estimator_files(found))
-    estimation.find_keypoints(found, decode.fps, name, inputs, folder)
+    inputs = (keypoints, video) if keypoints else (decoded, *backends.estimator_files(found))
+    backends.find_keypoints(found, decode.fps, name, inputs, folder)
     with np.load(files["keypoints"], allow_pickle=False) as file:
         detected = file["detected"]
     say(f"{video}: person found in {100 * detected.mean():.1f} % of {len(detected)} frames ({backend})")
@@ -127,7 +149,7 @@ def _generate(
     generator, vae = load_generator(models.diffusion), load_vae(models.vae)
     generator.check(conditions)
     names = [f"clip{index}" for index in range(len(starts))]
-    latents = generator.latents(conditions.batch(torch.arange(len(starts))), names, settings.sample)
+    latents = sample_latents(generator, conditions.batch(torch.arange(len(starts))), names, settings.sample)
     with torch.no_grad():
         images = vae.decode(latents)[:, 0]
     return within_range(join(invert(images, settings.vocoder), starts, duration))
@@ -135,4 +157,4 @@ def _generate(
 
 def _can_copy(video: Path) -> bool:
     """Whether an mp4 can hold the video's stream as it is, at full size."""
-    return media.codec(video) in ("h264", "hevc", "mpeg4", "av1", "vp9")
+    return codec(video) in ("h264", "hevc", "mpeg4", "av1", "vp9")

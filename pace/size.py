@@ -1,37 +1,41 @@
-"""Parameters and FLOPs of the networks, from the parameters alone: nothing is allocated, no weights are needed.
+"""`python -m pace size`: parameters and FLOPs of all networks that params.yaml describes, before any training.
 
-A FLOP is one addition or multiplication of a matrix product, a convolution or an attention; norms, activations and
-sums are not counted. The networks are built and run on PyTorch's `meta` device, which knows shapes only.
+What counts as a FLOP is said in `pace.diffusion.flops`.
 """
 
+import argparse
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from pace.generation.conditions import PARTS
-from pace.generation.data import Scale
-from pace.generation.encoder import SEMANTIC_WIDTH, Conditions, EncoderParams, Encoding
-from pace.generation.sampling import Generator, SampleParams, Shape, build
-from pace.generation.training import DiffusionParams
-from pace.generation.unet import LATENT_SIZE, UNetParams
-from pace.generation.vae import IMAGE, AutoencoderKL, VaeParams
+from pace.autoencoder.vae import AutoencoderKL, VaeParams
+from pace.clip import CLIP_SECONDS, LATENT_SIZE, N_FRAMES, N_MELS
+from pace.conditioning.hsf_encoder import Conditions, EncoderParams, Encoding
+from pace.diffusion.flops import GeneratorSize, generator_lines, generator_size, parameter_count
+from pace.diffusion.generator import Generator, Scale, Shape
+from pace.diffusion.unet import UNetParams
+from pace.diffusion_training.training import DiffusionParams
+from pace.media.video import DecodeParams
+from pace.pipeline.params import FILE, read, section
+from pace.sampling.sampling import SampleParams, sample_latents
+from pace.setup import presets
+from pace.stand_ins.visual import PretrainVisualParams
+from pace.visual.features import VisualParams
+from pace.visual.i3d import I3D
+
+STAND_IN_I3D = "models/pretrain/visual.safetensors"  # the network of section `pretrain_visual`
 
 
-@dataclass(frozen=True)
-class GeneratorSize:
-    """Parameters of encoder and U-Net, and FLOPs of one clip's way through each (forward)."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--preset", metavar="NAME", help="params.yaml with the values of this preset")
 
-    encoder: int
-    unet: int
-    encoder_flops: int
-    unet_flops: int
 
-    @property
-    def training_flops(self) -> int:
-        """Forward and backward of one training sample: the backward pass has two products for each of the forward."""
-        return 3 * (self.encoder_flops + self.unet_flops)
+def run(arguments: argparse.Namespace) -> None:
+    """Print parameters and FLOPs of the networks."""
+    print(text(sizes(presets.applied(presets.find(arguments.preset), FILE) if arguments.preset else read())))
 
 
 @dataclass(frozen=True)
@@ -58,32 +62,40 @@ class Sizes:
         return generator.encoder_flops + self.evaluations * generator.unet_flops + self.vae.decode_flops
 
 
-def generator_size(encoder: EncoderParams, unet: UNetParams, shape: Shape) -> GeneratorSize:
-    """Size of encoder and U-Net for data of `shape`. Raises ValueError for parameters that do not go together."""
-    with torch.device("meta"), torch.no_grad():
-        encoder_net, unet_net = build(encoder, unet, shape)
-        energy = torch.empty(1, shape.frames, PARTS)
-        semantic = torch.empty(1, shape.frames, PARTS, SEMANTIC_WIDTH)
-        visual = torch.empty(1, shape.frames, shape.visual_width)
-        latent = torch.empty(1, shape.channels, LATENT_SIZE, LATENT_SIZE)
-        with FlopCounterMode(display=False) as encoding_count:
-            encoding = encoder_net(Conditions(energy, energy, semantic, visual))
-        with FlopCounterMode(display=False) as unet_count:
-            unet_net(latent, torch.empty(1), encoding.tokens, encoding.frames)
-    counts = (encoding_count.get_total_flops(), unet_count.get_total_flops())
-    return GeneratorSize(_parameters(encoder_net), _parameters(unet_net), *counts)
+def sizes(content: dict) -> Sizes:
+    """Sizes of all networks that the content of params.yaml describes.
+
+    Raises ParamsError, or ValueError for parameters that do not go together.
+    """
+    encoder, unet = section(content, "encoder", EncoderParams), section(content, "unet", UNetParams)
+    vae, sample = section(content, "vae", VaeParams), section(content, "sample", SampleParams)
+    training = section(content, "train_diffusion", DiffusionParams)
+    return Sizes(generator_size(encoder, unet, shape(content)), vae_size(vae), evaluations(sample, training))
+
+
+def shape(content: dict) -> Shape:
+    """What the data will decide of the networks.
+
+    The width of the visual condition is that of the stand-in where `visual.weights` names it, else of the published
+    I3D. Raises ParamsError.
+    """
+    visual = section(content, "visual", VisualParams)
+    stand_in = section(content, "pretrain_visual", PretrainVisualParams)
+    with torch.device("meta"):
+        width = I3D(stand_in.width if visual.weights == STAND_IN_I3D else 1.0).dim
+    fps = section(content, "decode", DecodeParams).fps
+    return Shape(section(content, "vae", VaeParams).latent_channels, width, round(CLIP_SECONDS * fps), fps)
 
 
 def vae_size(vae: VaeParams) -> VaeSize:
     """Size of the autoencoder. Raises ValueError for parameters that do not go together."""
-    side = LATENT_SIZE
     with torch.device("meta"), torch.no_grad():
         network = AutoencoderKL(vae)
         with FlopCounterMode(display=False) as encoding_count:
-            network.encode(torch.empty(1, 1, IMAGE, IMAGE))
+            network.encode(torch.empty(1, 1, N_MELS, N_FRAMES))
         with FlopCounterMode(display=False) as decoding_count:
-            network.decode(torch.empty(1, vae.latent_channels, side, side))
-    return VaeSize(_parameters(network), encoding_count.get_total_flops(), decoding_count.get_total_flops())
+            network.decode(torch.empty(1, vae.latent_channels, LATENT_SIZE, LATENT_SIZE))
+    return VaeSize(parameter_count(network), encoding_count.get_total_flops(), decoding_count.get_total_flops())
 
 
 def evaluations(sample: SampleParams, training: DiffusionParams) -> int:
@@ -94,31 +106,9 @@ def evaluations(sample: SampleParams, training: DiffusionParams) -> int:
     counting = _Counting()
     blank = Encoding(torch.zeros(1, 1, 1), None, None, None, None)
     shape, scale = Shape(channels=1, visual_width=1, frames=1, fps=1.0), Scale(torch.zeros(1), torch.ones(1))
-    generator = Generator(lambda _: blank, counting, training, shape, scale)
-    generator.latents(Conditions(*[torch.zeros(1)] * 4), ["clip"], sample)
+    generator = Generator(lambda _: blank, counting, training.trained(), shape, scale)
+    sample_latents(generator, Conditions(*[torch.zeros(1)] * 4), ["clip"], sample)
     return counting.clips
-
-
-def measure(
-    encoder: EncoderParams,
-    unet: UNetParams,
-    vae: VaeParams,
-    training: DiffusionParams,
-    sample: SampleParams,
-    shape: Shape,
-) -> Sizes:
-    """Sizes of all networks. Raises ValueError for parameters that do not go together."""
-    return Sizes(generator_size(encoder, unet, shape), vae_size(vae), evaluations(sample, training))
-
-
-def generator_lines(size: GeneratorSize) -> list[str]:
-    """Millions of parameters of encoder, U-Net and both, and FLOPs of a training sample, a line each."""
-    return [
-        f"encoder {size.encoder / 1e6:.2f} M",
-        f"U-Net {size.unet / 1e6:.2f} M",
-        f"encoder + U-Net {(size.encoder + size.unet) / 1e6:.2f} M",
-        f"FLOPs per training sample {size.training_flops / 1e9:.2f} G",
-    ]
 
 
 def text(sizes: Sizes) -> str:
@@ -147,7 +137,3 @@ class _Counting(nn.Module):
     def forward(self, z: torch.Tensor, *_: object) -> torch.Tensor:
         self.clips += len(z)
         return torch.zeros_like(z)
-
-
-def _parameters(module: nn.Module) -> int:
-    return sum(weights.numel() for weights in module.parameters())

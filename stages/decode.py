@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from pace import items, media, params, stage
+from pace.media import video
+from pace.pipeline import params, per_video, stage
 
-PARAMS = {"decode": media.DecodeParams}
+PARAMS = {"decode": video.DecodeParams}
 VIDEOS, DECODED, AUDIO = Path("data/index/videos.parquet"), Path("data/decoded"), Path("data/audio")
 
 
-def decode_video(decode: media.DecodeParams, _: str, inputs: tuple[Path, ...], folder: Path) -> None:
+def decode_video(decode: video.DecodeParams, _: str, inputs: tuple[Path, ...], folder: Path) -> None:
     """Write video.mp4 and, where there is audio, audio.wav."""
-    media.decode(inputs[0], folder / "video.mp4", folder / "audio.wav", decode.fps, decode.short_side)
+    video.decode(inputs[0], folder / "video.mp4", folder / "audio.wav", decode.fps, decode.short_side)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     decode = params.load(PARAMS)["decode"]
     videos = pd.read_parquet(VIDEOS)
     AUDIO.mkdir(parents=True, exist_ok=True)
-    items.map_items(
+    per_video.map_items(
         "decode",
         functools.partial(decode_video, decode),
         {row.video_id: (Path(row.path),) for row in videos.itertuples()},

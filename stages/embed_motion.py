@@ -4,8 +4,8 @@ import argparse
 import functools
 from pathlib import Path
 
-from pace import items, params, stage
 from pace.motion import dstformer, embedding
+from pace.pipeline import params, per_video, stage
 
 PARAMS = {"embed_motion": embedding.EmbedMotionParams}
 SOURCES, OUT = {"pose3d": Path("data/pose3d"), "keypoints": Path("data/keypoints")}, Path("data/motion")
@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> None:
     settings = params.load(PARAMS)["embed_motion"]
     weights = Path(settings.weights)
     dstformer.load(weights)  # a wrong file stops the stage here, not once for each video
-    items.map_items(
+    per_video.map_items(
         "embed_motion",
         functools.partial(embedding.embed_video, settings),
         {path.stem: (path, weights) for path in sorted(SOURCES[settings.input].glob("*.npz"))},

@@ -4,7 +4,7 @@ import argparse
 import functools
 from pathlib import Path
 
-from pace import items, params, stage
+from pace.pipeline import params, per_video, stage
 from pace.visual import features, i3d
 
 PARAMS = {"visual": features.VisualParams}
@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> None:
     visual = params.load(PARAMS)["visual"]
     weights = Path(visual.weights)
     i3d.load(weights)  # a wrong file stops the stage here, not once for each video
-    items.map_items(
+    per_video.map_items(
         "embed_visual",
         functools.partial(features.embed_video, params=visual),
         {path.stem: (path, weights) for path in sorted(DECODED.glob("*.mp4"))},

@@ -4,8 +4,8 @@ import argparse
 import functools
 from pathlib import Path
 
-from pace import items, params, stage
 from pace.motion import energy
+from pace.pipeline import params, per_video, stage
 
 PARAMS = {"energy": energy.EnergyParams}
 POSE, OUT = Path("data/pose3d"), Path("data/energy")
@@ -14,7 +14,7 @@ POSE, OUT = Path("data/pose3d"), Path("data/energy")
 def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.energy", description=__doc__).parse_args(argv)
     settings = params.load(PARAMS)["energy"]
-    items.map_items(
+    per_video.map_items(
         "energy",
         functools.partial(energy.energy_video, settings),
         {path.stem: (path,) for path in sorted(POSE.glob("*.npz"))},

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pace import items, params, stage
-from pace.audio.mel import SAMPLE_RATE
 from pace.audio.vocoder import VocoderParams
+from pace.clip import SAMPLE_RATE
 from pace.datasets import leaks
-from pace.evaluation import accuracy, controls, distances, hearing, informative, intervals, table
-from pace.evaluation.rhythm import STRICT, compare, summarise
+from pace.evaluation import controls, distances, intervals, listen, metric_validity, table
+from pace.evaluation.ground_truth import Truth, TruthParams, read_truth
+from pace.evaluation.metrics import pose_accuracy
+from pace.evaluation.metrics.rhythm import STRICT, compare, summarise
 from pace.evaluation.rounding import rounded
-from pace.evaluation.truth import Truth, TruthParams, read_truth
 from pace.motion.energy import EnergyParams
+from pace.pipeline import params, per_video, stage
 
 PARAMS = {
     "dataset": TruthParams,
@@ -41,7 +42,7 @@ def keypoint_scores(video: tuple, truth: Truth | None) -> dict[str, float] | Non
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in ("keypoints", "size", "detected")}
         layout, fps = str(file["layout"]), float(file["fps"])
-    return accuracy.of_keypoints(
+    return pose_accuracy.of_keypoints(
         **arrays, layout=layout, fps=fps, truth=truth, original_size=(video.width, video.height)
     )
 
@@ -54,7 +55,7 @@ def pose_scores(video: tuple, truth: Truth | None, energy: EnergyParams) -> dict
     with np.load(path, allow_pickle=False) as file:
         pose, fps = file["pose"], float(file["fps"])
     try:
-        return accuracy.of_pose(pose, fps, truth, energy)
+        return pose_accuracy.of_pose(pose, fps, truth, energy)
     except ValueError as error:  # one bad pose leaves the others' accuracy standing
         print(f"evaluate: left out of section lift: {path}: {error}")
         return None
@@ -93,11 +94,11 @@ def main(argv: list[str] | None = None) -> None:
     settings = p["evaluate"]
     weights = {name: getattr(settings, f"{name}_weights") for name in distances.NETWORKS}
     networks, missing = distances.load_networks(settings.fad, weights)
-    hearing.compile_once()
+    listen.compile_once()
     # Absolute: worker processes live on between calls and may be in another folder.
-    folders = hearing.Folders(*(path.absolute() for path in (AUDIO, GENERATED, VAE, POSES, Path(truth_folder))))
-    jobs = (joblib.delayed(hearing.listen)(clip, folders, p["vocoder"], bool(networks)) for clip in present)
-    workers = joblib.Parallel(n_jobs=min(items.worker_count(), len(present)), return_as="generator")
+    folders = listen.Folders(*(path.absolute() for path in (AUDIO, GENERATED, VAE, POSES, Path(truth_folder))))
+    jobs = (joblib.delayed(listen.listen)(clip, folders, p["vocoder"], bool(networks)) for clip in present)
+    workers = joblib.Parallel(n_jobs=min(per_video.worker_count(), len(present)), return_as="generator")
     known, mel_errors, points, faults = [], [], [], {}
     for heard in tqdm(workers(jobs), total=len(present), desc="evaluate", unit="clip", disable=None):
         if heard.faults:
@@ -113,7 +114,7 @@ def main(argv: list[str] | None = None) -> None:
 
     groups = dances(scored, videos)
     scored_videos = videos[videos.split == split]
-    failed = set(json.loads((INDEX / items.FAILURES).read_text(encoding="utf-8")))
+    failed = set(json.loads((INDEX / per_video.FAILURES).read_text(encoding="utf-8")))
     failed |= {video_id for video_id in videos.video_id if not (POSES / f"{video_id}.npz").is_file()}
     truths = [(video, read_truth(truth_folder, video.video_id)) for video in scored_videos.itertuples()]
     sections = {
@@ -127,7 +128,8 @@ def main(argv: list[str] | None = None) -> None:
         "rhythm": table.summary(scores, protocols),
         "interval": {row: rhythm_limits.get(row, {}) | limits.get(row, {}) for row in (*rhythm_limits, *limits)},
         "fad": fad,
-        "uninformative": informative.uninformative(informative.of_clips(scores, groups)) | informative.near(found),
+        "uninformative": metric_validity.uninformative(metric_validity.of_clips(scores, groups))
+        | metric_validity.near(found),
         "vae": {
             "mel_l1": float(np.mean(mel_errors)),
             STRICT: summarise([compare(clip.heard["truth"], clip.heard["ceiling"], STRICT) for clip in known]),
@@ -144,7 +146,7 @@ def main(argv: list[str] | None = None) -> None:
             "leak": leaks.count(videos, clips, split),
         },
         **({"faults": faults} if faults else {}),
-    } | {name: accuracy.mean(found) for name, values in sections.items() if (found := [v for v in values if v])}
+    } | {name: pose_accuracy.mean(found) for name, values in sections.items() if (found := [v for v in values if v])}
     METRICS.parent.mkdir(parents=True, exist_ok=True)
     METRICS.write_text(json.dumps(rounded(metrics), indent=2, sort_keys=True) + "\n", encoding="utf-8")
     records = [

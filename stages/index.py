@@ -4,7 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from pace import index, params, stage
+from pace.datasets import index
+from pace.pipeline import params, stage
 
 PARAMS = {"dataset": index.IndexParams}
 PARTIAL = ("dataset",)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pace import items, params, stage
-from pace.params import limits
-from pace.pose import estimation
+from pace.pipeline import params, per_video, stage
+from pace.pipeline.params import limits
+from pace.pose import backends
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +19,7 @@ class DecodedRate:
     fps: float = limits(1, 240)
 
 
-PARAMS = {"keypoints": estimation.KeypointsParams, "decode": DecodedRate}
+PARAMS = {"keypoints": backends.KeypointsParams, "decode": DecodedRate}
 PARTIAL = ("decode",)
 VIDEOS, OUT = Path("data/index/videos.parquet"), Path("data/keypoints")
 
@@ -31,13 +31,13 @@ def main(argv: list[str] | None = None) -> None:
     if keypoints.backend in ("alphapose", "aistpp"):
         videos = pd.read_parquet(VIDEOS)
         paths = dict(zip(videos.video_id, map(Path, videos.path), strict=True))
-        inputs = {name: (estimation.result_file(keypoints, name), path) for name, path in paths.items()}
+        inputs = {name: (backends.result_file(keypoints, name), path) for name, path in paths.items()}
     else:
-        files = estimation.estimator_files(keypoints)  # wrong ones stop the stage here, not once for each video
+        files = backends.estimator_files(keypoints)  # wrong ones stop the stage here, not once for each video
         inputs = {path.stem: (path, *files) for path in sorted(Path(keypoints.source).glob("*.mp4"))}
-    items.map_items(
+    per_video.map_items(
         "keypoints",
-        functools.partial(estimation.find_keypoints, keypoints, fps),
+        functools.partial(backends.find_keypoints, keypoints, fps),
         inputs,
         {"keypoints.npz": OUT / "{id}.npz"},
         {"keypoints": dataclasses.asdict(keypoints), "fps": fps},

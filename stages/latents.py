@@ -1,21 +1,21 @@
 """Encode the mel images of all splits into posterior means and log-variances, once for all later training."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from pace.generation.checkpoint import load_vae
-from pace.generation.vae import encode_mels
+from pace.autoencoder.inference import encode_mels, load_vae
+from pace.clip import SPLITS
+from pace.pipeline import stage
 
 MELS, VAE, OUT = Path("data/mel"), Path("models/vae"), Path("data/latents")
-SPLITS = ("train", "val", "test")
 
 
-def run() -> None:
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(prog="python -m stages.latents", description=__doc__).parse_args(argv)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     vae = load_vae(VAE).to(device)
     OUT.mkdir(parents=True, exist_ok=True)
@@ -28,13 +28,5 @@ def run() -> None:
         print(f"{OUT / split}.npz: {len(mels)} clips, latents {mean.shape[1:]}")
 
 
-def main(argv: list[str] | None = None) -> None:
-    argparse.ArgumentParser(prog="python -m stages.latents", description=__doc__).parse_args(argv)
-    try:
-        run()
-    except (ValueError, OSError) as error:
-        sys.exit(f"latents: {error}")
-
-
 if __name__ == "__main__":
-    main()
+    stage.run("latents", main)

@@ -5,9 +5,8 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from pace import items, params, stage
-from pace.motion import dstformer, lifting
-from pace.pose import aistpp3d
+from pace.motion import aistpp_joints, dstformer, lifting
+from pace.pipeline import params, per_video, stage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,14 +27,14 @@ def main(argv: list[str] | None = None) -> None:
     lift, annotations = loaded["lift"], Path(loaded["dataset"].annotations)
     found = {path.stem: path for path in sorted(KEYPOINTS.glob("*.npz"))}
     if lift.source == "aistpp":
-        function = functools.partial(aistpp3d.pose_video, annotations)
-        inputs = {name: (path, *aistpp3d.annotation_files(annotations, name)) for name, path in found.items()}
+        function = functools.partial(aistpp_joints.pose_video, annotations)
+        inputs = {name: (path, *aistpp_joints.annotation_files(annotations, name)) for name, path in found.items()}
     else:
         function = functools.partial(lifting.lift_video, lift)
         weights = Path(lift.weights)
         dstformer.load(weights)  # a wrong file stops the stage here, not once for each video
         inputs = {name: (path, weights) for name, path in found.items()}
-    items.map_items("lift", function, inputs, {"pose3d.npz": OUT / "{id}.npz"}, lift)
+    per_video.map_items("lift", function, inputs, {"pose3d.npz": OUT / "{id}.npz"}, lift)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from pace import stage
 from pace.audio.clips import clip_images
-from pace.audio.mel import N_FRAMES, N_MELS
+from pace.clip import N_FRAMES, N_MELS, SPLITS
+from pace.pipeline import stage
 
 CLIPS, AUDIO, OUT = Path("data/index/clips.parquet"), Path("data/audio"), Path("data/mel")
-SPLITS = ("train", "val", "test")
 
 
 def main(argv: list[str] | None = None) -> None:

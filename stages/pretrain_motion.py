@@ -9,22 +9,22 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from pace import items, params
-from pace.motion import pretraining
+from pace.pipeline import params, per_video, stage
+from pace.stand_ins import motion
 
-PARAMS = {"pretrain_motion": pretraining.PretrainMotionParams}
+PARAMS = {"pretrain_motion": motion.PretrainMotionParams}
 OUT, METRICS = Path("models/pretrain/motion.safetensors"), Path("models/pretrain/metrics.json")
 
 
 def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.pretrain_motion", description=__doc__).parse_args(argv)
     settings = params.load(PARAMS)["pretrain_motion"]
-    torch.set_num_threads(items.worker_count())
+    torch.set_num_threads(per_video.worker_count())
     rng = [np.random.default_rng((settings.seed, stream)) for stream in range(2)]
-    tracks = pretraining.make_tracks(settings.dances, settings.views, settings.seconds, rng[0])
-    held_out = pretraining.make_tracks(settings.held_out, 1, settings.seconds, rng[1])
-    model = pretraining.train(settings, tracks, lambda steps: tqdm(steps, desc="pretrain_motion", disable=None))
-    scores = pretraining.evaluate(model, held_out, tracks)
+    tracks = motion.make_tracks(settings.dances, settings.views, settings.seconds, rng[0])
+    held_out = motion.make_tracks(settings.held_out, 1, settings.seconds, rng[1])
+    model = motion.train(settings, tracks, lambda steps: tqdm(steps, desc="pretrain_motion", disable=None))
+    scores = motion.evaluate(model, held_out, tracks)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     save_file({key: value.contiguous() for key, value in model.state_dict().items()}, OUT)
     rounded = {key: round(value, 4) for key, value in scores.items()}
@@ -33,4 +33,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("pretrain_motion", main)

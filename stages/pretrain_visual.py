@@ -7,22 +7,22 @@ from pathlib import Path
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from pace import items, params
+from pace.pipeline import params, per_video, stage
+from pace.stand_ins import visual
 from pace.synthetic.styles import STYLES
-from pace.visual import pretraining
 
-PARAMS = {"pretrain_visual": pretraining.PretrainVisualParams}
+PARAMS = {"pretrain_visual": visual.PretrainVisualParams}
 WEIGHTS, METRICS = Path("models/pretrain/visual.safetensors"), Path("models/pretrain/visual_metrics.json")
 
 
 def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.pretrain_visual", description=__doc__).parse_args(argv)
     p = params.load(PARAMS)["pretrain_visual"]
-    workers = items.worker_count()
-    clips, labels = pretraining.render_clips(p.train_clips, 0, p, workers)
-    model = pretraining.train(clips, labels, p, lambda steps: tqdm(steps, desc="pretrain_visual", disable=None))
-    clips, labels = pretraining.render_clips(p.test_clips, 1, p, workers)
-    score = {"accuracy": round(pretraining.accuracy(model, clips, labels, p.crop), 4), "chance": 1 / len(STYLES)}
+    workers = per_video.worker_count()
+    clips, labels = visual.render_clips(p.train_clips, 0, p, workers)
+    model = visual.train(clips, labels, p, lambda steps: tqdm(steps, desc="pretrain_visual", disable=None))
+    clips, labels = visual.render_clips(p.test_clips, 1, p, workers)
+    score = {"accuracy": round(visual.accuracy(model, clips, labels, p.crop), 4), "chance": 1 / len(STYLES)}
     WEIGHTS.parent.mkdir(parents=True, exist_ok=True)
     save_file(model.state_dict(), WEIGHTS)
     METRICS.write_text(json.dumps({"visual": score}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -30,4 +30,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("pretrain_visual", main)

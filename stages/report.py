@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from pace import params, stage
-from pace.evaluation.published import DataParams
+from pace.pipeline import params, stage
 from pace.report import page
 from pace.report.clips import Sources
+from pace.report.published import DataParams
 
 PARAMS = {"report": page.ReportParams, "dataset": DataParams}
 PARTIAL = ("dataset",)

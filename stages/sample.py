@@ -8,16 +8,18 @@ import soundfile
 import torch
 from tqdm import tqdm
 
-from pace import params, stage
-from pace.audio.mel import SAMPLE_RATE
-from pace.audio.peaks import within_range
+from pace.audio.limiter import within_range
 from pace.audio.vocoder import VocoderParams, invert
-from pace.generation import accelerate
-from pace.generation.checkpoint import load_vae
-from pace.generation.condition_files import read_clips, read_videos
-from pace.generation.conditions import PARTS, ConditionStore
-from pace.generation.encoder import Encoding
-from pace.generation.sampling import SampleParams, load_generator
+from pace.autoencoder.inference import load_vae
+from pace.clip import SAMPLE_RATE
+from pace.conditioning.condition_files import read_clips, read_videos
+from pace.conditioning.conditions import ConditionStore
+from pace.conditioning.hsf_encoder import Encoding
+from pace.diffusion.generator import load_generator
+from pace.pipeline import params, stage
+from pace.pose.skeleton import PARTS
+from pace.sampling.sampling import SampleParams, sample_latents
+from pace.training import accelerate
 
 PARAMS = {"sample": SampleParams, "vocoder": VocoderParams}
 CLIPS, DIFFUSION, VAE = Path("data/index/clips.parquet"), Path("models/diffusion"), Path("models/vae")
@@ -40,7 +42,11 @@ def gates_of(encoding: Encoding, frames: int) -> dict[str, np.ndarray]:
     batch = len(encoding.tokens)
     alpha = None if encoding.alpha is None else encoding.alpha.mean(dim=-1)
     gates = {"gate_slow": encoding.gate_slow, "gate_fast": encoding.gate_fast, "alpha": alpha}
-    shapes = {"gate_slow": (batch, frames, PARTS), "gate_fast": (batch, frames, PARTS), "alpha": (batch, frames)}
+    shapes = {
+        "gate_slow": (batch, frames, len(PARTS)),
+        "gate_fast": (batch, frames, len(PARTS)),
+        "alpha": (batch, frames),
+    }
     return {
         name: np.full(shape, np.nan, np.float32)
         if gates[name] is None or gates[name].shape != shape
@@ -65,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
     for start in tqdm(range(0, len(clip_ids), size), desc="sample", unit="batch", disable=None):
         names = clip_ids[start : start + size]
         batch = conditions.batch(torch.arange(start, start + len(names)))
-        latents = generator.latents(batch, names, p["sample"])
+        latents = sample_latents(generator, batch, names, p["sample"])
         with torch.no_grad():
             images = vae.decode(latents)[:, 0]
         for name, wave in zip(names, invert(images, p["vocoder"]), strict=True):

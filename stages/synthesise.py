@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from pace import items, params
+from pace.pipeline import params, per_video, stage
 from pace.synthetic import dataset
 
 PARAMS = {"synthetic": dataset.SyntheticParams}
@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> None:
     videos = dataset.plan(synthetic)
     # What a video looks like does not depend on how many there are: an enlarged dataset makes only the new ones.
     look = {key: value for key, value in dataclasses.asdict(synthetic).items() if not key.endswith("_videos")}
-    failures = items.map_items(
+    failures = per_video.map_items(
         "synthesise",
         functools.partial(make_video, synthetic),
         {video.video_id: () for video in videos},
@@ -42,4 +42,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("synthesise", main)

@@ -2,8 +2,6 @@
 
 import argparse
 import dataclasses
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,16 +10,17 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from pace import imports, params, size
-from pace.generation import accelerate, distributed
-from pace.generation.condition_files import read_clips, read_videos
-from pace.generation.conditions import ConditionStore
-from pace.generation.data import Data, Scale, make_data, measure_scale, placement
-from pace.generation.encoder import EncoderParams
-from pace.generation.resume import Resume, fingerprint
-from pace.generation.sampling import Generator, Shape, build, save_generator
-from pace.generation.training import DiffusionParams, total_steps, train
-from pace.generation.unet import UNetParams
+from pace.conditioning.condition_files import read_clips, read_videos
+from pace.conditioning.conditions import ConditionStore
+from pace.conditioning.hsf_encoder import EncoderParams
+from pace.diffusion.flops import generator_lines, generator_size
+from pace.diffusion.generator import Generator, Scale, Shape, save_generator
+from pace.diffusion.unet import UNetParams
+from pace.diffusion_training.latents import Data, make_data, measure_scale, placement
+from pace.diffusion_training.training import DiffusionParams, fresh_networks, total_steps, train
+from pace.pipeline import closure, params, stage
+from pace.training import accelerate, distributed
+from pace.training.resume import Resume, fingerprint
 
 PARAMS = {
     "encoder": EncoderParams,
@@ -78,15 +77,14 @@ def run() -> None:
     conditions = data.conditions
     training = dataclasses.replace(training, steps=total_steps(training, len(data.mean)))
     shape = Shape(data.mean.shape[1], conditions.visual_width, conditions.frames, conditions.fps)
-    torch.manual_seed(training.seed)
-    encoder, unet = build(encoder_params, unet_params, shape)
-    sizes = size.generator_size(encoder_params, unet_params, shape)
-    say(", ".join([*size.generator_lines(sizes), f"on {processes.count} x {processes.device.type}"]))
+    encoder, unet = fresh_networks(encoder_params, unet_params, shape, training.seed)
+    sizes = generator_size(encoder_params, unet_params, shape)
+    say(", ".join([*generator_lines(sizes), f"on {processes.count} x {processes.device.type}"]))
     peak = accelerate.peak_flops(processes.device)
-    code = [(imports.ROOT / path).read_bytes() for path in imports.closure("stages.train_diffusion")]
+    code = closure.code_digest(train.__module__)
     kind = [torch.__version__, processes.device.type, processes.count]
-    key = fingerprint(encoder_params, unet_params, training, data_key, kind, *code)
-    resume = Resume(Path(os.environ.get("DVC_ROOT", ".")) / ".resume" / "train_diffusion" / key)
+    key = fingerprint(encoder_params, unet_params, training, data_key, kind, code)
+    resume = Resume(stage.resume_folder("train_diffusion") / key)
     with tqdm(
         total=training.steps, desc="train_diffusion", unit="step", disable=None if processes.first else True
     ) as bar:
@@ -103,7 +101,7 @@ def run() -> None:
         curve = train(encoder, unet, data, val, training, resume, progress, processes)
     if not processes.first:
         return
-    save_generator(OUT, Generator(encoder, unet, training, shape, scale))
+    save_generator(OUT, Generator(encoder, unet, training.trained(), shape, scale), dataclasses.asdict(training))
     CURVE.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(curve).to_csv(CURVE, index=False, float_format="%.6g")
     resume.clear()
@@ -114,11 +112,9 @@ def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.train_diffusion", description=__doc__).parse_args(argv)
     try:
         run()
-    except (ValueError, ArithmeticError, OSError) as error:
-        sys.exit(f"train_diffusion: {error}")
     finally:
         distributed.finish()
 
 
 if __name__ == "__main__":
-    main()
+    stage.run("train_diffusion", main)

@@ -4,19 +4,18 @@ import argparse
 import csv
 import dataclasses
 import json
-import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from pace import imports, params
-from pace.generation import checkpoint, vae_training
-from pace.generation.perceptual import load_lpips
-from pace.generation.resume import Resume, fingerprint
-from pace.generation.vae import VaeParams
+from pace.autoencoder.vae import VaeParams
+from pace.autoencoder_training import vae_training
+from pace.autoencoder_training.perceptual import load_lpips
+from pace.pipeline import closure, params, stage
+from pace.training import checkpoint
+from pace.training.resume import Resume, fingerprint
 
 PARAMS = {"vae": VaeParams, "train_vae": vae_training.TrainVaeParams}
 MELS, OUT = Path("data/mel"), Path("models/vae")
@@ -29,7 +28,8 @@ def read_mels(split: str) -> np.ndarray:
         return file["mel"]
 
 
-def run() -> None:
+def main(argv: list[str] | None = None) -> None:
+    argparse.ArgumentParser(prog="python -m stages.train_vae", description=__doc__).parse_args(argv)
     loaded = params.load(PARAMS)
     vae, p = loaded["vae"], loaded["train_vae"]
     train, val = read_mels("train"), read_mels("val")
@@ -37,10 +37,10 @@ def run() -> None:
         raise ValueError(f"{MELS / 'train.npz'}: no clips; see {MELS / 'failures.json'} and the splits in data/index")
     lpips = load_lpips(p.perceptual_weights)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    code = [(imports.ROOT / path).read_bytes() for path in imports.closure("stages.train_vae")]
+    code = closure.code_digest(vae_training.__name__)
     heard = [] if lpips is None else [value.numpy() for value in lpips.state_dict().values()]
-    run_id = fingerprint(vae, p, train, val, torch.__version__, device.type, len(heard), *heard, *code)
-    resume = Resume(Path(os.environ.get("DVC_ROOT", ".")) / ".resume" / "train_vae" / run_id)
+    run_id = fingerprint(vae, p, train, val, torch.__version__, device.type, len(heard), *heard, code)
+    resume = Resume(stage.resume_folder("train_vae") / run_id)
     print(f"train_vae: {len(train)} clips, {device}, perceptual: {'LPIPS' if lpips else 'feature matching'}")
 
     with tqdm(total=p.steps, desc="train_vae", unit="step", disable=None) as bar:
@@ -70,13 +70,5 @@ def write_curve(rows: list[dict]) -> None:
         writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in rows)
 
 
-def main(argv: list[str] | None = None) -> None:
-    argparse.ArgumentParser(prog="python -m stages.train_vae", description=__doc__).parse_args(argv)
-    try:
-        run()
-    except (ValueError, ArithmeticError, OSError) as error:
-        sys.exit(f"train_vae: {error}")
-
-
 if __name__ == "__main__":
-    main()
+    stage.run("train_vae", main)

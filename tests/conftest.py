@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from projects import copy_project
+from helpers.projects import copy_project
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import embed_clips, energy, evaluation, generator, mel, memory, rows, throughput
+from benchmarks import embed_clips, energy, evaluation, generator, mel, memory, results, throughput
 
-SMALL = rows.Scale(
+SMALL = results.Scale(
     videos=1, seconds=5.0, fps=15.0, published_videos=1, motion=(("dim_feat", 16), ("mlp_ratio", 2)),
     long_motion=(("dim_feat", 16), ("mlp_ratio", 2)), width=1 / 32, short_side=48, crop=32, minutes=0.1,
     published_seconds=5.0, repeats=1, copies=2, preset="tiny", batch=2, compiled=False, sampling_steps=2,
@@ -90,7 +90,7 @@ def test_evaluation_scores_clips_and_embeds_them(tmp_path):
     assert int(found[3].note.split(" processes")[0].split()[-1]) >= 3  # two workers and the process that waits for them
     assert "0.3 M parameters" in found[7].note and 0.1 < found[8].value < 2
     assert found[9].note.startswith("n 20, d 128") and found[10].note.startswith("n 4, d 2048")
-    assert rows.Scale().scored_clips == evaluation.CLIPS == 234 and rows.Scale().audio_networks == "published"
+    assert results.Scale().scored_clips == evaluation.CLIPS == 234 and results.Scale().audio_networks == "published"
 
 
 @pytest.mark.parametrize(("name", "count"), [("vggish", 72_141_184), ("cnn14", 80_753_615), ("clap", 68_611_864)])
@@ -139,7 +139,10 @@ def test_ratios_are_of_neighbouring_calls(monkeypatch):
 
 
 def test_targets():
-    least, most = rows.Row("b", "x", 1.0, "s", target=2.0), rows.Row("b", "y", 1.0, "GB", target=2.0, at_most=True)
-    assert (least.met, most.met, rows.Row("b", "z", 1.0, "s").met) == (False, True, None)
-    lines = rows.table([least, most]).splitlines()
+    least, most = (
+        results.Row("b", "x", 1.0, "s", target=2.0),
+        results.Row("b", "y", 1.0, "GB", target=2.0, at_most=True),
+    )
+    assert (least.met, most.met, results.Row("b", "z", 1.0, "s").met) == (False, True, None)
+    lines = results.table([least, most]).splitlines()
     assert ">= 2 MISSED" in lines[1] and "<= 2 met" in lines[2]

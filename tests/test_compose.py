@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pace.compose import ComposeParams, Models, compose
-from pace.media import write_video
-from pace.params import read
+from pace.media.video import write_video
+from pace.pipeline.params import read
 
 ROOT = Path(__file__).resolve().parent.parent
 

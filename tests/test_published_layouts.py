@@ -1,10 +1,10 @@
 """Each network against the published files: every key and shape, every layout they come in, and what is refused."""
 
-import layouts
 import pytest
 import torch
+from helpers import layouts
 
-from pace.generation.perceptual import Lpips, load_lpips
+from pace.autoencoder_training.perceptual import Lpips, load_lpips
 from pace.motion import dstformer
 from pace.visual import i3d
 from pace.weights import WeightsError

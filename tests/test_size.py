@@ -4,18 +4,21 @@ import dataclasses
 
 import pytest
 import torch
-from projects import ROOT
+from helpers.projects import ROOT
 from torch.utils.flop_counter import FlopCounterMode
 
-from pace import configured, params, presets, size
+from pace import size
 from pace.__main__ import main
-from pace.generation.sampling import SampleParams, Shape
-from pace.generation.training import DiffusionParams
-from pace.generation.unet import UNet
-from pace.generation.vae import VaeParams
+from pace.autoencoder.vae import VaeParams
+from pace.diffusion.generator import Shape
+from pace.diffusion.unet import UNet
+from pace.diffusion_training.training import DiffusionParams
+from pace.pipeline import params
+from pace.sampling.sampling import SampleParams
+from pace.setup import presets
 
 CONTENT = presets.applied(ROOT / "presets/paper.yaml", ROOT / "params.yaml")
-PAPER = configured.sizes(CONTENT)
+PAPER = size.sizes(CONTENT)
 
 
 def built(section, cls, **changes):
@@ -43,7 +46,7 @@ def test_command(monkeypatch, capsys):
     main(["size", "--preset", "paper"])
     assert capsys.readouterr().out == size.text(PAPER) + "\n"
     main(["size"])
-    assert capsys.readouterr().out == size.text(configured.sizes(params.read("params.yaml"))) + "\n"
+    assert capsys.readouterr().out == size.text(size.sizes(params.read("params.yaml"))) + "\n"
     with pytest.raises(SystemExit, match=r"pace size: there is no preset 'papr'; presets: .*paper"):
         main(["size", "--preset", "papr"])
     assert (ROOT / "params.yaml").read_bytes() == before
@@ -171,9 +174,9 @@ def test_sampling_adds_up():
 def test_what_the_networks_cost_at_the_default_scale():
     """The default scale has `align`: its convolutions and projections are counted, and D is the stand-in's."""
     content = params.read(ROOT / "params.yaml")
-    assert configured.shape(content) == Shape(4, 128, 150, 30.0)
-    sizes = configured.sizes(content)
-    plain = configured.sizes({**content, "encoder": {**content["encoder"], "align": False}})
+    assert size.shape(content) == Shape(4, 128, 150, 30.0)
+    sizes = size.sizes(content)
+    plain = size.sizes({**content, "encoder": {**content["encoder"], "align": False}})
     assert sizes.generator.unet > plain.generator.unet and sizes.generator.unet_flops > plain.generator.unet_flops
     assert sizes.generator.encoder_flops == plain.generator.encoder_flops
 
@@ -182,29 +185,29 @@ def test_what_the_networks_cost_at_the_default_scale():
 def test_width_of_the_visual_condition_is_that_of_the_stand_in(width):
     content = params.read(ROOT / "params.yaml")
     content["pretrain_visual"]["width"] = width
-    assert configured.shape(content).visual_width == 1024 * width
+    assert size.shape(content).visual_width == 1024 * width
     content["visual"]["weights"] = "somewhere/rgb_imagenet.pt"
-    assert configured.shape(content).visual_width == 1024
+    assert size.shape(content).visual_width == 1024
 
 
 def test_stand_in_is_that_of_its_stage():
     from stages import pretrain_visual
 
-    assert str(pretrain_visual.WEIGHTS) == configured.STAND_IN
-    assert params.read(ROOT / "params.yaml")["visual"]["weights"] == configured.STAND_IN
+    assert str(pretrain_visual.WEIGHTS) == size.STAND_IN_I3D
+    assert params.read(ROOT / "params.yaml")["visual"]["weights"] == size.STAND_IN_I3D
 
 
 def test_nothing_is_drawn_or_allocated():
     """Real weights would be drawn from the generator, and of this size they would need 2 TB."""
     state = torch.get_rng_state()
     wide = built("unet", size.UNetParams, widths=(16384, 32768, 65536, 65536))
-    found = size.generator_size(built("encoder", size.EncoderParams), wide, configured.shape(CONTENT))
+    found = size.generator_size(built("encoder", size.EncoderParams), wide, size.shape(CONTENT))
     assert found.unet > 5e11
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_parameters_that_do_not_go_together_are_named():
     with pytest.raises(ValueError, match=r"unet\.groups"):
-        configured.sizes({**CONTENT, "unet": {**CONTENT["unet"], "groups": 48}})
+        size.sizes({**CONTENT, "unet": {**CONTENT["unet"], "groups": 48}})
     with pytest.raises(params.ParamsError, match=r"encoder\.heads"):
-        configured.sizes({**CONTENT, "encoder": {**CONTENT["encoder"], "heads": "four"}})
+        size.sizes({**CONTENT, "encoder": {**CONTENT["encoder"], "heads": "four"}})

@@ -1,19 +1,50 @@
 """`python -m pace ablate`: run what is wanted and not yet there, and write the table."""
 
+import argparse
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from tqdm import tqdm
 
-from pace.ablation import graph, results, running, table
+from pace.ablation import graph, results, running, table, variants
 from pace.ablation.graph import Graph
 from pace.ablation.running import Job
 from pace.ablation.variants import Catalogue, Group, Run
-from pace.presets import hydra
+from pace.pipeline import params
+from pace.setup.presets import ABLATIONS, flat, hydra
 
 LOGS = Path(".resume/ablate")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    names_help = "variants or groups (default: groups table2, table2-printed, parts)"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=names_help)
+    parser.add_argument("--list", action="store_true", help="show the groups and variants")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="experiments at a time (default: 1)")
+    parser.add_argument("--seeds", type=whole_numbers, metavar="0,1,2", help="default: as the group says")
+    parser.add_argument("--split", choices=("val", "test"), help="clips to score (default: as the group says)")
+    parser.add_argument("--out", type=Path, default=Path("reports/ablation"), help="default: reports/ablation")
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers separated by commas, such as 0,1,2."""
+    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run ablations; exit status 1 where one failed."""
+    catalogue = variants.parse(params.read(ABLATIONS), str(ABLATIONS))
+    if arguments.list:
+        print(catalogue.text())
+        return
+    groups = catalogue.choose(arguments.names, arguments.seeds, arguments.split)
+    values = {f"{section}.{key}": value for section, key, value in flat(params.read())}
+    if not ablate(groups, catalogue, values, arguments.jobs, arguments.out, Path.cwd()):
+        sys.exit(1)
 
 
 def ablate(

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from pace.ablation.results import Result
-from pace.evaluation import confidence
-from pace.evaluation.confidence import Statistic
+from pace.evaluation.metrics import bootstrap
+from pace.evaluation.metrics.bootstrap import Statistic
 
 SUMMARY = ("bcs", "csd", "bhs", "hsd", "f1")  # of confidence.beat_summary
 KEYS = ("dance", "video_id", "row")  # of per_clip.csv beside the metrics
@@ -43,7 +43,7 @@ def figures(own: Mapping[int, Result], reference: Mapping[int, Result] | None) -
         if not len(values):
             continue
         each = np.array([statistic(values[:, seed], np.ones((1, len(values))))[0] for seed in range(values.shape[1])])
-        limits = confidence.interval(_flat(values), dances, _over_seeds(statistic, len(own)))
+        limits = bootstrap.interval(_flat(values), dances, _over_seeds(statistic, len(own)))
         spread = each.std(axis=0, ddof=1) if len(each) > 1 else np.full(len(names), math.nan)
         for place, name in enumerate(names):
             found[name] = Figure(float(each[:, place].mean()), *map(float, limits[place]), float(spread[place]))
@@ -52,7 +52,7 @@ def figures(own: Mapping[int, Result], reference: Mapping[int, Result] | None) -
             pair, dances = _values([side[seed] for side in (own, reference) for seed in seeds], columns)
             if len(pair):
                 sides = (_flat(part) for part in (pair[:, : len(seeds)], pair[:, len(seeds) :]))
-                changed = confidence.difference(*sides, dances, _over_seeds(statistic, len(seeds)))
+                changed = bootstrap.difference(*sides, dances, _over_seeds(statistic, len(seeds)))
                 for place, name in enumerate(names):
                     found[name] = dataclasses.replace(
                         found[name],
@@ -78,9 +78,9 @@ def _protocols(own: Mapping[int, Result]) -> list[tuple[list[str], list[str], St
     for protocol in dict.fromkeys(name.split("_")[0] for name in columns):
         mine = [name for name in columns if name.split("_")[0] == protocol]
         if mine == [f"{protocol}_bcs", f"{protocol}_bhs"]:
-            out.append((mine, [f"{protocol}_{name}" for name in SUMMARY], confidence.beat_summary))
+            out.append((mine, [f"{protocol}_{name}" for name in SUMMARY], bootstrap.beat_summary))
         else:
-            out.append((mine, mine, confidence.mean))
+            out.append((mine, mine, bootstrap.mean))
     return out
 
 

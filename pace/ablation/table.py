@@ -10,8 +10,8 @@ from pace.ablation import comparing
 from pace.ablation.comparing import Figure
 from pace.ablation.results import Result
 from pace.ablation.variants import Catalogue, Group
-from pace.evaluation.published import PROTOCOL, SETTINGS, Published
-from pace.evaluation.published import read as read_published
+from pace.report.published import PROTOCOL, SETTINGS, Published
+from pace.report.published import read as read_published
 
 FAD = {"fad_v": "vggish", "fad_p": "cnn14", "fad_c": "clap", "fad_descriptors": "descriptors"}  # column -> extractor
 OTHER = "d2mgan"  # the protocol that the paper is taken not to use

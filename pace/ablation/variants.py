@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from pace.presets import hydra
+from pace.setup.presets import hydra
 
 KEYS = ("seed", "split", "target", "default", "groups", "variants")
 GROUP_KEYS = ("about", "split", "seeds", "variants")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pace.audio.mel import CLIP_SAMPLES, N_FRAMES, N_MELS, SAMPLE_RATE, mel_image, to_uint8
-from pace.audio.wave import read_wave
+from pace.audio.mel import mel_image, to_uint8
+from pace.audio.wav_files import read_wave
+from pace.clip import CLIP_SAMPLES, N_FRAMES, N_MELS, SAMPLE_RATE
 
 
 def clip_images(path: Path, starts_s: Iterable[float]) -> tuple[np.ndarray, dict[int, str]]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pace.audio.mel import CLIP_SECONDS, SAMPLE_RATE
+from pace.clip import CLIP_SECONDS, SAMPLE_RATE
 
 FADE_SECONDS = 0.05  # cross-fade where two clips meet
 

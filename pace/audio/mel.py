@@ -8,13 +8,8 @@ import functools
 import librosa
 import numpy as np
 
-SAMPLE_RATE = 22050
-CLIP_SECONDS = 5.0
-CLIP_SAMPLES = 110250
-N_FFT = 2048
-HOP = 431  # 1 + 110250 // 431 = 256 centred frames
-N_MELS = 256
-N_FRAMES = 256
+from pace.clip import CLIP_SAMPLES, HOP, N_FFT, N_MELS, SAMPLE_RATE
+
 DB_LOW, DB_HIGH = -45.0, 35.0
 MISSING_SAMPLES = round(0.1 * SAMPLE_RATE)  # a clip may be this much too short: files end a frame early
 

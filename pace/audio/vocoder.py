@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from pace.audio import mel
-from pace.params import limits
+from pace.clip import CLIP_SAMPLES, HOP, N_FFT, N_FRAMES, N_MELS
+from pace.pipeline.params import limits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,23 +37,23 @@ def invert(images: torch.Tensor | np.ndarray, params: VocoderParams, seed: int =
     Raises ValueError for another shape and for values that are not finite.
     """
     images = torch.as_tensor(images).float()
-    if images.ndim != 3 or images.shape[1:] != (mel.N_MELS, mel.N_FRAMES):
-        raise ValueError(f"mel images have shape (B,{mel.N_MELS},{mel.N_FRAMES}), these have {tuple(images.shape)}")
+    if images.ndim != 3 or images.shape[1:] != (N_MELS, N_FRAMES):
+        raise ValueError(f"mel images have shape (B,{N_MELS},{N_FRAMES}), these have {tuple(images.shape)}")
     if not torch.isfinite(images).all():
         raise ValueError("the mel images hold values that are not finite numbers")
     if len(images) == 0:
-        return np.zeros((0, mel.CLIP_SAMPLES), np.float32)
+        return np.zeros((0, CLIP_SAMPLES), np.float32)
     target = magnitude(images)
-    window = torch.hann_window(mel.N_FFT, device=images.device)
-    shape = {"n_fft": mel.N_FFT, "hop_length": mel.HOP, "window": window, "center": True}
+    window = torch.hann_window(N_FFT, device=images.device)
+    shape = {"n_fft": N_FFT, "hop_length": HOP, "window": window, "center": True}
     generator = torch.Generator().manual_seed(seed)
     angle = torch.rand(target.shape[1:], generator=generator) * 2 * math.pi
     phase = torch.polar(torch.ones_like(angle), angle).to(images.device).expand(target.shape)
     previous = torch.zeros((), dtype=phase.dtype, device=images.device)
     for _ in range(params.iterations):
-        wave = torch.istft(target * phase, length=mel.CLIP_SAMPLES, **shape)
+        wave = torch.istft(target * phase, length=CLIP_SAMPLES, **shape)
         consistent = torch.stft(wave, pad_mode="constant", return_complex=True, **shape)
         phase = consistent + params.momentum * (consistent - previous)
         phase = phase / phase.abs().clamp(min=1e-9)
         previous = consistent
-    return torch.istft(target * phase, length=mel.CLIP_SAMPLES, **shape).cpu().numpy()
+    return torch.istft(target * phase, length=CLIP_SAMPLES, **shape).cpu().numpy()

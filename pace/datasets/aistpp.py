@@ -5,8 +5,9 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from pace.clip import SPLITS
 from pace.datasets import splits
-from pace.datasets.listing import SPLITS, DatasetError, IndexParams, Listing, counted, find_videos, given
+from pace.datasets.listing import DatasetError, IndexParams, Listing, counted, find_videos, given
 
 GENRES = {
     "BR": "break", "PO": "pop", "LO": "lock", "MH": "middle_hip_hop", "LH": "la_hip_hop", "HO": "house",

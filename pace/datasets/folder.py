@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pace import media, streams
+from pace.clip import CLIP_SECONDS
 from pace.datasets import leaks, splits
-from pace.datasets.listing import CLIP_SECONDS, END_SLACK, DatasetError, IndexParams, Listing, counted, find_videos
-from pace.streams import MediaError
+from pace.datasets.listing import END_SLACK, DatasetError, IndexParams, Listing, counted, find_videos
+from pace.media import streams
+from pace.media.streams import MediaError
+from pace.media.video import probe
 
 TABLE = "videos.csv"
 KNOWN = ("file", "split", "genre", "music_id", "dancer", "bpm", "camera", "sequence", "source")
@@ -158,7 +160,7 @@ def _digests(path: Path) -> tuple[str, str]:
 def _long_enough(path: Path) -> bool:
     """Whether a clip can be cut from a video."""
     try:
-        return media.probe(path).duration_s + END_SLACK >= CLIP_SECONDS
+        return probe(path).duration_s + END_SLACK >= CLIP_SECONDS
     except (MediaError, OSError, ValueError):  # the index reports it
         return False
 

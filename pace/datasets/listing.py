@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pace.params import choice, limits
+from pace.pipeline.params import choice, limits
 
-SPLITS = ("train", "val", "test")
-CLIP_SECONDS = 5.0
 END_SLACK = 0.02  # seconds that the last clip may run past the end: files end a frame early
 # Columns of a table of videos. `file` is relative to the root; the rest is text, '' where unknown.
 COLUMNS = ("video_id", "file", "split", "genre", "music_id", "dancer")

@@ -5,7 +5,8 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from pace.datasets.listing import SPLITS, DatasetError, IndexParams
+from pace.clip import SPLITS
+from pace.datasets.listing import DatasetError, IndexParams
 
 _SPLIT_IN_NAME = re.compile(r"(?<![a-z])(train|val|test)(?:(?<=val)idation)?(?![a-z])")
 _SEGMENT = re.compile(r"_seg\d+$")

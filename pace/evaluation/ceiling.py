@@ -1,32 +1,20 @@
 """The best that a generator in a latent space can do: true music through VAE and vocoder."""
 
-import contextlib
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from pace.audio.joining import clip_starts, join
-from pace.audio.mel import SAMPLE_RATE, mel_image
-from pace.audio.peaks import within_range
+from pace.audio.limiter import within_range
+from pace.audio.mel import mel_image
 from pace.audio.vocoder import VocoderParams, invert
+from pace.autoencoder.inference import load_vae
+from pace.autoencoder.vae import AutoencoderKL
+from pace.clip import SAMPLE_RATE
 from pace.evaluation.controls import cut
-from pace.generation.checkpoint import load_vae
-from pace.generation.vae import AutoencoderKL
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """PyTorch on one thread, as workers share the cores. With a single worker this is the main process, whose networks
-    have all threads again afterwards."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+from pace.pipeline.threads import one_thread
 
 
 @functools.cache

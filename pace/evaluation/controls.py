@@ -6,7 +6,7 @@ The control that needs a network, the ceiling, has a module of its own: nothing 
 import librosa
 import numpy as np
 
-from pace.audio.mel import CLIP_SAMPLES, SAMPLE_RATE
+from pace.clip import CLIP_SAMPLES, SAMPLE_RATE
 
 # truth: the true music. ceiling: the true music through VAE and vocoder. generated: the model's music.
 # shuffled: generated music of other clips. random: training music. clicks: one click per second. clicks120: a click

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 
 from pace import weights
-from pace.evaluation import embedders, fad, jackknife
-from pace.evaluation.embedders import Embedder
+from pace.evaluation.embedders import networks
+from pace.evaluation.embedders.networks import Embedder
+from pace.evaluation.metrics import frechet, jackknife
 
 DESCRIPTORS = "descriptors"
-NETWORKS = tuple(embedders.LOADERS)
+NETWORKS = tuple(networks.LOADERS)
 EXTRACTORS = (DESCRIPTORS, *NETWORKS)
 POOLED = "fad_panns_pooled_legacy"
 REFERENCE = "truth"
@@ -38,7 +39,7 @@ def load_networks(wanted: Iterable[str], paths: Mapping[str, Path | str]) -> tup
             missing[name] = f"not computed: no weights (python -m pace fetch {name})"
             continue
         try:
-            networks[name] = embedders.load(name, path).to(device)
+            networks[name] = networks.load(name, path).to(device)
         except ImportError as error:
             missing[name] = f"not computed: {error}"
     return networks, missing
@@ -73,7 +74,7 @@ class Distances:
 
     def __init__(self, clips: Sequence[Embedded], sources: Sequence[str]):
         self._clips, self._sources = clips, sources
-        self._known: dict[tuple, fad.Estimate] = {}
+        self._known: dict[tuple, frechet.Estimate] = {}
 
     @property
     def rows(self) -> list[str]:
@@ -105,12 +106,12 @@ class Distances:
                 warnings[name] = f"{fewest} embedding in {row} or the reference: a distance needs two or more"
                 continue
             estimate = self._estimate(name, row, has)
-            values = estimate.values | ({POOLED: fad.pooled(true, found)} if name == "cnn14" else {})
+            values = estimate.values | ({POOLED: frechet.pooled(true, found)} if name == "cnn14" else {})
             counts = {"n": len(found), "n_reference": len(true), "clips": len(has), "d": found.shape[1]}
             figures[name] = {key: digits(value) for key, value in values.items()} | counts
             if intervals := estimate.intervals():
                 limits[name] = {key: (digits(low), digits(high)) for key, (low, high) in intervals.items()}
-            if warning := fad.rank_warning(fewest, len(has), found.shape[1]):
+            if warning := frechet.rank_warning(fewest, len(has), found.shape[1]):
                 warnings[name] = warning
         return figures, limits, warnings
 
@@ -132,10 +133,10 @@ class Distances:
     def _points(self, name: str, row: str, has: tuple[int, ...]) -> list[np.ndarray]:
         return [self._clips[i][row][name] for i in has]
 
-    def _estimate(self, name: str, row: str, has: tuple[int, ...]) -> fad.Estimate:
+    def _estimate(self, name: str, row: str, has: tuple[int, ...]) -> frechet.Estimate:
         if (name, row, has) not in self._known:
             sets = (self._points(name, side, has) for side in (REFERENCE, row))
-            self._known[name, row, has] = fad.estimate(*sets, [self._sources[i] for i in has])
+            self._known[name, row, has] = frechet.estimate(*sets, [self._sources[i] for i in has])
         return self._known[name, row, has]
 
 

@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from pace.evaluation import alignment_score
-from pace.evaluation.alignment_score import ALIGNMENT
 from pace.evaluation.controls import ROWS
 from pace.evaluation.distances import EXTRACTORS
-from pace.evaluation.onsets import Events
-from pace.evaluation.rhythm import PROTOCOLS, compare, summarise
-from pace.params import choice
+from pace.evaluation.metrics import beat_alignment
+from pace.evaluation.metrics.beat_alignment import ALIGNMENT
+from pace.evaluation.metrics.onsets import Events
+from pace.evaluation.metrics.rhythm import PROTOCOLS, compare, summarise
+from pace.pipeline.params import choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _scores(reference: Clip, heard: Events, protocols: tuple[str, ...]) -> Score
         for protocol in protocols
     }
     if reference.motion_beats is not None:
-        scores[ALIGNMENT] = alignment_score.compare(reference.motion_beats, heard.beats)
+        scores[ALIGNMENT] = beat_alignment.compare(reference.motion_beats, heard.beats)
     return scores
 
 

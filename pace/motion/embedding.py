@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pace.motion.dstformer import DSTformer, load_cached
 from pace.motion.lifting import device_of, in_windows, normalise, read_keypoints
-from pace.params import choice
-from pace.skeleton import PARTS
+from pace.pipeline.params import choice
+from pace.pose.skeleton import PARTS
 
 OVERLAP = 81  # frames of neighbouring windows that are cross-faded
 

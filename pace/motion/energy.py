@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from scipy import signal
 
-from pace.params import choice, limits
-from pace.skeleton import H36M, PARTS
+from pace.pipeline.params import choice, limits
+from pace.pose.skeleton import H36M, PARTS
 
 # Lumped joint masses, shares of the body's, after Winter. The head's .081 is shared by nose and head.
 _WINTER = {

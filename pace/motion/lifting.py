@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pace import skeleton
 from pace.motion.dstformer import DSTformer, load_cached
-from pace.params import choice, limits
+from pace.pipeline.params import choice, limits
+from pace.pose import skeleton
 
 MAX_OVERLAP = 242
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pace import media, pickles
 from pace.datasets import aistpp as names
+from pace.media.video import VideoInfo, frame_count, probe
+from pace.pose import numpy_pickles
 from pace.pose.keypoints import Keypoints, KeypointsError, fill_gaps, resample
 
 VIEWS = 9
@@ -31,14 +32,14 @@ def estimate(path: Path, video: Path, fps: float) -> Keypoints:
     Frames that the annotation does not reach, and those in its longer gaps, are not detected. Raises KeypointsError for
     a file of another layout or of another video, PickleError for a refused one, MediaError for an unreadable video.
     """
-    info = media.probe(video)
+    info = probe(video)
     source, times = read(path, names.parse_video(video.stem, str(video)).view, info)
     _check_frame(source, path, video)
     if times[-1] > info.duration_s + _PAST_END:
         raise KeypointsError(
             f"{path}: runs to {times[-1]:.2f} s, but {video} lasts {info.duration_s:.2f} s; is it of another video?"
         )
-    found = resample(source, times, fps, media.frame_count(info, fps))
+    found = resample(source, times, fps, frame_count(info, fps))
     grid = np.arange(len(found.keypoints)) / fps
     after = np.searchsorted(times, grid).clip(1, len(times) - 1)
     outside = np.minimum(abs(grid - times[after - 1]), abs(grid - times[after])) > _REACH
@@ -46,7 +47,7 @@ def estimate(path: Path, video: Path, fps: float) -> Keypoints:
     return dataclasses.replace(found, detected=found.detected & ~outside)
 
 
-def read(path: Path, view: int, info: media.VideoInfo) -> tuple[Keypoints, np.ndarray]:
+def read(path: Path, view: int, info: VideoInfo) -> tuple[Keypoints, np.ndarray]:
     """Keypoints of one view in every annotated frame, and the frames' times (N,) in seconds. Raises KeypointsError.
 
     A frame without any joint or with a detection score of 0 is not detected. A joint that is NaN has confidence 0 and
@@ -104,7 +105,7 @@ def numbers(value: object, key: str, path: Path) -> np.ndarray:
 
 def content(path: Path, *keys: str) -> dict:
     """A pickled dictionary with these keys. Raises KeypointsError, PickleError."""
-    data = pickles.load(path)
+    data = numpy_pickles.load(path)
     missing = [key for key in keys if key not in data] if isinstance(data, dict) else list(keys)
     if missing:
         raise KeypointsError(f"{path}: has no {missing[0]!r}; expected a file of AIST++'s annotations")

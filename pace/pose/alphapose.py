@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pace import media, skeleton
+from pace.media.video import VideoInfo, frame_count, frame_times, probe
+from pace.pose import skeleton
 from pace.pose.keypoints import Keypoints, KeypointsError, fill_gaps, resample
 from pace.pose.tracks import Detection, follow
 
@@ -22,11 +23,11 @@ def estimate(path: Path, video: Path, fps: float) -> Keypoints:
 
     Raises KeypointsError for a file of another layout or of another video, MediaError for an unreadable video.
     """
-    info, times = media.probe(video), media.frame_times(video)
-    return resample(read(path, len(times), info), times, fps, media.frame_count(info, fps))
+    info, times = probe(video), frame_times(video)
+    return resample(read(path, len(times), info), times, fps, frame_count(info, fps))
 
 
-def read(path: Path, count: int, info: media.VideoInfo) -> Keypoints:
+def read(path: Path, count: int, info: VideoInfo) -> Keypoints:
     """Read a result file of a video with `count` frames: its main dancer in every frame, gaps interpolated.
 
     Frames are told by the number in `image_id`. Raises KeypointsError.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pace import skeleton
 from pace.datasets.listing import given
+from pace.pose import skeleton
 from pace.pose.keypoints import Keypoints, KeypointsError, fill_gaps
 from pace.pose.tracks import Detection, follow
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pace import media
-from pace.audio.mel import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE, mel_image
-from pace.evaluation import audio_files
+from pace.audio.mel import mel_image
+from pace.clip import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
+from pace.media import sounds
+from pace.media.streams import MediaError
+from pace.media.video import probe, read_audio, read_frames, write_video
+from pace.pose.skeleton import PARTS
 from pace.report import plots
-from pace.skeleton import PARTS
-from pace.streams import MediaError
 
 OWN, GENERATED = "own music", "generated music"
 
@@ -69,14 +70,14 @@ def view(clip: pd.Series, video: pd.Series, scores: dict[str, float], sources: S
 
     waves = {}
     if (own := sources.audio / f"{clip['video_id']}.wav").is_file():
-        waves[OWN] = cut(media.read_audio(own, SAMPLE_RATE), start)
+        waves[OWN] = cut(read_audio(own, SAMPLE_RATE), start)
     with contextlib.suppress(MediaError):  # evaluate names it among the failures
-        waves[GENERATED] = cut(audio_files.read(sources.generated / f"{name}.wav").at(SAMPLE_RATE), 0.0)
+        waves[GENERATED] = cut(sounds.read(sources.generated / f"{name}.wav").at(SAMPLE_RATE), 0.0)
     frames, fps = cut_frames(sources.decoded / f"{clip['video_id']}.mp4", start)
     videos = {}
     for title, wave in waves.items():
         file = f"media/{name}_{title.split()[0]}.mp4"
-        media.write_video(page / file, frames, fps, wave, SAMPLE_RATE)
+        write_video(page / file, frames, fps, wave, SAMPLE_RATE)
         videos[title] = file
     energy_file = sources.energy / f"{clip['video_id']}.parquet"
     gates_file = sources.generated / "gates.npz"
@@ -103,10 +104,10 @@ def cut(wave: np.ndarray, start: float) -> np.ndarray:
 
 def cut_frames(path: Path, start: float) -> tuple[list[np.ndarray], float]:
     """Frames (H,W,3) of the five seconds from `start`, and the video's rate."""
-    fps = media.probe(path).fps
+    fps = probe(path).fps
     first, count = round(start * fps), round(CLIP_SECONDS * fps)
     frames = []
-    for index, frame in enumerate(media.read_frames(path)):
+    for index, frame in enumerate(read_frames(path)):
         if index >= first + count:
             break
         if index >= first:

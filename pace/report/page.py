@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from pace.datasets import leaks
-from pace.evaluation.published import DataParams
-from pace.params import limits
+from pace.pipeline.params import limits
 from pace.report import clips, plots, tables
 from pace.report.clips import ClipView, Sources
+from pace.report.published import DataParams
 from pace.report.style import CSS
 
 CURVES = {"vae": "Autoencoder", "diffusion": "Diffusion model"}

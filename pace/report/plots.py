@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-PART_NAMES = ("torso", "left arm", "right arm", "left leg", "right leg")  # order of pace.skeleton.PARTS
+from pace.pose.skeleton import PART_NAMES
+
 PART_COLOURS = ("#4c8dd6", "#f08c3a", "#3aa76d", "#e0524d", "#9a6dd7")
 OWN_COLOUR, GENERATED_COLOUR = "#8b949e", "#e8663c"
 GREY = "#7d8590"
@@ -59,7 +60,7 @@ def energy(time_s: np.ndarray, slow: np.ndarray, fast: np.ndarray) -> bytes:
                 base = np.full(len(time_s), float(-part))
                 axes.fill_between(time_s, base, base + 0.9 * values[:, part], color=colour, alpha=0.25, linewidth=0)
                 axes.plot(time_s, base + 0.9 * values[:, part], color=colour)
-            axes.set_yticks(-np.arange(5.0), PART_NAMES)
+            axes.set_yticks(-np.arange(5.0), PART_NAMES.values())
             axes.set(title=f"{title} energy", xlabel="seconds", ylim=(-4.05, 1.0))
             axes.margins(x=0)
             axes.tick_params(axis="y", length=0)
@@ -102,7 +103,7 @@ def gates(slow: np.ndarray, fast: np.ndarray, alpha: np.ndarray, seconds: float)
     with figure_of(9.6, 2.6) as (figure, out):
         panels = figure.subplots(1, 3)
         for axes, values, title in zip(panels, (slow, fast), ("slow", "fast"), strict=False):
-            axes.stackplot(time_s, values.T, colors=PART_COLOURS, labels=PART_NAMES, alpha=0.8, linewidth=0)
+            axes.stackplot(time_s, values.T, colors=PART_COLOURS, labels=PART_NAMES.values(), alpha=0.8, linewidth=0)
             axes.set(title=f"part gates, {title}", ylim=(0, 1))
         panels[2].plot(time_s, alpha, color=GENERATED_COLOUR)
         panels[2].set(title="alpha: weight of slow", ylim=(0, 1))

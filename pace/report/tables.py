@@ -5,8 +5,8 @@ import json
 from html import escape
 from pathlib import Path
 
-from pace.evaluation.published import CAVEAT, PROTOCOL, SETTINGS, SOURCE, DataParams, differences, own_figures
-from pace.evaluation.published import read as read_published
+from pace.report.published import CAVEAT, PROTOCOL, SETTINGS, SOURCE, DataParams, differences, own_figures
+from pace.report.published import read as read_published
 
 ROWS = {
     "truth": "the true music itself",

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pace import media
-from pace.params import limits
+from pace.clip import SAMPLE_RATE, SPLITS
+from pace.media.video import write_video
+from pace.pipeline.params import limits
 from pace.synthetic import music
 from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import Clock, choreograph
 from pace.synthetic.render import render
 from pace.synthetic.styles import STYLES, bpm_range
-
-SPLITS = ("train", "val", "test")
-SAMPLE_RATE = 22050
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def make(video: Video, params: SyntheticParams, video_out: Path, truth_out: Path
     motion = choreograph(video.style, clock.bpm, clock.first_beat, params.seconds, params.fps, dance_rng)
     camera = random_camera(rng, params.size, motion)
     sound = music.compose(video.style, clock.bpm, clock.first_beat, params.seconds, music_rng, SAMPLE_RATE)
-    media.write_video(video_out, render(motion, camera, params.size, rng, video.style), params.fps, sound, SAMPLE_RATE)
+    write_video(video_out, render(motion, camera, params.size, rng, video.style), params.fps, sound, SAMPLE_RATE)
     beats = clock.beats(params.seconds)
     np.savez(
         truth_out,

@@ -6,6 +6,7 @@ import math
 import numpy as np
 from scipy import signal
 
+from pace.clip import SAMPLE_RATE
 from pace.synthetic.grooves import GROOVES, Groove
 from pace.synthetic.instruments import VARIANTS, drum, note
 from pace.synthetic.styles import STYLES
@@ -53,7 +54,7 @@ class _Piece:
 
 
 def compose(
-    style: str, bpm: float, first_beat: float, seconds: float, rng: np.random.Generator, sample_rate: int = 22050
+    style: str, bpm: float, first_beat: float, seconds: float, rng: np.random.Generator, sample_rate: int = SAMPLE_RATE
 ) -> np.ndarray:
     """Music in the way of `style`: mono float32 (round(seconds * sample_rate),), peak 0.9.
 
@@ -70,7 +71,7 @@ def recompose(
     first_beat: float,
     seconds: float,
     seed: int,
-    sample_rate: int = 22050,
+    sample_rate: int = SAMPLE_RATE,
     silent: frozenset[int] = frozenset(),
 ) -> np.ndarray:
     """Music as from `compose`, the same piece for the same style and seed at any tempo, place and length.

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pace import media
-from pace.params import limits
+from pace.media.video import read_frames
+from pace.pipeline.params import limits
 from pace.visual import i3d
 
 # I3D halves time three times and then averages two neighbours: a chunk of 64 frames gives 7 steps, 8 frames apart.
@@ -95,11 +95,11 @@ def _model(weights: Path) -> i3d.I3D:
 def embed_video(item: str, inputs: tuple[Path, Path], folder: Path, params: VisualParams) -> None:
     """Write `visual.npz` (embedding (k,D) float16, time_s (k,) float32) for `inputs`: decoded video, I3D weights.
 
-    A worker of `pace.items.map_items`. Raises ValueError naming the video when it is too short.
+    A worker of `pace.pipeline.per_video.map_items`. Raises ValueError naming the video when it is too short.
     """
     video, weights = inputs
     model = _model(weights)
-    frames = media.read_frames(video, fps=params.fps, short_side=params.short_side)
+    frames = read_frames(video, fps=params.fps, short_side=params.short_side)
     try:
         embedding, time_s = embed(model, (centre_crop(frame, params.crop) for frame in frames), params.fps)
     except ValueError as error:

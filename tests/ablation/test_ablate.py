@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import toy_project as toy
-from projects import ROOT, run
+from helpers import toy_project as toy
+from helpers.projects import ROOT, run
 
 from pace.ablation import results
 

@@ -3,11 +3,12 @@
 import os
 
 import pytest
-import toy_project as toy
-from projects import ROOT
+from helpers import toy_project as toy
+from helpers.projects import ROOT
 
-from pace import params, presets
 from pace.ablation import graph, variants
+from pace.pipeline import params
+from pace.setup import presets
 
 
 def values_of(root):

@@ -4,13 +4,13 @@ import copy
 from types import SimpleNamespace
 
 import pytest
-from projects import ROOT, overridden
+from helpers.projects import ROOT, overridden
 
-from pace import params
-from pace.__main__ import check
 from pace.ablation import command, variants
-from pace.evaluation import published
-from pace.generation import encoder
+from pace.conditioning import hsf_encoder
+from pace.pipeline import params
+from pace.report import published
+from pace.setup.check import check
 
 CONTENT = params.read(ROOT / "presets/ablations.yaml")
 CATALOGUE = variants.parse(CONTENT, "ablations.yaml")
@@ -30,7 +30,7 @@ def changed(run):
 def test_every_variant_names_known_keys_and_its_values_load_in_every_stage(name):
     content = changed(CATALOGUE.run(name, 1, "val"))
     check(content)
-    encoder._check(params.section(content, "encoder", encoder.EncoderParams))
+    hsf_encoder._check(params.section(content, "encoder", hsf_encoder.EncoderParams))
     assert content["sample"]["seed"] == content["train_diffusion"]["seed"] == 1
     assert content["sample"]["split"] == "val"
 

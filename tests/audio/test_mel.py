@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from pace.audio import mel
+from pace.clip import CLIP_SAMPLES, HOP, N_FFT, SAMPLE_RATE
 
 RNG = np.random.default_rng(0)
-SECONDS = np.arange(mel.CLIP_SAMPLES) / mel.SAMPLE_RATE
+SECONDS = np.arange(CLIP_SAMPLES) / SAMPLE_RATE
 
 
 def _decibels(image):
@@ -15,20 +16,20 @@ def _decibels(image):
 
 
 def test_five_seconds_are_exactly_256_centred_frames():
-    assert 1 + mel.CLIP_SAMPLES // mel.HOP == 256 and mel.CLIP_SAMPLES == 5.0 * mel.SAMPLE_RATE
-    image = mel.mel_image(np.zeros(mel.CLIP_SAMPLES))
+    assert 1 + CLIP_SAMPLES // HOP == 256 and CLIP_SAMPLES == 5.0 * SAMPLE_RATE
+    image = mel.mel_image(np.zeros(CLIP_SAMPLES))
     assert image.shape == (256, 256) and image.dtype == np.float32
     assert (image == 0).all()
 
 
 def test_every_filter_has_weight_and_unit_area_in_hz():
-    area = mel.filterbank().sum(1) * mel.SAMPLE_RATE / mel.N_FFT
+    area = mel.filterbank().sum(1) * SAMPLE_RATE / N_FFT
     assert area.min() > 0
     assert area[128:] == pytest.approx(1, rel=0.05)  # the lowest filters are narrower than two bins
 
 
 def test_agrees_with_librosas_mel_spectrogram():
-    wave = 0.1 * RNG.standard_normal(mel.CLIP_SAMPLES).astype(np.float32)
+    wave = 0.1 * RNG.standard_normal(CLIP_SAMPLES).astype(np.float32)
     power = librosa.feature.melspectrogram(y=wave, sr=22050, n_fft=2048, hop_length=431, n_mels=256, fmax=11025)
     expected = np.clip((librosa.power_to_db(power, ref=1.0, top_db=None) + 45) / 80, 0, 1)
     assert np.abs(mel.mel_image(wave) - expected).max() < 1e-5
@@ -36,7 +37,7 @@ def test_agrees_with_librosas_mel_spectrogram():
 
 def test_a_sine_has_its_closed_form_level_in_its_own_bin():
     bin_number, amplitude = 300, 0.02
-    hz = bin_number * mel.SAMPLE_RATE / mel.N_FFT
+    hz = bin_number * SAMPLE_RATE / N_FFT
     image = mel.mel_image(amplitude * np.sin(2 * np.pi * hz * SECONDS))
     # A Hann window sums to 1024: the line has amplitude a * 512, and half of it leaks into each neighbouring bin.
     lines = np.zeros(1025)
@@ -49,7 +50,7 @@ def test_a_sine_has_its_closed_form_level_in_its_own_bin():
 
 
 def test_the_scale_keeps_the_level():
-    wave = 0.05 * RNG.standard_normal(mel.CLIP_SAMPLES)
+    wave = 0.05 * RNG.standard_normal(CLIP_SAMPLES)
     quiet, loud = mel.mel_image(wave), mel.mel_image(2 * wave)
     inside = (quiet > 0) & (loud < 1)
     assert inside.mean() > 0.99
@@ -59,13 +60,13 @@ def test_the_scale_keeps_the_level():
 
 def test_a_click_lies_in_the_frame_of_its_time():
     for frame in (3, 100, 252):
-        wave = np.zeros(mel.CLIP_SAMPLES)
-        wave[frame * mel.HOP] = 1.0
+        wave = np.zeros(CLIP_SAMPLES)
+        wave[frame * HOP] = 1.0
         assert mel.mel_image(wave)[200].argmax() == frame
 
 
 def test_a_slightly_short_clip_is_completed_with_zeros():
-    wave = 0.1 * RNG.standard_normal(mel.CLIP_SAMPLES - mel.MISSING_SAMPLES)
+    wave = 0.1 * RNG.standard_normal(CLIP_SAMPLES - mel.MISSING_SAMPLES)
     assert np.array_equal(mel.mel_image(wave), mel.mel_image(np.pad(wave, (0, mel.MISSING_SAMPLES))))
 
 

@@ -8,6 +8,7 @@ import torch
 
 from pace.audio import mel
 from pace.audio.vocoder import VocoderParams, invert, magnitude
+from pace.clip import CLIP_SAMPLES, SAMPLE_RATE
 from pace.synthetic.music import compose
 from pace.synthetic.styles import STYLES, bpm_range
 
@@ -20,7 +21,7 @@ def _music(style: str, number: int) -> np.ndarray:
 
 
 def _onsets(wave: np.ndarray) -> np.ndarray:
-    return librosa.onset.onset_detect(y=wave, sr=mel.SAMPLE_RATE, units="time")
+    return librosa.onset.onset_detect(y=wave, sr=SAMPLE_RATE, units="time")
 
 
 def test_round_trip_keeps_the_onsets_of_music():
@@ -47,11 +48,11 @@ def test_magnitude_undoes_the_filterbank_for_smooth_spectra():
 
 
 def test_level_and_pitch_of_a_sine_come_back():
-    seconds = np.arange(mel.CLIP_SAMPLES) / mel.SAMPLE_RATE
+    seconds = np.arange(CLIP_SAMPLES) / SAMPLE_RATE
     wave = 0.1 * np.sin(2 * np.pi * 440 * seconds)
     back = invert(mel.mel_image(wave)[None], VocoderParams(32, 0.99))[0][10000:-10000]
     spectrum = np.abs(np.fft.rfft(back * np.hanning(len(back))))
-    assert spectrum.argmax() * mel.SAMPLE_RATE / len(back) == pytest.approx(440, abs=6)
+    assert spectrum.argmax() * SAMPLE_RATE / len(back) == pytest.approx(440, abs=6)
     assert 20 * np.log10(np.std(back) / np.std(wave)) == pytest.approx(0, abs=1.5)
 
 

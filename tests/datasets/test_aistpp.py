@@ -1,10 +1,9 @@
 """AIST++: what names say, which videos are listed and in which split, and the leak of splits by camera."""
 
 import pytest
-from dataset_layouts import VIEWS, copies, index_params, tiny_video, write_annotations
+from helpers.dataset_layouts import VIEWS, copies, index_params, tiny_video, write_annotations
 
-from pace import index
-from pace.datasets import aistpp, leaks
+from pace.datasets import aistpp, index, leaks
 from pace.datasets.listing import DatasetError
 
 TRAIN, TRAIN_HO = "gBR_sBM_cAll_d04_mBR1_ch01", "gHO_sFM_cAll_d19_mHO3_ch05"

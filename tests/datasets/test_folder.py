@@ -7,10 +7,9 @@ import re
 import av
 import pandas as pd
 import pytest
-from dataset_layouts import copies, index_params, tiny_video
+from helpers.dataset_layouts import copies, index_params, tiny_video
 
-from pace import index
-from pace.datasets import folder, leaks, listing, splits
+from pace.datasets import folder, index, leaks, listing, splits
 from pace.datasets.listing import DatasetError
 
 ENDINGS = ("mp4", "mov", "m4v", "MP4", "mp4", "mp4", "mp4", "mp4", "mp4", "mp4")

@@ -1,10 +1,9 @@
 """TikTok videos in D2M-GAN's naming: its lists share music between train and test, the seeded split does not."""
 
 import pytest
-from dataset_layouts import copies, index_params, tiny_video
+from helpers.dataset_layouts import copies, index_params, tiny_video
 
-from pace import index
-from pace.datasets import leaks, tiktok
+from pace.datasets import index, leaks, tiktok
 
 NAMES = [f"{music:06d}_{music}_{10 * music + i}" for music in range(8) for i in range(3)]
 

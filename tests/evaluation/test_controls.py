@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from pace.audio.mel import CLIP_SAMPLES, SAMPLE_RATE, mel_image
-from pace.audio.peaks import within_range
+from pace.audio.limiter import within_range
+from pace.audio.mel import mel_image
 from pace.audio.vocoder import VocoderParams, invert
+from pace.clip import CLIP_SAMPLES, SAMPLE_RATE
 from pace.evaluation import controls
 from pace.evaluation.ceiling import ceiling, track_ceiling
-from pace.evaluation.onsets import events
-from pace.evaluation.rhythm import score
+from pace.evaluation.metrics.onsets import events
+from pace.evaluation.metrics.rhythm import score
 
 TRACK = np.arange(1, 10 * SAMPLE_RATE + 1, dtype=np.float32)  # sample j holds j + 1
 

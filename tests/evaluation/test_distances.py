@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from random_weights import randomise
+from helpers.random_weights import randomise
 
-from pace.evaluation import clap, distances, embedders, fad, vggish
+from pace.evaluation import distances
+from pace.evaluation.embedders import clap, networks, vggish
+from pace.evaluation.metrics import frechet
 
 RNG = np.random.default_rng(0)
 
@@ -65,9 +67,9 @@ def test_a_network_with_weights_listens(tmp_path, monkeypatch):
         net.load_state_dict(torch.load(path, weights_only=True))
         return net.eval()
 
-    monkeypatch.setitem(embedders.LOADERS, "vggish", load)
-    networks, missing = distances.load_networks(("descriptors", "vggish"), {"vggish": tmp_path / "small.pth"})
-    assert (set(networks), missing) == ({"vggish"}, {})
+    monkeypatch.setitem(networks.LOADERS, "vggish", load)
+    loaded, missing = distances.load_networks(("descriptors", "vggish"), {"vggish": tmp_path / "small.pth"})
+    assert (set(loaded), missing) == ({"vggish"}, {})
     clips = []
     for _ in range(3):
         waves = {row: RNG.normal(size=5 * 16000).astype(np.float32) * 0.1 for row in ("truth", "generated")}
@@ -76,7 +78,7 @@ def test_a_network_with_weights_listens(tmp_path, monkeypatch):
     section, _ = sections(clips, missing)
     assert set(section) == {"generated", "warning"}
     rows = {row: np.concatenate([clip[row]["vggish"] for clip in clips]) for row in ("truth", "generated")}
-    assert section["generated"]["vggish"]["fad"] == digits(fad.frechet(rows["truth"], rows["generated"])) > 0
+    assert section["generated"]["vggish"]["fad"] == digits(frechet.frechet(rows["truth"], rows["generated"])) > 0
     assert section["generated"]["vggish"]["n"] == 15
     assert section["generated"]["vggish"]["clips"] == 3
     assert section["generated"]["vggish"]["d"] == 128
@@ -102,8 +104,8 @@ def test_cnn14_has_the_pooled_value_under_its_legacy_name():
     section, limits = sections(clips)
     assert set(limits["generated"]["cnn14"]) == {"fad", "fad_inf"}
     true, made = (np.concatenate([clip[row]["cnn14"] for clip in clips]) for row in ("truth", "generated"))
-    assert section["generated"]["cnn14"]["fad_panns_pooled_legacy"] == digits(fad.pooled(true, made))
-    assert section["generated"]["cnn14"]["fad"] == digits(fad.frechet(true, made))
+    assert section["generated"]["cnn14"]["fad_panns_pooled_legacy"] == digits(frechet.pooled(true, made))
+    assert section["generated"]["cnn14"]["fad"] == digits(frechet.frechet(true, made))
     assert section["generated"]["cnn14"]["fad"] > 3 * section["generated"]["cnn14"]["fad_panns_pooled_legacy"]
 
 
@@ -134,7 +136,7 @@ def test_intervals_follow_the_dances_and_stand_around_the_values():
     clips = made()
     section, limits = sections(clips)
     true, near = (np.concatenate([clip[row]["descriptors"] for clip in clips]) for row in ("truth", "near"))
-    assert section["near"]["descriptors"]["fad"] == digits(fad.frechet(true, near))
+    assert section["near"]["descriptors"]["fad"] == digits(frechet.frechet(true, near))
     assert {"n": 40, "n_reference": 40, "clips": 20, "d": 3}.items() < section["near"]["descriptors"].items()
     for row in ("near", "far"):
         for figure, (low, high) in limits[row]["descriptors"].items():
@@ -163,8 +165,8 @@ def test_differences_are_of_the_clips_that_both_rows_have():
 
 def test_an_estimate_is_made_once(monkeypatch):
     calls = []
-    estimate = fad.estimate
-    monkeypatch.setattr(fad, "estimate", lambda *args: calls.append(1) or estimate(*args))
+    estimate = frechet.estimate
+    monkeypatch.setattr(frechet, "estimate", lambda *args: calls.append(1) or estimate(*args))
     found = distances.Distances(made(), [str(i) for i in range(20)])
     for _ in range(2):
         found.of_row("near"), found.of_row("far"), found.difference("descriptors", "far", "near")

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from pace.evaluation import confidence, intervals, table
+from pace.evaluation import intervals, table
 from pace.evaluation.controls import ROWS
-from pace.evaluation.onsets import PICKING, Events
+from pace.evaluation.metrics import bootstrap
+from pace.evaluation.metrics.onsets import PICKING, Events
 
 PROTOCOLS = ("d2mgan", "loris", "strict")
 
@@ -46,7 +47,7 @@ def test_intervals_follow_the_dance_of_each_clip():
     beats = np.array([[entry.rows["generated"]["strict"]["beat_f70"]] for entry in scores])
     dances = [f"d{index // 4}" for index in range(len(scores))]  # two videos each, as from two cameras
     found = intervals.intervals(scores, {e.clip.clip_id: dance for e, dance in zip(scores, dances, strict=True)})
-    expected = confidence.interval(beats, dances)[0]
+    expected = bootstrap.interval(beats, dances)[0]
     assert found["generated"]["strict"]["beat_f70"] == pytest.approx(tuple(expected))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from pace.evaluation import table
 from pace.evaluation.controls import ROWS
-from pace.evaluation.onsets import PICKING, Events
+from pace.evaluation.metrics.onsets import PICKING, Events
 
 PROTOCOLS = ("loris", "strict")
 OWN_ROWS = tuple(row for row in ROWS if row != "shuffled")

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from pace.motion import embedding
 from pace.motion.dstformer import DSTformer
 from pace.motion.embedding import EmbedMotionParams, embed, normalise_pose
-from pace.skeleton import PARTS
+from pace.pose.skeleton import PARTS
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pace import skeleton
 from pace.motion import lifting
 from pace.motion.dstformer import DSTformer
 from pace.motion.energy import EnergyParams, energies
 from pace.motion.lifting import LiftParams, in_windows, lift, normalise, window_starts
+from pace.pose import skeleton
 
 
 def random_network(seed=0):

@@ -9,19 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from dataset_layouts import SIZE, VIEWS, camera, project, write_aistpp, write_params, write_pickle
+from helpers.dataset_layouts import SIZE, VIEWS, camera, project, write_aistpp, write_params, write_pickle
 from safetensors.torch import save_file
 
-from pace import media, pickles, skeleton
 from pace.datasets.listing import DatasetError
+from pace.media.video import VideoInfo, read_frames, write_video
+from pace.motion import aistpp_joints
 from pace.motion import energy as energies
 from pace.motion.dstformer import DSTformer
-from pace.pose import aistpp, aistpp3d
+from pace.pose import aistpp, numpy_pickles, skeleton
 from pace.pose.keypoints import KeypointsError, load
 from stages import decode, energy, index, keypoints, lift, mel
 
 TRAIN, VAL, TEST = "gBR_sBM_cAll_d04_mBR1_ch01", "gHO_sBM_cAll_d19_mHO5_ch01", "gKR_sFM_cAll_d30_mKR2_ch02"
-INFO = media.VideoInfo(5.4, 60.0, *SIZE, True)
+INFO = VideoInfo(5.4, 60.0, *SIZE, True)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def to_camera(world, view):
 
 def change(path, function):
     """Rewrite a pickle after `function` changed its dictionary."""
-    data = pickles.load(path)
+    data = numpy_pickles.load(path)
     function(data)
     write_pickle(path, **data)
 
@@ -163,7 +164,7 @@ def test_joints_outside_the_frame(dataset, tmp_path):
     video = root / "videos" / f"{video_id(TEST, 'c01')}.mp4"
     (tmp_path / "small").mkdir()
     small = tmp_path / "small" / video.name
-    media.write_video(small, media.read_frames(video, short_side=20), 60)
+    write_video(small, read_frames(video, short_side=20), 60)
     with pytest.raises(KeypointsError, match=r"% of its joints lie outside the 30 x 20 pixels of .*small.*own size"):
         aistpp.estimate(path, small, 30.0)
 
@@ -173,7 +174,7 @@ def test_values_of_a_wrong_type_are_named(dataset, annotations, value):
     root, _ = dataset
     video = root / "videos" / f"{video_id(TEST, 'c01')}.mp4"
     path = annotations / "keypoints2d" / f"{TEST}.pkl"
-    good = pickles.load(path)
+    good = numpy_pickles.load(path)
     for key in good:
         path.write_bytes(pickle.dumps(good | {key: value}))
         with pytest.raises(KeypointsError, match=rf"{TEST}\.pkl: its '{key}' is no array of numbers"):
@@ -182,7 +183,7 @@ def test_values_of_a_wrong_type_are_named(dataset, annotations, value):
     path = annotations / "keypoints3d" / f"{TEST}.pkl"
     path.write_bytes(pickle.dumps({"keypoints3d_optim": value}))
     with pytest.raises(KeypointsError, match=rf"{TEST}\.pkl: its 'keypoints3d_optim' is no array of numbers"):
-        aistpp3d.camera_pose(annotations, video_id(TEST, "c01"), 324, 60.0)
+        aistpp_joints.camera_pose(annotations, video_id(TEST, "c01"), 324, 60.0)
 
 
 def test_wrong_files_are_named(dataset, annotations, tmp_path):
@@ -207,7 +208,7 @@ def test_wrong_files_are_named(dataset, annotations, tmp_path):
 def test_3d_joints_in_the_cameras_coordinates(dataset, view):
     """Against OpenCV's rotation, and projected with the camera's matrix they lie on the 2D keypoints."""
     root, worlds = dataset
-    found = aistpp3d.camera_pose(root / "annotations", video_id(TEST, view), 162, 30.0)
+    found = aistpp_joints.camera_pose(root / "annotations", video_id(TEST, view), 162, 30.0)
     np.testing.assert_allclose(
         found, skeleton.coco17_to_h36m(to_camera(worlds[TEST], view)[::2]), atol=1e-3
     )  # microseconds are rounded
@@ -217,14 +218,14 @@ def test_3d_joints_in_the_cameras_coordinates(dataset, view):
     pixels = cv2.projectPoints(found[:, 16].copy(), np.zeros(3), np.zeros(3), np.array(entry["matrix"]),
                                np.array(entry["distortions"]))[0][:, 0]  # fmt: skip
     np.testing.assert_allclose(pixels, project(worlds[TEST], view)[::2, 10], atol=1e-4)
-    between = aistpp3d.camera_pose(root / "annotations", video_id(TEST, view), 601, 120.0)
+    between = aistpp_joints.camera_pose(root / "annotations", video_id(TEST, view), 601, 120.0)
     np.testing.assert_allclose(between[1::2], (between[:-1:2] + between[2::2]) / 2, atol=1e-3)
 
 
 def test_scale_of_the_pose_is_that_of_lifted_ones(dataset):
     _, worlds = dataset
     seen = skeleton.coco17_to_h36m(to_camera(worlds[TEST], "c04"))
-    pose = aistpp3d.normalise(seen)
+    pose = aistpp_joints.normalise(seen)
     extent = np.ptp(pose[..., :2], axis=(0, 1))
     assert extent.max() == pytest.approx(2.0) and np.abs(pose[..., :2]).max() == pytest.approx(1.0)
     np.testing.assert_allclose(pose[..., :2].min(axis=(0, 1)), -pose[..., :2].max(axis=(0, 1)), atol=1e-9)
@@ -232,7 +233,7 @@ def test_scale_of_the_pose_is_that_of_lifted_ones(dataset):
     scale = np.linalg.norm(np.diff(seen, axis=1)) / np.linalg.norm(np.diff(pose, axis=1))
     np.testing.assert_allclose(np.diff(pose, axis=1) * scale, np.diff(seen, axis=1), atol=1e-6)
     with pytest.raises(KeypointsError, match="all joints of the pose lie in one place"):
-        aistpp3d.normalise(np.zeros((4, 17, 3)))
+        aistpp_joints.normalise(np.zeros((4, 17, 3)))
 
 
 def test_3d_gaps_and_faults(dataset, annotations):
@@ -240,27 +241,27 @@ def test_3d_gaps_and_faults(dataset, annotations):
     path = annotations / "keypoints3d" / f"{TRAIN}.pkl"
     name = video_id(TRAIN, "c01")
     change(path, lambda data: data["keypoints3d_optim"].__setitem__((slice(40, 43), 9), np.nan))
-    found = aistpp3d.camera_pose(annotations, name, 324, 60.0)
+    found = aistpp_joints.camera_pose(annotations, name, 324, 60.0)
     world = worlds[TRAIN].copy()
     world[40:43, 9] = world[39, 9] + (world[43, 9] - world[39, 9]) * np.arange(1, 4)[:, None] / 4
     np.testing.assert_allclose(found, skeleton.coco17_to_h36m(to_camera(world, "c01")), atol=1e-3)
     (annotations / "keypoints2d" / f"{TRAIN}.pkl").unlink()  # without time stamps: 60 a second
-    np.testing.assert_allclose(aistpp3d.camera_pose(annotations, name, 324, 60.0), found, atol=0.05)
+    np.testing.assert_allclose(aistpp_joints.camera_pose(annotations, name, 324, 60.0), found, atol=0.05)
     change(path, lambda data: data["keypoints3d_optim"].__setitem__((slice(None), 9), np.nan))
     with pytest.raises(KeypointsError, match="the lwrist is missing throughout"):
-        aistpp3d.camera_pose(annotations, name, 324, 60.0)
+        aistpp_joints.camera_pose(annotations, name, 324, 60.0)
     with pytest.raises(KeypointsError, match="out of step"):
-        aistpp3d.pose_video(annotations, "gBR_sBM_c05_d04_mBR0_ch01", (), annotations)
+        aistpp_joints.pose_video(annotations, "gBR_sBM_c05_d04_mBR0_ch01", (), annotations)
     cameras = annotations / "cameras"
     (cameras / "mapping.txt").write_text(f"{VAL} setting7\n{TEST} setting1\n")
     with pytest.raises(KeypointsError, match=rf"mapping\.txt: no environment for {TRAIN}"):
-        aistpp3d.read_camera(cameras, TRAIN, "c01")
+        aistpp_joints.read_camera(cameras, TRAIN, "c01")
     with pytest.raises(KeypointsError, match=rf"setting7\.json: no such file; .*mapping\.txt names it for {VAL}"):
-        aistpp3d.read_camera(cameras, VAL, "c01")
+        aistpp_joints.read_camera(cameras, VAL, "c01")
     (cameras / "setting1.json").write_text(json.dumps([camera("c01"), {"name": "c02"}]))
     for view in ("c02", "c03"):
         with pytest.raises(KeypointsError, match=rf"setting1\.json: no sound camera {view}"):
-            aistpp3d.read_camera(cameras, TEST, view)
+            aistpp_joints.read_camera(cameras, TEST, view)
 
 
 @pytest.fixture
@@ -303,7 +304,7 @@ def test_stages_from_index_to_mel(project_folder, tmp_path, capsys):
         found = load(tmp_path / f"data/keypoints/{name}.npz")
         truth = project(worlds[name.replace("c01", "cAll").replace("c04", "cAll")], name[8:11])[::2]
         np.testing.assert_allclose(found.keypoints[..., :2], truth, atol=0.02)
-        frames = sum(1 for _ in media.read_frames(tmp_path / f"data/decoded/{name}.mp4"))
+        frames = sum(1 for _ in read_frames(tmp_path / f"data/decoded/{name}.mp4"))
         with np.load(f"data/pose3d/{name}.npz") as file:
             assert file["pose"].shape == (frames, 17, 3) and len(found.keypoints) == frames == 162
         assert len(pd.read_parquet(f"data/energy/{name}.parquet")) == frames
@@ -318,7 +319,7 @@ def test_stages_from_index_to_mel(project_folder, tmp_path, capsys):
         truth = skeleton.coco17_to_h36m(seen[::2])
         with np.load(f"data/pose3d/{name}.npz") as file:
             assert file["pose"].dtype == np.float32 and float(file["fps"]) == 30
-            np.testing.assert_allclose(file["pose"], aistpp3d.normalise(truth), atol=1e-5)
+            np.testing.assert_allclose(file["pose"], aistpp_joints.normalise(truth), atol=1e-5)
         settings = energies.EnergyParams(smooth_hz=6.0, split_hz=1.2, order=2, masses="winter", root="keep")
         slow, fast = energies.energies(truth, 30.0, settings)
         table = pd.read_parquet(f"data/energy/{name}.parquet")

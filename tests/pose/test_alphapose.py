@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from pace import media, skeleton
-from pace.pose import alphapose
+from pace.media import video
+from pace.pose import alphapose, skeleton
 from pace.pose.keypoints import KeypointsError
 
-INFO = media.VideoInfo(1.0, 30.0, 640, 360, False)
+INFO = video.VideoInfo(1.0, 30.0, 640, 360, False)
 OPENPOSE18 = (
     "nose", "neck", "rshoulder", "relbow", "rwrist", "lshoulder", "lelbow", "lwrist", "rhip", "rknee", "rankle",
     "lhip", "lknee", "lankle", "reye", "leye", "rear", "lear",
@@ -133,7 +133,7 @@ def test_missing_file(tmp_path):
 def test_estimate_follows_the_times_of_a_variable_rate_video(tmp_path):
     """The results count frames; the grid counts seconds."""
     frames = [np.full((36, 64, 3), 50, np.uint8)] * 100
-    media.write_video(tmp_path / "v.mp4", frames, 25)
+    video.write_video(tmp_path / "v.mp4", frames, 25)
     (tmp_path / "r.json").write_text(json.dumps([entry(frame) for frame in range(100)]))
     found = alphapose.estimate(tmp_path / "r.json", tmp_path / "v.mp4", 30)
     assert found.keypoints.shape == (120, 26, 3) and found.fps == 30

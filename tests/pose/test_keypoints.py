@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dataset_layouts import write_params
+from helpers.dataset_layouts import write_params
 
-from pace import media
-from pace.pose import estimation
+from pace.media import video
+from pace.pose import backends
 from pace.pose import keypoints as kp
 from stages import index as index_stage
 from stages import keypoints as keypoints_stage
@@ -84,7 +84,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "set").mkdir()
     rows = []
     for name in ("good", "torn", "lost", "blank"):
-        media.write_video(tmp_path / f"set/{name}.mp4", (np.full((36, 64, 3), 90, np.uint8) for _ in range(100)), 20)
+        video.write_video(tmp_path / f"set/{name}.mp4", (np.full((36, 64, 3), 90, np.uint8) for _ in range(100)), 20)
         rows.append((name, f"{name}.mp4", "train", "", "m", ""))
     columns = ["video_id", "file", "split", "genre", "music_id", "dancer"]
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "set/videos.csv", index=False)
@@ -136,16 +136,16 @@ def test_stage_reports_videos_without_a_person(project, tmp_path):
 @pytest.mark.parametrize("backend", ["mediapipe", "rtmpose"])
 def test_frames_of_another_rate_come_on_the_grid(tmp_path, monkeypatch, backend):
     """Videos of `keypoints.source` need not be the decoded ones: 20 frames a second for 5 s are 150 at 30."""
-    media.write_video(tmp_path / "v.mp4", (np.full((36, 64, 3), 2 * i, np.uint8) for i in range(100)), 20)
+    video.write_video(tmp_path / "v.mp4", (np.full((36, 64, 3), 2 * i, np.uint8) for i in range(100)), 20)
     seen = []
 
     def estimate(frames, fps, *_):
         seen.extend(round(float(frame.mean()) / 2) for frame in frames)
         return straight(len(seen), fps)
 
-    monkeypatch.setattr(getattr(estimation, backend), "estimate", estimate)
-    settings = estimation.KeypointsParams(backend, "x", "data/none", "data/none", 0.3)
+    monkeypatch.setattr(getattr(backends, backend), "estimate", estimate)
+    settings = backends.KeypointsParams(backend, "x", "data/none", "data/none", 0.3)
     inputs = (tmp_path / "v.mp4", *([Path("det"), Path("pose")] if backend == "rtmpose" else []))
-    estimation.find_keypoints(settings, 30.0, "v", inputs, tmp_path)
+    backends.find_keypoints(settings, 30.0, "v", inputs, tmp_path)
     assert len(seen) == 150 and kp.load(tmp_path / "keypoints.npz").fps == 30
     assert abs(np.array(seen) - np.arange(150) * 20 / 30).max() < 1.5  # the greys are quantised

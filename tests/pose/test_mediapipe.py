@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from pace import skeleton
-from pace.pose import mediapipe
+from pace.pose import mediapipe, skeleton
 from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import choreograph
 from pace.synthetic.render import render

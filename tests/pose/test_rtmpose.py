@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import stub_onnx
+from helpers import stub_onnx
 
-from pace import compose, media, params
+from pace import compose
+from pace.media import video
 from pace.motion import lifting
-from pace.pose import estimation, rtmpose
+from pace.pipeline import params
+from pace.pose import backends, rtmpose
 from pace.pose import keypoints as kp
 from stages import keypoints as keypoints_stage
 
@@ -187,7 +189,7 @@ def project(files, tmp_path, monkeypatch):
     (tmp_path / "data/decoded").mkdir(parents=True)
     for name, centres in (("dance", [(60 + i, 60) for i in range(30)]), ("empty", [None] * 30)):
         frames = [stub_onnx.picture(at) if at else stub_onnx.picture() for at in centres]
-        media.write_video(tmp_path / f"data/decoded/{name}.mp4", frames, 30)
+        video.write_video(tmp_path / f"data/decoded/{name}.mp4", frames, 30)
     (tmp_path / "params.yaml").write_text(
         "decode: {fps: 30, short_side: 120}\n"
         "keypoints: {backend: rtmpose, source: data/decoded, min_detected: 0.3, "
@@ -243,5 +245,5 @@ def test_compose_uses_the_backend(project, files, monkeypatch, backend):
 
 
 def test_mediapipe_needs_no_files():
-    section = params.section(params.read(ROOT / "params.yaml"), "keypoints", estimation.KeypointsParams)
-    assert estimation.estimator_files(section) == ()
+    section = params.section(params.read(ROOT / "params.yaml"), "keypoints", backends.KeypointsParams)
+    assert backends.estimator_files(section) == ()

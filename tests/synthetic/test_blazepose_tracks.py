@@ -5,7 +5,7 @@ import pytest
 from scipy.signal import butter, sosfiltfilt
 
 from pace.pose import mediapipe
-from pace.skeleton import halpe26_to_h36m
+from pace.pose.skeleton import halpe26_to_h36m
 from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import choreograph
 from pace.synthetic.render import render

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter1d
 
-from pace.skeleton import BONES
+from pace.pose.skeleton import BONES
 from pace.synthetic.body import ARM_LIMITS, KNEE_RANGE
 from pace.synthetic.choreography import Clock, choreograph, ease, track
 from pace.synthetic.moves import ARM_MOVES, ARM_POSES, LEG_MOVES, MANNERS

@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from pace import media
+from pace.media.video import probe
 from pace.synthetic.dataset import SyntheticParams, Video, draw_clock, make, plan
 from pace.synthetic.styles import STYLES, bpm_range
 
@@ -30,7 +30,7 @@ def made(tmp_path_factory):
 
 def test_video_and_truth_agree(made):
     folder, video = made
-    info = media.probe(folder / "a.mp4")
+    info = probe(folder / "a.mp4")
     assert (info.width, info.height, info.has_audio) == (128, 128, True)
     with av.open(str(folder / "a.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 60

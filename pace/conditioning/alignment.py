@@ -1,0 +1,76 @@
+"""Frame features brought to the U-Net's time columns (ours; `encoder.align`).
+
+The paper's single context token cannot say when something happens. Here the encoder's frame sequence is averaged
+over the time that each latent column covers and added inside the residual blocks of that column.
+"""
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from pace.clip import HOP, N_FRAMES, SAMPLE_RATE
+
+HOP_SECONDS = HOP / SAMPLE_RATE  # mel frame j is centred at j * HOP_SECONDS
+
+
+def resampling(bins: int, frames: int, fps: float) -> torch.Tensor:
+    """Weights (bins, frames) that average video frames over equal time bins of the mel image; rows sum to 1.
+
+    Bin b covers mel frames [b, b + 1) * 256 / bins, mel frame j reaching half a hop to both sides of its centre.
+    Video frame i stands for half a frame to both sides of i / fps; the outermost frames extend over the rest.
+    """
+    bin_edges = (torch.arange(bins + 1, dtype=torch.float64) * N_FRAMES / bins - 0.5) * HOP_SECONDS
+    frame_edges = (torch.arange(frames + 1, dtype=torch.float64) - 0.5) / fps
+    frame_edges[0] = torch.minimum(frame_edges[0], bin_edges[0])
+    frame_edges[-1] = torch.maximum(frame_edges[-1], bin_edges[-1])
+    low = torch.maximum(bin_edges[:-1, None], frame_edges[None, :-1])
+    high = torch.minimum(bin_edges[1:, None], frame_edges[None, 1:])
+    overlap = (high - low).clamp(min=0)
+    return (overlap / overlap.sum(dim=1, keepdim=True)).float()
+
+
+class Alignment(nn.Module):
+    """Frame features (B,N,F) -> one addend (B,C,1,W) for every residual block.
+
+    `blocks` lists (columns W, channels C) of the residual blocks. Each column of the finest level is divided into
+    `bins` time bins; 1-D convolutions run over the bins, and the bins of a column become channels, so that the
+    position of an accent inside a column is kept. Coarser levels average neighbouring bins first. `bins` 1 is plain
+    average pooling over the columns.
+    """
+
+    def __init__(
+        self,
+        frame_width: int,
+        blocks: list[tuple[int, int]],
+        width: int,
+        layers: int,
+        kernel: int,
+        bins: int,
+        frames: int,
+        fps: float,
+    ) -> None:
+        super().__init__()
+        self.bins = bins
+        self.columns = [columns for columns, _ in blocks]
+        self.register_buffer("weights", resampling(max(self.columns) * bins, frames, fps), persistent=False)
+        widths = [frame_width] + [width] * layers
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(a, b, kernel, padding=kernel // 2) for a, b in itertools.pairwise(widths)
+        )
+        self.projections = nn.ModuleList(nn.Conv1d(width * bins, channels, 1) for _, channels in blocks)
+
+    def forward(self, frames: torch.Tensor) -> list[torch.Tensor]:
+        x = (self.weights @ frames).transpose(1, 2)
+        for convolution in self.convolutions:
+            x = F.silu(convolution(x))
+        levels = {columns: self._fold(x, columns) for columns in sorted(set(self.columns))}
+        pairs = zip(self.projections, self.columns, strict=True)
+        return [projection(levels[columns])[:, :, None, :] for projection, columns in pairs]
+
+    def _fold(self, x: torch.Tensor, columns: int) -> torch.Tensor:
+        """(B,C,finest bins) -> (B,C*bins,columns)."""
+        batch, channels, length = x.shape
+        x = x.view(batch, channels, columns, self.bins, length // (columns * self.bins)).mean(dim=-1)
+        return x.transpose(2, 3).reshape(batch, channels * self.bins, columns)

@@ -1,0 +1,54 @@
+"""Reading the condition files of videos and the table of clips."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pace.conditioning.conditions import VideoConditions
+from pace.pose.skeleton import PARTS
+
+
+def read_video(energy: Path, motion: Path, visual: Path) -> VideoConditions:
+    """The conditions of one video from its three files.
+
+    Raises FileNotFoundError for a missing file and ValueError for a malformed one, naming it.
+    """
+    import pandas
+
+    for path in (energy, motion, visual):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing")
+    table = pandas.read_parquet(energy)
+    try:
+        slow, fast = (table[[f"{band}_{part}" for part in PARTS]].to_numpy(np.float32) for band in ("slow", "fast"))
+        with np.load(motion, allow_pickle=False) as file:
+            semantic, fps = file["embedding"], float(file["fps"])
+        with np.load(visual, allow_pickle=False) as file:
+            steps, times = file["embedding"], file["time_s"]
+    except KeyError as error:
+        raise ValueError(f"{energy}, {motion} or {visual} lacks {error}; run the stages that make them again") from None
+    return VideoConditions(slow, fast, semantic, steps, times, fps)
+
+
+def read_videos(
+    video_ids: list[str], energy: Path, motion: Path, visual: Path
+) -> tuple[dict[str, VideoConditions], dict[str, str]]:
+    """Conditions of the videos from the three folders, and {video id: reason} of those that lack one."""
+    found, missing = {}, {}
+    for video_id in sorted(set(video_ids)):
+        try:
+            found[video_id] = read_video(
+                energy / f"{video_id}.parquet", motion / f"{video_id}.npz", visual / f"{video_id}.npz"
+            )
+        except FileNotFoundError as error:
+            missing[video_id] = str(error)
+    return found, missing
+
+
+def read_clips(path: Path) -> dict[str, tuple[str, str, float]]:
+    """clips.parquet as {clip id: (video id, split, start in seconds)}, in its order."""
+    import pandas
+
+    table = pandas.read_parquet(path)
+    rows = zip(table["clip_id"], table["video_id"], table["split"], table["start_s"], strict=True)
+    return {clip: (video, split, float(start)) for clip, video, split, start in rows}

@@ -1,0 +1,195 @@
+"""Hierarchical Slow-Fast Conditioning Encoder (paper 4.2, equations 2-7)."""
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from pace.conditioning.alignment import resampling
+from pace.pipeline.params import choice, limits
+
+SEMANTIC_WIDTH = 512  # of the motion encoder's representation
+STILL = 1e-5  # floor of the deviation in the z-score: a part that does not move gives zeros, not magnified noise
+TIME_TOKENS = 32  # of `pooling: sequence`: one per latent column
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderParams:
+    """Section `encoder` of params.yaml."""
+
+    width: int = limits(1)
+    heads: int = limits(1)
+    branches: str = choice("both", "slow", "fast")
+    fusion: str = choice("gate", "concat")
+    parts: str = choice("five", "whole")
+    pooling: str = choice("mean", "sequence")
+    residual: bool
+    align: bool
+    motion: bool
+    visual: bool
+    part_gate: bool
+
+
+class Conditions(NamedTuple):
+    """A batch of clips of N frames, parts in the order to, la, ra, ll, rl."""
+
+    slow: torch.Tensor  # (B,N,5) energy
+    fast: torch.Tensor  # (B,N,5) energy
+    semantic: torch.Tensor  # (B,N,5,512) embeddings E
+    visual: torch.Tensor  # (B,N,D) embeddings G at the frames' times
+
+
+class Encoding(NamedTuple):
+    """What the U-Net is conditioned on, and the gates for plots (None where the variant has none)."""
+
+    tokens: torch.Tensor  # (B,T,C) context of cross-attention; T is 1 for `pooling: mean`
+    frames: torch.Tensor | None  # (B,N,F) frame sequence for `align`
+    gate_slow: torch.Tensor | None  # (B,N,P), sums to 1 over the parts
+    gate_fast: torch.Tensor | None  # (B,N,P)
+    alpha: torch.Tensor | None  # (B,N,d), the share of the slow branch
+
+    def masked(self, keep: torch.Tensor) -> "Encoding":
+        """Replace the condition by the null condition, zeros, where `keep` (B,) is 0: tokens and frames alike."""
+        keep = keep.to(self.tokens.dtype)[:, None, None]
+        frames = None if self.frames is None else self.frames * keep
+        return self._replace(tokens=self.tokens * keep, frames=frames)
+
+
+def zscore(energy: torch.Tensor) -> torch.Tensor:
+    """z-score energies (B,N,P) over the N frames, per clip and part."""
+    deviation, mean = torch.std_mean(energy, dim=1, correction=0, keepdim=True)
+    return (energy - mean) / deviation.clamp(min=STILL)
+
+
+def position_code(length: int, width: int) -> torch.Tensor:
+    """Sinusoidal position code (length, width): sines in the even, cosines in the odd columns."""
+    rates = torch.exp(-math.log(10_000) * torch.arange(0, width, 2) / width)
+    angles = torch.arange(length)[:, None] * rates
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
+
+
+class Branch(nn.Module):
+    """The slow or the fast branch: energies ask, semantic features answer, part gates sum up (equations 3-5)."""
+
+    def __init__(self, width: int, heads: int, residual: bool, gate: bool = True) -> None:
+        super().__init__()
+        self.heads = heads
+        self.residual = residual
+        self.mlp = nn.Sequential(nn.Linear(1, width), nn.SiLU(), nn.Linear(width, width))
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+        self.gate = nn.Linear(width, 1) if gate else None
+
+    def forward(self, energy: torch.Tensor, semantic: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Energies (B,N,P) and projected semantics E' (B,N,P,d) -> H_n (B,N,d) and gates (B,N,P).
+
+        Without part gates every part has the weight 1/P.
+        """
+        motion = self.mlp(zscore(energy)[..., None])  # (3)
+        attended = self.attend(self.query(motion), self.key(semantic), self.value(semantic))  # (4)
+        if self.residual:
+            attended = attended + motion
+        if self.gate is None:
+            gates = torch.full_like(attended[..., 0], 1 / attended.shape[2])
+        else:
+            gates = self.gate(attended).squeeze(-1).softmax(dim=-1)
+        return (gates[..., None] * attended).sum(dim=2), gates  # (5)
+
+    def attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Multi-head attention over the parts of one frame; all (B,N,P,d)."""
+        q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(2, 3) for x in (query, key, value))
+        weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(dim=-1)
+        return self.out((weights @ v).transpose(2, 3).flatten(3))
+
+
+class Encoder(nn.Module):
+    """Slow and fast energies, semantic and visual embeddings -> context tokens C = [H, G] and the frame sequence.
+
+    `visual_width` is D of the visual embeddings, `frames` and `fps` those of a clip.
+    Raises ValueError for parameters that do not go together.
+    """
+
+    def __init__(self, params: EncoderParams, visual_width: int, frames: int, fps: float) -> None:
+        super().__init__()
+        _check(params)
+        self.params = params
+        width = params.width
+        self.width = width * params.motion + visual_width * params.visual  # of [H, G]
+        self.context_width = self.width or width
+        if params.motion:
+            self.norm = nn.LayerNorm(SEMANTIC_WIDTH)
+            self.project = nn.Linear(SEMANTIC_WIDTH, width)
+            names = ("slow", "fast") if params.branches == "both" else (params.branches,)
+            self.branches = nn.ModuleDict(
+                {name: Branch(width, params.heads, params.residual, params.part_gate) for name in names}
+            )
+        if params.motion and params.branches == "both":
+            self.fusion = nn.Linear(2 * width, width)
+            self.fusion_norm = nn.LayerNorm(2 * width) if params.fusion == "gate" else nn.Identity()
+        if params.pooling == "sequence":
+            self.register_buffer("pool", resampling(TIME_TOKENS, frames, fps), persistent=False)
+            self.register_buffer("position", position_code(TIME_TOKENS, self.context_width), persistent=False)
+
+    def forward(self, conditions: Conditions) -> Encoding:
+        gates, alpha, features = {}, None, []
+        if self.params.motion:
+            hidden, gates, alpha = self.hidden(conditions)
+            features.append(hidden)
+        if self.params.visual:
+            features.append(conditions.visual)
+        if not features:
+            tokens = conditions.slow.new_zeros(conditions.slow.shape[0], 1, self.context_width)
+            return Encoding(tokens, None, None, None, None)
+        sequence = torch.cat(features, dim=-1)
+        frames = sequence if self.params.align else None
+        return Encoding(self.tokens(sequence), frames, gates.get("slow"), gates.get("fast"), alpha)
+
+    def hidden(self, conditions: Conditions) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor | None]:
+        """H_n (B,N,d), the part gates by branch, and alpha."""
+        energy = {"slow": conditions.slow, "fast": conditions.fast}
+        semantic = conditions.semantic
+        if self.params.parts == "whole":
+            energy = {name: value.sum(dim=-1, keepdim=True) for name, value in energy.items()}
+            semantic = semantic.mean(dim=2, keepdim=True)
+        semantic = self.project_semantic(semantic)
+        summed, gates = {}, {}
+        for name, branch in self.branches.items():
+            summed[name], gates[name] = branch(energy[name], semantic)
+        if len(summed) == 1:
+            return next(iter(summed.values())), gates, None
+        slow, fast = summed["slow"], summed["fast"]
+        fused = self.fusion(self.fusion_norm(torch.cat([slow, fast], dim=-1)))
+        if self.params.fusion == "concat":
+            return fused, gates, None
+        alpha = fused.sigmoid()  # (6)
+        return alpha * slow + (1 - alpha) * fast, gates, alpha  # (7)
+
+    def project_semantic(self, semantic: torch.Tensor) -> torch.Tensor:
+        """(2): E (B,N,P,512) -> E' (B,N,P,d).
+
+        The norm's scale and shift are folded into the projection: the same function, but no gradient has to be
+        carried at the width of 512, half of the encoder's time.
+        """
+        weight = self.project.weight * self.norm.weight
+        bias = self.project.weight @ self.norm.bias + self.project.bias
+        return F.linear(F.layer_norm(semantic, self.norm.normalized_shape), weight, bias)
+
+    def tokens(self, sequence: torch.Tensor) -> torch.Tensor:
+        """Frame sequence (B,N,C) -> C, one token per clip, or position-coded time tokens (B,T,C)."""
+        if self.params.pooling == "mean":
+            return sequence.mean(dim=1, keepdim=True)
+        return self.pool @ sequence + self.position
+
+
+def _check(params: EncoderParams) -> None:
+    if params.width % params.heads:
+        raise ValueError(f"`encoder.heads` {params.heads} does not divide `encoder.width` {params.width}")
+    if params.align and not (params.motion or params.visual):
+        raise ValueError("`encoder.align` true needs `encoder.motion` or `encoder.visual` true: nothing to align")
+    if params.fusion == "concat" and params.branches != "both":
+        raise ValueError(f"`encoder.fusion` concat needs `encoder.branches` both, not {params.branches}")

@@ -1,0 +1,128 @@
+"""The tables of a dataset: its usable videos and the five-second clips cut from them."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from pace.clip import CLIP_SECONDS, SPLITS
+from pace.datasets import aistpp, folder, leaks, synthetic, tiktok
+from pace.datasets.listing import COLUMNS, END_SLACK, MORE_COLUMNS, DatasetError, IndexParams, Listing, counted
+from pace.datasets.splits import check_split
+from pace.media import video
+
+# What follows where no clip of a split has sound.
+WITHOUT = {"train": "nothing can be trained", "val": "there is no validation", "test": "there is nothing to score"}
+# Name of a dataset -> its reader.
+READERS: dict[str, Callable[[IndexParams], Listing]] = {
+    "synthetic": synthetic.read,
+    "aistpp": aistpp.read,
+    "tiktok": tiktok.read,
+    "folder": folder.read,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """The tables of a dataset.
+
+    videos: video_id, path, split, genre, music_id, dancer, bpm, camera, sequence, source, duration_s, fps, width,
+    height, has_audio. clips: clip_id, video_id, split, start_s. failures: video left out -> reason. notes: sentences
+    of the reader on what it left out.
+    """
+
+    videos: pd.DataFrame
+    clips: pd.DataFrame
+    failures: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def build(params: IndexParams) -> Index:
+    """Read a dataset, probe its videos and cut them into clips.
+
+    Raises DatasetError for a wrong table and when no video is usable.
+    """
+    root = Path(params.root)
+    listing = read(params)
+    listed, described = listing.videos, [*COLUMNS[2:], *MORE_COLUMNS]
+    rows, failures = [], {}
+    for row in listed.sort_values("video_id").itertuples(index=False):
+        path = root / row.file
+        try:
+            info = video.probe(path)
+            _check_length(info, path)
+        except (ValueError, OSError) as error:
+            failures[row.video_id] = str(error)
+            continue
+        known = {name: getattr(row, name) for name in ("video_id", *described)}
+        rows.append({**known, **dataclasses.asdict(info), "path": path.as_posix()})
+    if not rows:
+        raise DatasetError(
+            f"{root}: none of its {len(listed)} videos can be used; the first: {next(iter(failures.values()))}"
+        )
+    order = ["video_id", "path", *described, *(field.name for field in dataclasses.fields(video.VideoInfo))]
+    videos = pd.DataFrame(rows)[order]
+    clips = [
+        {"clip_id": clip_id(row.video_id, start), "video_id": row.video_id, "split": row.split, "start_s": start}
+        for row in videos.itertuples()
+        for start in clip_starts(row.duration_s, params.train_stride if row.split == "train" else params.eval_stride)
+    ]
+    return Index(videos, pd.DataFrame(clips), failures, listing.notes)
+
+
+def read(params: IndexParams) -> Listing:
+    """The videos that a dataset's reader lists, one at least. Raises DatasetError for a wrong folder or table."""
+    listing = READERS[params.name](params)
+    if listing.videos.empty:
+        reason = "; ".join(listing.notes) or "its table is empty"
+        raise DatasetError(f"{params.root}: no video for dataset.name {params.name}: {reason}; correct name or root")
+    _check_table(listing.videos, Path(params.root))
+    return listing
+
+
+def clip_starts(duration: float, stride: float) -> list[float]:
+    """Starts in seconds, 0, stride, ..., of the clips that lie in a video (the last may end 20 ms late)."""
+    last = duration + END_SLACK - CLIP_SECONDS
+    return [round(i * stride, 6) for i in range(int(last / stride + 1e-9) + 1)] if last >= 0 else []
+
+
+def clip_id(video_id: str, start_s: float) -> str:
+    """Name of a clip: its video and its start in milliseconds, six digits."""
+    return f"{video_id}_{round(start_s * 1000):06d}"
+
+
+def summary(index: Index) -> str:
+    """Counts for each split, the leak check, notes on what is not used, and each video left out with its reason."""
+    videos, clips = index.videos, index.clips
+    silent = videos.video_id[~videos.has_audio].tolist()
+    heard = set(clips.split[~clips.video_id.isin(silent)])
+    lines = []
+    for split in SPLITS:
+        of_split = videos[videos.split == split]
+        count, music = (clips.split == split).sum(), of_split.music_id[of_split.music_id != ""].nunique()
+        lines.append(f"{split}: {len(of_split)} videos, {count} clips, {music} pieces of music")
+    lines.append(leaks.sentence(leaks.count(videos, clips), int((clips.split == "test").sum())))
+    notes = [*index.notes, *counted(silent, "videos without sound, of no use in training and scores")]
+    notes += [f"no {split} clip has sound: {WITHOUT[split]}" for split in SPLITS if split not in heard]
+    lines += [f"note: {note}" for note in notes]
+    return "\n".join(lines + [f"left out: {video_id}: {reason}" for video_id, reason in index.failures.items()])
+
+
+def _check_table(videos: pd.DataFrame, root: Path) -> None:
+    repeated = videos.video_id[videos.video_id.duplicated()]
+    if len(repeated):
+        files = ", ".join(videos.file[videos.video_id == repeated.iloc[0]])
+        raise DatasetError(f"{root}: video_id {repeated.iloc[0]!r} is listed twice ({files}); give each video its own")
+    for video_id, split in zip(videos.video_id, videos.split, strict=True):
+        check_split(split, f"{root}: video {video_id}")
+        if not re.fullmatch(r"[\w.-]+", video_id):
+            raise DatasetError(f"{root}: video_id {video_id!r}; it names files: use letters, digits, '_', '-' and '.'")
+
+
+def _check_length(info: video.VideoInfo, path: Path) -> None:
+    if info.duration_s + END_SLACK < CLIP_SECONDS:
+        raise video.MediaError(
+            f"{path}: {info.duration_s:.2f} s long, shorter than a clip of {CLIP_SECONDS:g} s; give a longer video"
+        )

@@ -1,0 +1,63 @@
+"""Parameters and FLOPs of encoder and U-Net, from their parameters alone: nothing is allocated.
+
+A FLOP is one addition or multiplication of a matrix product, a convolution or an attention; norms, activations and
+sums are not counted. The networks are built and run on PyTorch's `meta` device, which knows shapes only.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from pace.clip import LATENT_SIZE
+from pace.conditioning.hsf_encoder import SEMANTIC_WIDTH, Conditions, EncoderParams
+from pace.diffusion.generator import Shape, build
+from pace.diffusion.unet import UNetParams
+from pace.pose.skeleton import PARTS
+
+
+@dataclass(frozen=True)
+class GeneratorSize:
+    """Parameters of encoder and U-Net, and FLOPs of one clip's way through each (forward)."""
+
+    encoder: int
+    unet: int
+    encoder_flops: int
+    unet_flops: int
+
+    @property
+    def training_flops(self) -> int:
+        """Forward and backward of one training sample: the backward pass has two products for each of the forward."""
+        return 3 * (self.encoder_flops + self.unet_flops)
+
+
+def generator_size(encoder: EncoderParams, unet: UNetParams, shape: Shape) -> GeneratorSize:
+    """Size of encoder and U-Net for data of `shape`. Raises ValueError for parameters that do not go together."""
+    with torch.device("meta"), torch.no_grad():
+        encoder_net, unet_net = build(encoder, unet, shape)
+        energy = torch.empty(1, shape.frames, len(PARTS))
+        semantic = torch.empty(1, shape.frames, len(PARTS), SEMANTIC_WIDTH)
+        visual = torch.empty(1, shape.frames, shape.visual_width)
+        latent = torch.empty(1, shape.channels, LATENT_SIZE, LATENT_SIZE)
+        with FlopCounterMode(display=False) as encoding_count:
+            encoding = encoder_net(Conditions(energy, energy, semantic, visual))
+        with FlopCounterMode(display=False) as unet_count:
+            unet_net(latent, torch.empty(1), encoding.tokens, encoding.frames)
+    counts = (encoding_count.get_total_flops(), unet_count.get_total_flops())
+    return GeneratorSize(parameter_count(encoder_net), parameter_count(unet_net), *counts)
+
+
+def generator_lines(size: GeneratorSize) -> list[str]:
+    """Millions of parameters of encoder, U-Net and both, and FLOPs of a training sample, a line each."""
+    return [
+        f"encoder {size.encoder / 1e6:.2f} M",
+        f"U-Net {size.unet / 1e6:.2f} M",
+        f"encoder + U-Net {(size.encoder + size.unet) / 1e6:.2f} M",
+        f"FLOPs per training sample {size.training_flops / 1e9:.2f} G",
+    ]
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Number of trained values."""
+    return sum(weights.numel() for weights in module.parameters())

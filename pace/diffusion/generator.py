@@ -1,0 +1,132 @@
+"""The generator: HSF-Encoder and U-Net with the scale of their latents, and their files."""
+
+import dataclasses
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from pace.conditioning.conditions import ConditionStore
+from pace.conditioning.hsf_encoder import Conditions, Encoder, EncoderParams, Encoding
+from pace.diffusion import objectives
+from pace.diffusion.unet import FrameShape, UNet, UNetParams
+from pace.pipeline.params import ParamsError, choice, limits, section
+from pace.training.checkpoint import load_weights, read_config, save_model, write_config
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What the data decides of the networks."""
+
+    channels: int  # of the latents
+    visual_width: int
+    frames: int  # of a clip
+    fps: float
+
+
+class Scale(NamedTuple):
+    """Mean and standard deviation of each latent channel (C,), measured on the training latents."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def normalise(self, latents: torch.Tensor) -> torch.Tensor:
+        """Latents (B,C,32,32) of the autoencoder -> those of the diffusion."""
+        return (latents - self.mean[:, None, None].to(latents)) / self.std[:, None, None].to(latents)
+
+    def restore(self, latents: torch.Tensor) -> torch.Tensor:
+        """Latents (B,C,32,32) of the diffusion -> those of the autoencoder."""
+        return latents * self.std[:, None, None].to(latents) + self.mean[:, None, None].to(latents)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedParams:
+    """What sampling must know of section `train_diffusion`."""
+
+    objective: str = choice(*objectives.OBJECTIVES)
+    schedule: str = choice(*objectives.SCHEDULES)
+    min_snr: float = limits(0)
+    drop: float = limits(0, 1)
+
+    def process(self) -> objectives.Process:
+        """The forward process that the U-Net learned to undo."""
+        return objectives.Process(self.objective, self.schedule, self.min_snr)
+
+
+def build(encoder: EncoderParams, unet: UNetParams, shape: Shape) -> tuple[Encoder, UNet]:
+    """Encoder and U-Net that fit each other, with fresh weights."""
+    encoder_net = Encoder(encoder, shape.visual_width, shape.frames, shape.fps)
+    frames = FrameShape(encoder_net.width, shape.frames, shape.fps) if encoder.align else None
+    return encoder_net, UNet(unet, shape.channels, encoder_net.context_width, frames)
+
+
+@dataclasses.dataclass
+class Generator:
+    """Encoder and U-Net with averaged weights, how they were trained, and the scale of their latents."""
+
+    encoder: Encoder
+    unet: UNet
+    trained: TrainedParams
+    shape: Shape
+    scale: Scale
+
+    def to(self, device: torch.device | str) -> "Generator":
+        """Move both networks to a device."""
+        self.encoder.to(device)
+        self.unet.to(device)
+        return self
+
+    def check(self, conditions: ConditionStore) -> None:
+        """Raise ValueError when the conditions are not of the kind that the generator was trained on."""
+        for name, trained, given in (
+            ("visual width", self.shape.visual_width, conditions.visual_width),
+            ("frames in a clip", self.shape.frames, conditions.frames),
+            ("frames/s", self.shape.fps, conditions.fps),
+        ):
+            if trained != given:
+                raise ValueError(
+                    f"the generator was trained with {name} {trained:g}, the conditions have {given:g}; "
+                    "use the decode.fps and visual.weights of the training"
+                )
+
+    @torch.no_grad()
+    def encode(self, conditions: Conditions) -> Encoding:
+        """Context and gates of a batch, on the U-Net's device."""
+        device = next(self.unet.parameters()).device
+        return self.encoder(Conditions(*(x.to(device) for x in conditions)))
+
+
+def save_generator(folder: Path | str, generator: Generator, training: dict[str, object]) -> None:
+    """Write encoder.safetensors, unet.safetensors and config.json. training: section `train_diffusion` as it was."""
+    folder = Path(folder)
+    save_model(folder / "encoder.safetensors", generator.encoder.state_dict())
+    save_model(folder / "unet.safetensors", generator.unet.state_dict())
+    config = {
+        "encoder": dataclasses.asdict(generator.encoder.params),
+        "unet": dataclasses.asdict(generator.unet.params),
+        "train_diffusion": training,
+        "shape": dataclasses.asdict(generator.shape),
+        "latent_mean": generator.scale.mean.tolist(),
+        "latent_std": generator.scale.std.tolist(),
+    }
+    write_config(folder, config)
+
+
+def load_generator(folder: Path | str) -> Generator:
+    """The trained generator of a folder, in evaluation mode on the CPU.
+
+    Raises FileNotFoundError or ValueError naming the file and the remedy.
+    """
+    config = read_config(folder)
+    try:
+        encoder_params = section(config, "encoder", EncoderParams)
+        unet_params = section(config, "unet", UNetParams)
+        trained = section(config, "train_diffusion", TrainedParams, partial=True)
+        shape = section(config, "shape", Shape)
+        scale = Scale(torch.tensor(config["latent_mean"]), torch.tensor(config["latent_std"]))
+    except (ParamsError, KeyError) as error:
+        raise ValueError(f"{Path(folder) / 'config.json'}: {error}; train the diffusion again") from None
+    encoder, unet = build(encoder_params, unet_params, shape)
+    load_weights(encoder, Path(folder) / "encoder.safetensors")
+    load_weights(unet, Path(folder) / "unet.safetensors")
+    return Generator(encoder, unet, trained, shape, scale)

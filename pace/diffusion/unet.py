@@ -1,0 +1,150 @@
+"""Conditional U-Net over latents (paper 4.3), with the parameter names of diffusers' `UNet2DConditionModel`."""
+
+import dataclasses
+import math
+from itertools import repeat
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from pace.clip import LATENT_SIZE
+from pace.conditioning.alignment import Alignment
+from pace.diffusion.unet_blocks import DownBlock, MiddleBlock, UpBlock
+from pace.pipeline.params import limits
+
+
+@dataclasses.dataclass(frozen=True)
+class UNetParams:
+    """Section `unet` of params.yaml."""
+
+    widths: tuple[int, ...] = limits(1)
+    attention: tuple[bool, ...]
+    layers: int = limits(1)
+    heads: int = limits(1)
+    groups: int = limits(1)
+    align_width: int = limits(1)
+    align_layers: int = limits(1)
+    align_kernel: int = limits(1)
+    align_bins: int = limits(1)
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameShape:
+    """The frame sequence of a clip that `encoder.align` brings to the U-Net."""
+
+    width: int
+    count: int
+    fps: float
+
+
+def time_code(t: torch.Tensor, width: int) -> torch.Tensor:
+    """Sinusoidal code (B,width) of time steps t (B,), cosines first; t may lie between whole steps."""
+    half = width // 2
+    rates = torch.exp(-math.log(10_000) * torch.arange(half, device=t.device, dtype=torch.float32) / half)
+    angles = t.float()[:, None] * rates
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class TimeEmbedding(nn.Module):
+    def __init__(self, width: int, out: int) -> None:
+        super().__init__()
+        self.linear_1 = nn.Linear(width, out)
+        self.linear_2 = nn.Linear(out, out)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear_2(F.silu(self.linear_1(x)))
+
+
+class UNet(nn.Module):
+    """Predicts noise or velocity of latents (B,channels,32,32), axes mel and time.
+
+    `context_width` is that of the cross-attention tokens. `frames` describes the aligned frame sequence, None for
+    the paper's model; all that belongs to it lies in `align`, the rest loads into diffusers' class.
+    Raises ValueError for parameters that do not go together.
+    """
+
+    def __init__(self, params: UNetParams, channels: int, context_width: int, frames: FrameShape | None) -> None:
+        super().__init__()
+        _check(params)
+        self.params = params
+        widths, levels = params.widths, len(params.widths)
+        time_width = 4 * widths[0]
+        shared = {
+            "time_width": time_width,
+            "heads": params.heads,
+            "groups": params.groups,
+            "context_width": context_width,
+        }
+        self.conv_in = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.time_embedding = TimeEmbedding(widths[0], time_width)
+        self.down_blocks = nn.ModuleList()
+        skip_channels = [widths[0]]
+        for i, width in enumerate(widths):
+            last = i == levels - 1
+            self.down_blocks.append(
+                DownBlock(widths[max(i - 1, 0)], width, params.layers, attend=params.attention[i], last=last, **shared)
+            )
+            skip_channels += [width] * (params.layers + (not last))
+        self.mid_block = MiddleBlock(widths[-1], **shared)
+        self.up_blocks = nn.ModuleList()
+        below = widths[-1]
+        for i in reversed(range(levels)):
+            joined = [skip_channels.pop() for _ in range(params.layers + 1)]
+            attend = params.attention[i]
+            self.up_blocks.append(UpBlock(below, widths[i], joined, attend=attend, last=i == 0, **shared))
+            below = widths[i]
+        self.conv_norm_out = nn.GroupNorm(params.groups, widths[0], eps=1e-5)
+        self.conv_out = nn.Conv2d(widths[0], channels, 3, padding=1)
+        self.align = None if frames is None else self._alignment(params, frames)
+
+    def forward(
+        self, z: torch.Tensor, t: torch.Tensor, context: torch.Tensor, frames: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """z (B,C,32,32), t (B,) time steps, context (B,T,K), frames (B,N,F) with `align` -> (B,C,32,32)."""
+        time = F.silu(self.time_embedding(time_code(t, self.params.widths[0])))
+        moments = repeat(None) if self.align is None else iter(self.align(frames))
+        x = self.conv_in(z)
+        skips = [x]
+        for down in self.down_blocks:
+            x, new = down(x, time, context, moments)
+            skips += new
+        x = self.mid_block(x, time, context, moments)
+        for up in self.up_blocks:
+            x = up(x, skips, time, context, moments)
+        return self.conv_out(F.silu(self.conv_norm_out(x)))
+
+    @staticmethod
+    def _alignment(params: UNetParams, frames: FrameShape) -> Alignment:
+        """One addend for every residual block, in the order in which `forward` meets them."""
+        sizes = [(LATENT_SIZE >> i, width) for i, width in enumerate(params.widths)]
+        down = [size for size in sizes for _ in range(params.layers)]
+        up = [size for size in reversed(sizes) for _ in range(params.layers + 1)]
+        return Alignment(
+            frames.width,
+            [*down, sizes[-1], sizes[-1], *up],
+            params.align_width,
+            params.align_layers,
+            params.align_kernel,
+            params.align_bins,
+            frames.count,
+            frames.fps,
+        )
+
+
+def _check(params: UNetParams) -> None:
+    if len(params.attention) != len(params.widths):
+        raise ValueError(
+            f"`unet.attention` has {len(params.attention)} entries and `unet.widths` {len(params.widths)}: "
+            "one for each level is needed"
+        )
+    if len(params.widths) > 6:
+        raise ValueError(f"`unet.widths` has {len(params.widths)} levels; latents of 32 columns allow 6")
+    if params.align_kernel % 2 == 0:
+        raise ValueError(f"`unet.align_kernel` {params.align_kernel} must be odd")
+    for i, width in enumerate(params.widths):
+        if width % params.groups:
+            raise ValueError(f"`unet.groups` {params.groups} does not divide `unet.widths[{i}]` {width}")
+        attends = params.attention[i] or i == len(params.widths) - 1
+        if attends and width % params.heads:
+            raise ValueError(f"`unet.heads` {params.heads} does not divide `unet.widths[{i}]` {width}")

@@ -1,0 +1,239 @@
+"""Training of encoder and U-Net over cached latents (paper 4.3, equation 8).
+
+Everything random at a step is drawn from a generator seeded by that step, so that a resumed run needs no more than
+weights, averages and optimiser to end as an uninterrupted one does.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from pace.conditioning.hsf_encoder import Conditions, Encoder, EncoderParams
+from pace.diffusion import objectives
+from pace.diffusion.generator import Shape, TrainedParams, build
+from pace.diffusion.unet import UNet, UNetParams
+from pace.diffusion_training.latents import Data, batch_index
+from pace.pipeline.params import choice, limits
+from pace.training import accelerate
+from pace.training.distributed import ALONE, Processes
+from pace.training.ema import Ema
+from pace.training.learning_rate import DECAYS, learning_rate
+from pace.training.resume import Resume
+
+CHECK_EVERY = 25  # steps between two looks at the loss; a look makes the GPU wait
+VAL_REPEATS = 4  # time steps at which each validation clip is tried
+
+
+@dataclasses.dataclass(frozen=True)
+class DiffusionParams:
+    """Section `train_diffusion` of params.yaml."""
+
+    seed: int
+    steps: int = limits(1)
+    epochs: int = limits(0)
+    batch_size: int = limits(1)
+    lr: float = limits(0)
+    warmup: int = limits(0)
+    decay: str = choice(*DECAYS)
+    weight_decay: float = limits(0)
+    clip: float = limits(0)
+    ema: float = limits(0, 1)
+    ema_warmup: float = limits(0)
+    drop: float = limits(0, 1)
+    mirror: float = limits(0, 1)
+    objective: str = choice(*objectives.OBJECTIVES)
+    schedule: str = choice(*objectives.SCHEDULES)
+    min_snr: float = limits(0)
+    precision: str = choice(*accelerate.PRECISIONS)
+    eval_every: int = limits(1)
+    save_every: int = limits(1)
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        return learning_rate(step, self.lr, self.warmup, self.steps, self.decay)
+
+    def trained(self) -> TrainedParams:
+        """What sampling must know of the training."""
+        return TrainedParams(self.objective, self.schedule, self.min_snr, self.drop)
+
+
+class Model(nn.Module):
+    """Encoder and U-Net as one: noisy latents, time steps and conditions to a prediction."""
+
+    def __init__(self, encoder: Encoder, unet: UNet) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.unet = unet
+
+    def forward(self, z: torch.Tensor, t: torch.Tensor, conditions: Conditions, keep: torch.Tensor) -> torch.Tensor:
+        encoding = self.encoder(conditions).masked(keep)
+        return self.unet(z, t, encoding.tokens, encoding.frames)
+
+
+def fresh_networks(encoder: EncoderParams, unet: UNetParams, shape: Shape, seed: int) -> tuple[Encoder, UNet]:
+    """Encoder and U-Net with the first weights that a seed gives."""
+    torch.manual_seed(seed)
+    return build(encoder, unet, shape)
+
+
+def total_steps(params: DiffusionParams, clips: int) -> int:
+    """Steps of a training on `clips` clips: those of `epochs` passes over them where it is given, else `steps`.
+
+    Batches run across the borders of epochs, so only the very last step may go past the end.
+    """
+    return math.ceil(params.epochs * clips / params.batch_size) if params.epochs else params.steps
+
+
+def train(
+    encoder: Encoder,
+    unet: UNet,
+    data: Data,
+    val: Data | None,
+    params: DiffusionParams,
+    resume: Resume | None = None,
+    progress: Callable[[int, dict[str, float]], None] | None = None,
+    processes: Processes = ALONE,
+) -> list[dict[str, float]]:
+    """Train encoder and U-Net in place; they end with the averaged weights, in evaluation mode.
+
+    Returns the rows of the training curve: step, loss (mean since the last row), val_loss (averaged weights), lr.
+    `progress(step, {"loss", "samples_per_s"})` is called every few steps. `resume` stores and restores the state;
+    the caller clears it once the results are written. Of several processes each takes its share of every batch; all
+    end with the same weights, the first alone validates and saves.
+    Raises FloatingPointError with step, learning rate and the last saved state when a loss or gradient is not finite.
+    """
+    model = Model(encoder, unet).to(data.mean.device).train()
+    accelerate.prepare(model, data.mean.device)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=params.lr, weight_decay=params.weight_decay, fused=True)
+    ema = Ema(model.parameters(), params.ema, params.ema_warmup)
+    curve: list[dict[str, float]] = []
+    seen: list[float] = []
+    start = 0
+    state = resume.load() if resume else None
+    if state:
+        start, curve, seen = state["step"], state["curve"], state["seen"]
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        ema.load(state["ema"])
+        if processes.first:
+            print(f"train_diffusion goes on from step {start}, saved in {resume.path}", flush=True)
+    if not processes.agree(start):
+        raise ValueError(
+            "the processes of `train.launcher` found different saved states: .resume must lie on a disk that they share"
+        )
+    network = processes.wrap(model)
+    process = params.trained().process().to(data.mean.device)
+    pending: list[torch.Tensor] = []
+    saved = start
+    clock = time.perf_counter()
+    for step in range(start, params.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = params.learning_rate(step)
+        optimiser.zero_grad()
+        loss = _step_loss(network, data, params, process, step, processes)
+        loss.backward()
+        norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None], foreach=True)
+        if params.clip:
+            nn.utils.clip_grads_with_norm_(model.parameters(), params.clip, norm, foreach=True)
+        optimiser.step()
+        ema.update(step)
+        pending.append(torch.stack([loss.detach(), norm]))
+        done = step + 1
+        evaluate = done % params.eval_every == 0 or done == params.steps
+        save = resume is not None and done % params.save_every == 0
+        if not (evaluate or save or done % CHECK_EVERY == 0):
+            continue
+        losses, norms = processes.mean(torch.stack(pending)).T.tolist()
+        _check_finite(losses, norms, done - len(losses), params, f"step {saved}, in {resume.path}" if saved else "none")
+        if progress:
+            speed = len(losses) * params.batch_size / (time.perf_counter() - clock)
+            progress(done, {"loss": sum(losses) / len(losses), "samples_per_s": speed})
+        seen += losses
+        pending = []
+        if evaluate:
+            ema.swap()
+            val_loss = validate(model, val, params, process) if val and processes.first else math.nan
+            ema.swap()
+            row = {"step": done, "loss": sum(seen) / len(seen), "val_loss": val_loss}
+            curve.append(row | {"lr": params.learning_rate(step)})
+            seen = []
+        if save and processes.first:
+            resume.save(
+                {
+                    "step": done,
+                    "curve": curve,
+                    "seen": seen,
+                    "model": model.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "ema": ema.state(),
+                }
+            )
+        saved = done if save else saved
+        clock = time.perf_counter()
+    ema.swap()
+    model.eval()
+    return curve
+
+
+def _step_loss(
+    model: nn.Module,
+    data: Data,
+    params: DiffusionParams,
+    process: objectives.Process,
+    step: int,
+    processes: Processes = ALONE,
+) -> torch.Tensor:
+    """Mean loss of this process's share of the step's batch; what is random is drawn for the whole batch."""
+    device, size = data.mean.device, params.batch_size
+    share = processes.share(size)
+    generator = torch.Generator(device).manual_seed(params.seed * 1_000_003 + step)
+    index = batch_index(step, size, len(data.mean), params.seed)
+    # Evenly spread time steps lower the variance of the loss; the clips come in random order.
+    spread = torch.rand(1, generator=generator, device=device) + torch.arange(size, device=device) / size
+    keep, mirror = torch.rand(2, size, generator=generator, device=device)[:, share]
+    posterior, noise = torch.randn(2, size, *data.mean.shape[1:], generator=generator, device=device)[:, share]
+    t = process.times(spread % 1)[share]
+    place = index[share].to(device, non_blocking=True)
+    z = data.mean[place] + data.deviation[place] * posterior
+    conditions = data.conditions.batch(index[share], mirror < params.mirror if params.mirror else None, device)
+    noisy = process.add_noise(z, noise, t)
+    with accelerate.autocast(device, params.precision):
+        prediction = model(noisy, t, conditions, keep >= params.drop)
+    return process.loss(prediction, z, noise, t).mean()
+
+
+@torch.no_grad()
+def validate(model: nn.Module, data: Data, params: DiffusionParams, process: objectives.Process) -> float:
+    """Mean loss of the clips, each at the same few time steps and noises every time.
+
+    Of the means of the latents' posteriors, where training draws from these.
+    """
+    device, count = data.mean.device, len(data.mean)
+    generator = torch.Generator(device).manual_seed(params.seed)
+    total = 0.0
+    for repeat in range(VAL_REPEATS):
+        place = (torch.arange(count, device=device) + (repeat + 0.5) / VAL_REPEATS) / count
+        times = process.times(place)[torch.randperm(count, generator=generator, device=device)]
+        noises = torch.randn(data.mean.shape, generator=generator, device=device)
+        for index in torch.arange(count).split(params.batch_size):
+            there = index.to(device)
+            z, noise, t = data.mean[there], noises[there], times[there]
+            with accelerate.autocast(device, params.precision):
+                keep = torch.ones(len(index), device=device)
+                prediction = model(process.add_noise(z, noise, t), t, data.conditions.batch(index, None, device), keep)
+            total += float(process.loss(prediction, z, noise, t).sum())
+    return total / (VAL_REPEATS * count)
+
+
+def _check_finite(losses: list[float], norms: list[float], first: int, params: DiffusionParams, last: str) -> None:
+    for step, (loss, norm) in enumerate(zip(losses, norms, strict=True), first):
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise FloatingPointError(
+                f"loss {loss}, gradient norm {norm} at step {step}, learning rate {params.learning_rate(step):.3g}; "
+                "lower train_diffusion.lr or train_diffusion.clip, with which training starts anew; "
+                f"last good state: {last}"
+            )

@@ -1,0 +1,55 @@
+"""What every rhythm metric starts from: the onsets, beats and tempo heard in one wave (FACTS 7)."""
+
+import dataclasses
+
+import librosa
+import numpy as np
+
+from pace.clip import SAMPLE_RATE
+
+SHORTEST = 2048  # samples: one analysis window; nothing can be heard in less
+
+# Arguments of librosa.onset.onset_detect for each way of picking onsets; `strict` is librosa's default.
+PICKING = {
+    "d2mgan": {"wait": 1, "delta": 0.2, "pre_avg": 1, "post_avg": 1, "post_max": 1},
+    "loris": {"wait": 1, "delta": 0.2, "pre_avg": 3, "post_avg": 3, "pre_max": 3, "post_max": 3},
+    "strict": {},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Events:
+    """What is heard in one wave: seconds from its start, and the tempo in BPM (0 where none is found)."""
+
+    duration: float
+    onsets: dict[str, np.ndarray]  # way of picking -> (n,) seconds
+    beats: np.ndarray  # (m,) seconds
+    tempo: float
+
+
+def events(wave: np.ndarray, sample_rate: int) -> Events:
+    """Find the onsets, beats and tempo of a mono wave (S,).
+
+    The constants of FACTS 7 hold at 22,050 Hz; a wave of another rate is resampled first. Beats come from
+    `librosa.beat.beat_track(trim=False)` with defaults, without knowledge of the tempo. A silent wave and one
+    shorter than an analysis window have no events.
+    Raises ValueError for a wave that is not mono or holds NaN or infinity.
+    """
+    wave = np.asarray(wave, dtype=np.float32)
+    if wave.ndim != 1:
+        raise ValueError(f"the wave has shape {wave.shape}; expected mono samples (S,)")
+    if not np.isfinite(wave).all():
+        raise ValueError(f"the wave holds {np.count_nonzero(~np.isfinite(wave))} samples that are NaN or infinite")
+    duration = wave.size / sample_rate
+    if sample_rate != SAMPLE_RATE and wave.size:
+        wave = librosa.resample(wave, orig_sr=sample_rate, target_sr=SAMPLE_RATE)
+    if wave.size < SHORTEST or not wave.any():
+        return Events(duration, {name: np.zeros(0) for name in PICKING}, np.zeros(0), 0.0)
+    strength = librosa.onset.onset_strength(y=wave, sr=SAMPLE_RATE)
+    onsets = {
+        name: librosa.onset.onset_detect(onset_envelope=strength, sr=SAMPLE_RATE, units="time", **arguments)
+        for name, arguments in PICKING.items()
+    }
+    # Not from `strength`: the beat tracker aggregates its own envelope by the median over frequency.
+    tempo, beats = librosa.beat.beat_track(y=wave, sr=SAMPLE_RATE, trim=False, units="time")
+    return Events(duration, onsets, np.asarray(beats), float(np.atleast_1d(tempo)[0]) if len(beats) else 0.0)

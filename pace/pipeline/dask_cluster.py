@@ -1,0 +1,81 @@
+"""joblib on a Dask cluster whose workers share the project's folder and outlive its runs."""
+
+import contextlib
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+
+import joblib
+
+from pace.pipeline import closure
+
+TIMEOUT = 10  # seconds that a scheduler and its first worker may take to answer
+
+
+@contextlib.contextmanager
+def backend(address: str) -> Iterator[None]:
+    """Have joblib work on the cluster of the Dask scheduler at `address`, or in processes of its own when it is empty.
+
+    Raises RuntimeError when Dask is missing, when nothing answers, when there are no workers, or when a worker has
+    several threads: the steps set process-wide state, such as the number of PyTorch's threads.
+    """
+    if not address:
+        yield
+        return
+    try:
+        import distributed
+    except ImportError:
+        raise RuntimeError(
+            f"PACE_DASK is {address}, which needs Dask: `pip install -r requirements-dask.txt`, or unset PACE_DASK"
+        ) from None
+    try:
+        client = distributed.Client(address, timeout=TIMEOUT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise RuntimeError(
+            f"PACE_DASK is {address}, where no Dask scheduler answers ({error}); start `dask scheduler` and "
+            "`dask worker --nthreads 1`, or unset PACE_DASK"
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=TIMEOUT)
+        except TimeoutError:
+            raise RuntimeError(
+                f"PACE_DASK is {address}, a scheduler without workers; start `dask worker --nthreads 1 {address}`"
+            ) from None
+        threads = max(client.nthreads().values())
+        if threads > 1:
+            raise RuntimeError(
+                f"PACE_DASK is {address}, with workers of {threads} threads; the steps need processes of their own: "
+                "start the workers with `--nthreads 1 --nworkers N`"
+            )
+        client.register_plugin(_fresh_project(distributed.WorkerPlugin))
+        with joblib.parallel_config(backend="dask", client=client):
+            yield
+
+
+def sealed(call: Callable) -> Callable:
+    """The same call as a function that can be unpickled without the project, as the scheduler does on its way."""
+    content = pickle.dumps(call)
+
+    def run(*args: object) -> object:
+        return pickle.loads(content)(*args)
+
+    return run
+
+
+def _fresh_project(plugin: type) -> object:
+    """A plugin that lets workers import this project as it is now, whatever they imported for earlier runs.
+
+    Defined in here, so that it is sent by value: the workers cannot import this module before.
+    """
+    root, packages = str(closure.ROOT), closure.PACKAGES
+
+    class FreshProject(plugin):
+        name = "pace"
+
+        def setup(self, worker: object) -> None:
+            for module in [name for name in sys.modules if name.split(".")[0] in packages]:
+                del sys.modules[module]
+            sys.path[:] = [root, *(path for path in sys.path if path != root)]
+
+    return FreshProject()

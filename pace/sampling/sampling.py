@@ -1,0 +1,65 @@
+"""Sampling: the conditions of clips to latents (paper 4.3, equation 10)."""
+
+import dataclasses
+import hashlib
+
+import torch
+
+from pace.clip import LATENT_SIZE
+from pace.conditioning.hsf_encoder import Conditions, Encoding
+from pace.diffusion.generator import Generator
+from pace.diffusion.objectives import STEPS
+from pace.pipeline.params import choice, limits
+from pace.sampling import samplers
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleParams:
+    """Section `sample` of params.yaml."""
+
+    sampler: str = choice(*samplers.SAMPLERS)
+    steps: int = limits(1, STEPS)
+    guidance: float = limits(0)
+    sigma_max: float = limits(0.1)
+    seed: int
+    batch_size: int = limits(1)
+    split: str = choice("test", "val")
+
+
+def clip_seed(seed: int, clip_id: str) -> int:
+    """Seed of one clip's noise, independent of the batch that it is in."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{clip_id}".encode()).digest()[:7], "big")
+
+
+@torch.no_grad()
+def sample_latents(
+    generator: Generator, conditions: Conditions, clip_ids: list[str], params: SampleParams
+) -> torch.Tensor:
+    """Latents (B,C,32,32) for the clips of `conditions`, in the scale of the autoencoder.
+
+    A clip's noise depends on `params.seed` and its id only, drawn on the CPU whatever the device.
+    Raises ValueError for guidance of a generator that never saw a clip without conditions.
+    """
+    if params.guidance != 1 and generator.trained.drop == 0:
+        raise ValueError(
+            f"sample.guidance is {params.guidance:g}, but the generator was trained with train_diffusion.drop 0; "
+            "it knows no music without conditions: set sample.guidance to 1, or train with a drop such as 0.1"
+        )
+    encoding = generator.encode(conditions)
+    null = encoding.masked(torch.zeros(len(clip_ids), device=encoding.tokens.device))
+    process = generator.trained.process()
+    sources = [torch.Generator().manual_seed(clip_seed(params.seed, clip)) for clip in clip_ids]
+    size = (generator.shape.channels, LATENT_SIZE, LATENT_SIZE)
+
+    def noise() -> torch.Tensor:
+        return torch.stack([torch.randn(size, generator=g) for g in sources]).to(encoding.tokens.device)
+
+    def denoiser(given: Encoding) -> samplers.Denoiser:
+        def network(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+            return generator.unet(z, t, given.tokens, given.frames)
+
+        return samplers.denoiser(network, process)
+
+    denoise = samplers.guided(denoiser(encoding), denoiser(null), params.guidance)
+    z = samplers.sample(params.sampler, denoise, noise, process, params.steps, params.sigma_max)
+    return generator.scale.restore(z)

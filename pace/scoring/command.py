@@ -1,0 +1,78 @@
+"""The command `python -m pace score`."""
+
+import argparse
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pace.audio.vocoder import VocoderParams
+from pace.evaluation import ceiling
+from pace.evaluation.table import EvaluateParams
+from pace.media import sounds
+from pace.pipeline import params
+from pace.scoring import score, tables
+from pace.scoring.annotations import Sources
+
+VAE = Path("models/vae")  # the pipeline's autoencoder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add = parser.add_argument
+    add("reference", type=Path, metavar="REFERENCE_DIR", help="the true music")
+    add("generated", type=Path, nargs="+", metavar="GENERATED_DIR", help="one folder for each system")
+    add("--name", nargs="+", action="extend", default=[], help="of each system; default: its folder's")
+    extractors_help = "of Frechet distances: descriptors, vggish, cnn14, clap; default: section evaluate of params.yaml"
+    add("--extractors", nargs="+", metavar="NAME[=WEIGHTS]", help=extractors_help)
+    add("--protocols", nargs="+", help="of rhythm: d2mgan, loris, 5hz, strict; default: params.yaml's")
+    add("--suffixes", nargs="*", help="endings such as _gen that names may have on one side only")
+    add("--training", type=Path, metavar="DIR", help="training music, for a row of random pieces of it")
+    vae_help = (
+        "trained autoencoder, for a row of true music through it and the vocoder (default: models/vae if trained)"
+    )
+    add("--vae", type=Path, metavar="DIR", help=vae_help)
+    add("--group", metavar="PATTERN", help="the source in a clip's name, as '(.*)_[0-9]+', for intervals")
+    add("--poses", type=Path, metavar="DIR", help="CLIP.npz of each dance, as the pipeline's data/pose3d")
+    add("--beats", type=Path, metavar="FILE.csv", help="true beats of the clips: columns clip,time_s")
+    add("--tempo", type=Path, metavar="FILE.csv", help="true tempo of the clips: columns clip,bpm")
+    add("--out", type=Path, metavar="FILE", help="write everything as .json, the table as .csv or .md")
+    add("--strict", action="store_true", help="exit status 3 when any file was left out or is faulty")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Score folders of music; exit status 3 with --strict when a file was left out or is faulty."""
+    if arguments.out:
+        tables.check_out(arguments.out)
+    p = params.section(params.read(), "evaluate", EvaluateParams, partial=True)
+    weights = {"vggish": p.vggish_weights, "cnn14": p.cnn14_weights, "clap": p.clap_weights}
+    extractors, weights = score.parse_extractors(arguments.extractors or p.fad, weights)
+    options = score.ScoreOptions(
+        arguments.reference,
+        score.name_systems(arguments.generated, arguments.name),
+        tuple(arguments.protocols or p.protocols),
+        extractors,
+        weights,
+        sounds.ENDINGS if arguments.suffixes is None else tuple(arguments.suffixes),
+        arguments.training,
+        arguments.group,
+        find_ceiling(arguments.vae),
+        Sources(arguments.poses, arguments.beats, arguments.tempo),
+    )
+    result = score.score(options)
+    print("\n".join([tables.text(result), *tables.compared(result), *tables.notes(result, most=5)]))
+    if arguments.out:
+        tables.write(result, arguments.out)
+        print(f"{arguments.out}: {len(result['rows'])} rows")
+    if arguments.strict and any(result["files"].values()):
+        sys.exit(3)
+
+
+def find_ceiling(folder: Path | None) -> Callable | None:
+    """What makes row `ceiling` with the autoencoder of a folder, or the pipeline's if it is trained; else None."""
+    if not folder and not (VAE / "vae.safetensors").is_file():
+        return None
+    folder = (folder or VAE).absolute()
+    ceiling.vae_of(folder)  # a faulty one is an error before anything is scored
+    vocoder = params.section(params.read(), "vocoder", VocoderParams)
+    return functools.partial(ceiling.track_ceiling, folder=folder, vocoder=vocoder)

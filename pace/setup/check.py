@@ -1,0 +1,44 @@
+"""`python -m pace check`: every key and value of params.yaml, by the dataclasses of all stages together."""
+
+import argparse
+import dataclasses
+import importlib
+
+from pace.pipeline import closure, params
+from pace.setup import presets
+
+
+def add_arguments(_: argparse.ArgumentParser) -> None:
+    """The command takes none."""
+
+
+def run(_: argparse.Namespace) -> None:
+    """Check params.yaml. Raises ParamsError naming the file, the key and what is allowed."""
+    content = params.read()
+    try:
+        sections = check(content)
+    except params.ParamsError as error:
+        raise params.ParamsError(f"{params.FILE}: {error}") from None
+    print(f"{params.FILE}: {len(sections)} sections are valid")
+
+
+def check(content: dict) -> dict[str, set[str]]:
+    """Check every section by every stage that reads it; some stage must know each key.
+
+    Returns the known keys of each section. Raises ParamsError.
+    """
+    known: dict[str, set[str]] = {}
+    readers = []
+    for path in sorted(closure.ROOT.glob("stages/[a-z]*.py")):
+        for name, cls in getattr(importlib.import_module(f"stages.{path.stem}"), "PARAMS", {}).items():
+            readers.append((name, cls))
+            known.setdefault(name, set()).update(field.name for field in dataclasses.fields(cls))
+    for name in content:
+        if name not in known:
+            raise params.ParamsError(f"section `{name}` is unknown; known sections: {', '.join(sorted(known))}")
+    for name, cls in readers:
+        params.section(content, name, cls, partial=True)
+    for name, key, _ in presets.flat(content):
+        if key not in known[name]:
+            raise params.ParamsError(f"unknown key `{name}.{key}`; known keys: {', '.join(sorted(known[name]))}")
+    return known

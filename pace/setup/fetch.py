@@ -1,0 +1,158 @@
+"""`python -m pace fetch`: download official weights, check them by sha256, and say what each enables."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import filelock
+
+from pace import weights
+from pace.setup.official import FOLDER, OFFICIAL, Official, OfficialFile
+
+_STAGING = ".partial-"  # prefix of folders that hold a download in progress
+_TIMEOUT = 30  # seconds without an answer
+
+
+class FetchError(ValueError):
+    """A download did not give the expected file; the message says what came instead. Nothing of it is kept."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="as in the list: motionbert, i3d ...")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Download official weights into models/official, or list them; exit status 1 where one failed."""
+    if not arguments.names:
+        print(listing())
+    elif not fetch(arguments.names):
+        sys.exit(1)
+
+
+def fetch(names: list[str], folder: Path = FOLDER, table: Mapping[str, Official] = OFFICIAL) -> bool:
+    """Download the files of these names into `folder`, one after the other, and print what came of each.
+
+    A file that is there with the right sha256 is not downloaded again. A download is made beside its target and takes
+    its place only when it is whole and its sha256 is right. What fails is reported with instructions for doing it by
+    hand, and the others go on. Returns whether all are there. Raises ValueError for an unknown name.
+    """
+    unknown = [name for name in names if name not in table]
+    if unknown:
+        raise ValueError(f"there are no official weights {unknown[0]!r}; known: {', '.join(table)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    failed: list[OfficialFile] = []
+    with filelock.FileLock(folder / ".fetch.lock"):
+        for stale in folder.rglob(f"{_STAGING}*"):  # of a run that was killed
+            shutil.rmtree(stale, ignore_errors=True)
+        for file in dict.fromkeys(file for name in names for file in table[name].files):
+            try:
+                print(f"{folder / file.path}: {_get(file, folder)}", flush=True)
+            except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                print(f"{folder / file.path}: not fetched: {_short(error)}", file=sys.stderr, flush=True)
+                failed.append(file)
+    sets = {key: value for name in names for key, value in _usable(name, folder, table).items()}
+    if sets:
+        print("To use them, set in params.yaml:\n" + "\n".join(f"  {key}: {value}" for key, value in sets.items()))
+    if failed:
+        print(by_hand(failed, folder), file=sys.stderr)
+    return not failed
+
+
+def _usable(name: str, folder: Path, table: Mapping[str, Official]) -> dict[str, object]:
+    """What to set for these weights, once all files that the same settings need are there."""
+    sets = table[name].sets
+    files = [file for entry in table.values() if entry.sets == sets for file in entry.files]
+    return sets if all((folder / file.path).is_file() for file in files) else {}
+
+
+def listing(folder: Path = FOLDER, table: Mapping[str, Official] = OFFICIAL) -> str:
+    """What there is to fetch: name, whether it is there, licence, what it enables, what to set."""
+    width = max(map(len, table))
+    lines = []
+    for name, official in table.items():
+        lines.append(f"{name:<{width}}  {official.enables}; {official.licence}")
+        for file in official.files:
+            known = "" if file.sha256 else ", sha256 not known"
+            lines.append(f"{'':<{width}}  {state(file, folder)}: {folder / file.path}{known}")
+        lines += [f"{'':<{width}}    {key}: {value}" for key, value in official.sets.items()]
+    return "\n".join([*lines, "Fetch with: python -m pace fetch NAME ..."])
+
+
+def state(file: OfficialFile, folder: Path) -> str:
+    """`there`, `missing`, or what its size says; the content is not read."""
+    target = folder / file.path
+    if not target.is_file():
+        return "missing" if file.size is None else f"missing ({file.size / 1e6:,.1f} MB)"
+    size = target.stat().st_size
+    if file.size is not None and size != file.size:
+        return f"WRONG ({size:,} bytes, expected {file.size:,})"
+    return f"there ({size / 1e6:,.1f} MB)"
+
+
+def by_hand(files: list[OfficialFile], folder: Path = FOLDER) -> str:
+    """Instructions for a machine without network."""
+    lines = ["Without network here, download on another machine and copy:"]
+    for file in files:
+        lines.append(f"  {file.url}")
+        lines.append(f"    {f'its {file.member} goes to' if file.member else 'to'} {folder / file.path}")
+        lines.append(f"    sha256 {file.sha256 or 'not known'}")
+    return "\n".join(lines)
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file's content."""
+    import pooch
+
+    return pooch.file_hash(str(path), alg="sha256")
+
+
+def _get(file: OfficialFile, folder: Path) -> str:
+    target = folder / file.path
+    if target.is_file():
+        found = sha256(target)
+        if file.sha256 is None:
+            return f"there already; its sha256 {found} cannot be checked, no published one is known"
+        if found == file.sha256:
+            return "there already, sha256 right"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=_STAGING, dir=target.parent) as staging:
+        path = _download(file, Path(staging))
+        what = weights.not_weights(path)
+        found = sha256(path)
+        if what:
+            raise FetchError(f"{file.url} gave another thing: {what}")
+        if file.sha256 not in (None, found):
+            raise FetchError(f"what {file.url} gave has sha256 {found}, not {file.sha256}; it is not kept")
+        path.replace(target)
+    if file.sha256 is None:
+        return f"fetched; its sha256 is {found}, which cannot be checked: no published one is known"
+    return "fetched, sha256 right"
+
+
+def _download(file: OfficialFile, staging: Path) -> Path:
+    import pooch
+
+    path = staging / "download"
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT, chunk_size=1 << 20)
+    downloader(file.url, str(path), None)
+    if file.member is None:
+        return path
+    with zipfile.ZipFile(path) as archive:
+        inside = [name for name in archive.namelist() if name.rsplit("/", 1)[-1] == file.member]
+        if len(inside) != 1:
+            raise FetchError(f"the archive at {file.url} has {len(inside)} files {file.member}, expected one")
+        with archive.open(inside[0]) as source, open(staging / "member", "wb") as kept:
+            shutil.copyfileobj(source, kept, 1 << 20)
+    return staging / "member"
+
+
+def _short(error: Exception) -> str:
+    """The first line of an error, cut at 300 characters."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return text if len(text) < 300 else f"{type(error).__name__}: {text[:300]}..."

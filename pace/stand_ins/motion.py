@@ -1,0 +1,261 @@
+"""Train the stand-in DSTformer on procedural dance: lifting, and part embeddings that carry pose and dynamics.
+
+Two tasks share the network. Lifting: noisy 2D keypoints of the whole body to its 3D pose, as in MotionBERT. Parts: the
+3D joints of one part alone, as `embed_motion` feeds them; from the representation averaged over the part a linear
+readout, not kept, tells the part's joints and their velocities.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pace.motion.dstformer import DSTformer
+from pace.motion.embedding import normalise_pose
+from pace.motion.energy import lowpass, part_energies, torso_length
+from pace.motion.lifting import lift, normalise
+from pace.pipeline.params import limits
+from pace.pose import skeleton
+from pace.stand_ins import detector_noise
+from pace.synthetic.camera import Camera, random_camera
+from pace.synthetic.choreography import choreograph
+from pace.synthetic.styles import STYLES, bpm_range
+
+FPS = 30
+FRAME_SIZE = 256
+OVERLAP = 81
+_VELOCITY_WEIGHT = 3.0
+_PART_WEIGHT = 0.3
+# Short windows first: more different poses for the same work. Then windows up to the full length.
+_SHORT, _SHORT_SHARE = 9, 0.75
+_LENGTHS, _LENGTH_SHARES = (27, 81, 243), (0.6, 0.2, 0.2)
+_FIT_BATCHES = 8
+
+
+@dataclass(frozen=True)
+class PretrainMotionParams:
+    dim_feat: int = limits(8, 512)
+    mlp_ratio: int = limits(1, 8)
+    dances: int = limits(1)
+    views: int = limits(1)
+    seconds: float = limits(8.2)
+    held_out: int = limits(1)
+    steps: int = limits(1)
+    frames_per_step: int = limits(243)
+    learning_rate: float = limits(0, 1)
+    seed: int
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Procedural dances seen by cameras, T of N frames, float32.
+
+    keypoints (T,N,17,3): normalised noisy 2D input. pose (T,N,17,3): true pose relative to the root in camera
+    coordinates, in the scale of the input. whole (T,N,17,3): the true pose with its path, normalised as embed_motion
+    does. torso (T,): torso lengths in the scale of `pose`.
+    """
+
+    keypoints: np.ndarray
+    pose: np.ndarray
+    whole: np.ndarray
+    torso: np.ndarray
+
+
+def make_tracks(dances: int, views: int, seconds: float, rng: np.random.Generator) -> Tracks:
+    """Dances of all styles in turn, each seen by `views` random cameras and by a noisy estimator."""
+    rows = []
+    for i in range(dances):
+        style = STYLES[i % len(STYLES)]
+        bpm = rng.uniform(*bpm_range(style))
+        motion = choreograph(style, bpm, rng.uniform(0, 4 * 60 / bpm), seconds, FPS, rng)
+        rows += [_view(motion.joints, random_camera(rng, FRAME_SIZE, motion), rng) for _ in range(views)]
+    keypoints, pose, whole = (np.stack(column).astype(np.float32) for column in zip(*rows, strict=True))
+    return Tracks(keypoints, pose, whole, np.array([torso_length(p) for p in pose]))
+
+
+def _view(joints: np.ndarray, camera: Camera, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keypoints, root-relative pose and whole pose (see Tracks) of world joints (N,17,3)."""
+    points, body = camera.project(joints), camera.to_camera(joints)
+    detected = detector_noise.detect(points, rng)
+    valid = detected[detected[..., 2] != 0][:, :2]
+    low, high = valid.min(axis=0), valid.max(axis=0)
+    unit = (high - low).max() / 2  # pixels that `normalise` maps to 1
+    # At the root's depth a metre measures focal / depth pixels, so that x and y fit the input's scale.
+    pose = (body - body[:, :1]) * (camera.focal / body[:, :1, 2:] / unit)
+    path = np.zeros((len(joints), 1, 3))
+    path[..., :2] = (points[:, :1] - (low + high) / 2) / unit
+    return normalise(detected), pose, normalise_pose(pose + path)
+
+
+def train(
+    params: PretrainMotionParams, tracks: Tracks, progress: Callable[[Iterable[int]], Iterable[int]] = iter
+) -> DSTformer:
+    """Train a DSTformer on `tracks`; `progress` may wrap the range of steps in a progress bar."""
+    torch.manual_seed(params.seed)
+    rng = np.random.default_rng((params.seed, 2))
+    tensors = [torch.from_numpy(array) for array in (tracks.keypoints, tracks.pose, tracks.whole)]
+    model = DSTformer(params.dim_feat, params.mlp_ratio)
+    readouts = nn.ModuleList(nn.Linear(model.dim_rep, 6 * len(part)) for part in skeleton.PARTS.values())
+    _initialise(model)
+    _fit_readouts(model, readouts, [_batch(tensors, _SHORT, params.frames_per_step, rng) for _ in range(_FIT_BATCHES)])
+    optimisers = _optimisers(model, readouts, params.learning_rate)
+    peaks = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
+    for step in progress(range(params.steps)):
+        done = step / params.steps
+        for optimiser, peak in zip(optimisers, peaks, strict=True):
+            for group, rate in zip(optimiser.param_groups, peak, strict=True):
+                group["lr"] = rate * min(1, (step + 1) / 10, (1 - done) / 0.7)
+        length = _SHORT if done < _SHORT_SHARE else int(rng.choice(_LENGTHS, p=_LENGTH_SHARES))
+        (keypoints, pose, whole), first = _batch(tensors, length, params.frames_per_step, rng)
+        part = int(rng.integers(len(readouts)))
+        model.zero_grad(set_to_none=True)
+        readouts.zero_grad(set_to_none=True)
+        loss = lifting_loss(model, keypoints, pose, first)
+        loss = loss + _PART_WEIGHT * part_loss(model, readouts[part], whole, part, first)
+        loss.backward()
+        nn.utils.clip_grad_norm_([*model.parameters(), *readouts.parameters()], 1.0)
+        for optimiser in optimisers:
+            optimiser.step()
+    return model.eval().requires_grad_(False)
+
+
+def _initialise(model: DSTformer) -> None:
+    """Start with wider weights than the published ones, which a short training would hardly leave.
+
+    Coordinates and joints are plain to see from the start, and the temporal embedding is a faint sinusoid: neighbouring
+    positions are alike and no window offset is new to the network.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Linear) and module not in model.ts_attn:
+            nn.init.normal_(module.weight, std=module.in_features**-0.5)
+    nn.init.normal_(model.joints_embed.weight)
+    nn.init.normal_(model.pos_embed)
+    dim = model.temp_embed.shape[-1]
+    rates = torch.exp(-torch.linspace(0, 1, dim // 2) * np.log(model.maxlen)) * np.pi / 2
+    angles = torch.arange(model.maxlen)[:, None] * rates
+    model.temp_embed.data[0, :, 0] = 0.02 * torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+@torch.no_grad()
+def _fit_readouts(model: DSTformer, readouts: nn.ModuleList, batches: list[tuple[list[Tensor], int]]) -> None:
+    """Set the head and the parts' readouts by least squares on the untrained network's representation.
+
+    A random network of this width already tells the pose to a fifth of a torso; training starts from there.
+    """
+    bodies = [(model.represent(keypoints, first=first), pose) for (keypoints, pose, _), first in batches]
+    _least_squares(model.head, bodies)
+    for part, readout in enumerate(readouts):
+        _least_squares(readout, [_part_example(model, whole, part, first) for (_, _, whole), first in batches])
+
+
+def _least_squares(layer: nn.Linear, examples: list[tuple[Tensor, Tensor]], ridge: float = 30.0) -> None:
+    """Fit a linear layer to examples (inputs (...,I), targets (...,O)).
+
+    The ridge keeps its weights small: large ones that cancel each other would make the first steps of training climb.
+    """
+    inputs = torch.cat([x.flatten(0, -2) for x, _ in examples]).double()
+    targets = torch.cat([y.flatten(0, -2) for _, y in examples]).double()
+    inputs = nn.functional.pad(inputs, (0, 1), value=1.0)
+    gram = inputs.T @ inputs + ridge * torch.eye(inputs.shape[1], dtype=inputs.dtype)
+    solution = torch.linalg.solve(gram, inputs.T @ targets)
+    layer.weight.copy_(solution[:-1].T)
+    layer.bias.copy_(solution[-1])
+
+
+def _optimisers(model: DSTformer, readouts: nn.ModuleList, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the network, which takes half of AdamW's steps here; AdamW for the rest.
+
+    `rate` is Muon's. The readouts sum 512 inputs, so their steps are small.
+    """
+    matrices = [p for name, p in model.named_parameters() if name.startswith(("blocks", "pre_logits")) and p.ndim == 2]
+    chosen = {id(p) for p in matrices}
+    heads = [*model.head.parameters(), *readouts.parameters()]
+    chosen |= {id(p) for p in heads}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    return [
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.0, momentum=0.9),
+        torch.optim.AdamW([{"params": rest}, {"params": heads, "lr": rate / 100}], lr=rate / 10, betas=(0.9, 0.98)),
+    ]
+
+
+def _batch(tensors: list[Tensor], length: int, frames: int, rng: np.random.Generator) -> tuple[list[Tensor], int]:
+    """Windows of one length, some mirrored, and the temporal position of their first frame, which all share."""
+    first = int(rng.integers(_LENGTHS[-1] - length + 1))
+    count = frames // length
+    rows = rng.integers(tensors[0].shape[0], size=count)
+    starts = rng.integers(tensors[0].shape[1] - length + 1, size=count)
+    mirror = rng.random(count) < 0.5
+    batch = [
+        torch.stack([
+            skeleton.flip(t[row, start : start + length]) if mirrored else t[row, start : start + length]
+            for row, start, mirrored in zip(rows, starts, mirror, strict=True)
+        ])
+        for t in tensors
+    ]  # fmt: skip
+    return batch, first
+
+
+def lifting_loss(model: DSTformer, keypoints: Tensor, pose: Tensor, first: int) -> Tensor:
+    """Mean distance of joints plus weighted mean distance of their velocities per frame; poses (B,F,17,3)."""
+    predicted = model.head(model.represent(keypoints, first=first))
+    return _distance(predicted, pose) + _VELOCITY_WEIGHT * _distance(predicted.diff(dim=1), pose.diff(dim=1))
+
+
+def part_loss(model: DSTformer, readout: nn.Linear, whole: Tensor, part: int, first: int) -> Tensor:
+    """How badly a part's averaged representation tells its joints and their velocities; whole (B,F,17,3)."""
+    representation, truth = _part_example(model, whole, part, first)
+    return 2 * _distance(readout(representation).unflatten(-1, (-1, 3)), truth.unflatten(-1, (-1, 3)))
+
+
+def _part_example(model: DSTformer, whole: Tensor, part: int, first: int) -> tuple[Tensor, Tensor]:
+    """A part's averaged representation (B,F,dim_rep); its places and scaled velocities (B,F,6 joints)."""
+    joints = tuple(skeleton.PARTS.values())[part]
+    truth = whole[:, :, joints]
+    jitter = 0.01 * torch.randn_like(truth)
+    velocity = torch.gradient(truth, dim=1)[0]
+    targets = torch.cat([truth, _VELOCITY_WEIGHT * velocity], dim=2).flatten(2)
+    return model.represent(truth + jitter, joints, first).mean(dim=2), targets
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).norm(dim=-1).mean()
+
+
+def evaluate(model: DSTformer, held_out: Tracks, train_tracks: Tracks) -> dict[str, float]:
+    """Scores of lifting as the `lift` stage does it, on held-out tracks, in torso lengths and relative to the root.
+
+    mpjpe: mean error of a joint. mpjpe_mean_pose: of the mean training pose. mpjpe_zero_depth: of the noisy input
+    with depth 0, scaled for the least squares error in each video. ratio: mpjpe over the better of the two.
+    speed_correlation: of the lifted joints' speeds with the true ones, both below 6 Hz, mean over joints and videos.
+    energy_correlation: the same of the five parts' energies (of the square roots).
+    """
+    torso = held_out.torso[:, None, None, None]
+    mean_pose = (train_tracks.pose / train_tracks.torso[:, None, None, None]).mean(axis=(0, 1))
+    errors = {"mpjpe": [], "mpjpe_mean_pose": [], "mpjpe_zero_depth": []}
+    speeds, energies = [], []
+    for keypoints, truth, unit in zip(held_out.keypoints, held_out.pose, torso, strict=True):
+        pose = lift(model, keypoints, OVERLAP, flip=True, root="relative")
+        flat = (keypoints - keypoints[:, :1]) * np.float32([1, 1, 0])
+        flat *= np.vdot(flat, truth) / np.vdot(flat, flat)
+        relative = pose - pose[:, :1]
+        errors["mpjpe"].append(_mpjpe(relative, truth, unit))
+        errors["mpjpe_mean_pose"].append(_mpjpe(mean_pose * unit, truth, unit))
+        errors["mpjpe_zero_depth"].append(_mpjpe(flat, truth, unit))
+        told, true = (lowpass(track, FPS, 6.0, 2) for track in (relative, truth))
+        speeds.append(_correlation(*(np.linalg.norm(np.gradient(t, axis=0), axis=-1)[:, 1:] for t in (told, true))))
+        energies.append(_correlation(*(np.sqrt(part_energies(t, FPS, np.ones(17))) for t in (told, true))))
+    scores = {name: float(np.mean(values)) for name, values in errors.items()}
+    scores["ratio"] = scores["mpjpe"] / min(scores["mpjpe_mean_pose"], scores["mpjpe_zero_depth"])
+    return scores | {"speed_correlation": float(np.mean(speeds)), "energy_correlation": float(np.mean(energies))}
+
+
+def _mpjpe(pose: np.ndarray, truth: np.ndarray, unit: np.ndarray) -> float:
+    return float(np.linalg.norm((pose - truth) / unit, axis=-1).mean())
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean over columns of Pearson's correlation of a (N,K) and b (N,K)."""
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    return float(((a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))).mean())

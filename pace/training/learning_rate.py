@@ -1,0 +1,14 @@
+"""The learning rate of every training loop."""
+
+import math
+
+DECAYS = ("linear", "cosine", "constant")
+
+
+def learning_rate(step: int, peak: float, warmup: int, steps: int, decay: str = "linear") -> float:
+    """Linear warm-up to `peak` over `warmup` steps, then the decay towards 0 at `steps`; step counts from 0."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    done = (step - warmup) / max(steps - warmup, 1)
+    shape = {"linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2, "constant": 1.0}
+    return peak * shape[decay]

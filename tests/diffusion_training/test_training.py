@@ -1,0 +1,262 @@
+"""Training: the condition is used, a resumed run is the same run, a lost run says so."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from pace.conditioning.alignment import resampling
+from pace.conditioning.conditions import ConditionStore, VideoConditions
+from pace.conditioning.hsf_encoder import EncoderParams
+from pace.diffusion.generator import Generator, Shape, build
+from pace.diffusion.unet import UNetParams
+from pace.diffusion_training import training
+from pace.diffusion_training.latents import batch_index, make_data, measure_scale
+from pace.diffusion_training.training import DiffusionParams, train
+from pace.sampling.sampling import SampleParams, sample_latents
+from pace.training.ema import Ema
+from pace.training.resume import Resume
+
+ENCODER = EncoderParams(
+    width=16,
+    heads=2,
+    branches="both",
+    fusion="gate",
+    parts="five",
+    pooling="mean",
+    residual=False,
+    align=True,
+    motion=True,
+    visual=False,
+    part_gate=True,
+)
+UNET = UNetParams(
+    widths=(8, 16),
+    attention=(False, False),
+    layers=1,
+    heads=2,
+    groups=4,
+    align_width=16,
+    align_layers=2,
+    align_kernel=5,
+    align_bins=2,
+)
+TRAINING = DiffusionParams(
+    seed=0,
+    steps=6,
+    epochs=0,
+    batch_size=4,
+    lr=3e-3,
+    warmup=2,
+    decay="linear",
+    weight_decay=0.01,
+    clip=1.0,
+    ema=0.98,
+    ema_warmup=9,
+    drop=0.1,
+    mirror=0.5,
+    objective="v",
+    schedule="cosine",
+    min_snr=5.0,
+    precision="auto",
+    eval_every=3,
+    save_every=2,
+)
+SHAPE = Shape(channels=1, visual_width=2, frames=150, fps=30.0)
+
+
+def pulses(count, seed):
+    """Clips whose latents are bright in the columns where the arms' fast energy peaks.
+
+    The semantics are the same in every frame and clip: all timing comes through the energies and the attention.
+    Returns the pulse of each column (count,32), latents (count,1,32,32) and the conditions.
+    """
+    rng = np.random.default_rng(seed)
+    weights = resampling(32, 150, 30.0).numpy()
+    semantic = np.random.default_rng(0).standard_normal((1, 5, 512)).astype(np.float16).repeat(150, axis=0)
+    videos, columns = {}, []
+    for i in range(count):
+        period, first = rng.uniform(0.6, 1.2), rng.uniform(0, 0.6)
+        phase = (np.arange(150) / 30 - first + period / 2) % period - period / 2
+        pulse = np.exp(-((phase / 0.08) ** 2))
+        quiet = rng.uniform(0, 0.05, (150, 5))
+        fast = quiet + pulse[:, None] * np.array([0, 1, 1, 0, 0])
+        columns.append(weights @ pulse)
+        videos[f"{i:03d}"] = VideoConditions(
+            quiet.astype(np.float32),
+            fast.astype(np.float32),
+            semantic,
+            np.zeros((2, 2), np.float16),
+            np.array([1.0, 4.0]),
+            30.0,
+        )
+    columns = np.array(columns)
+    latents = np.repeat((2 * columns - 0.5)[:, None, None, :], 32, axis=2)
+    latents += rng.normal(0, 0.1, latents.shape)
+    return columns, latents.astype(np.float32), ConditionStore(videos, [(name, 0.0) for name in videos])
+
+
+def setup(count=8, encoder=ENCODER):
+    _, latents, conditions = pulses(count, seed=1)
+    variance = np.full_like(latents, -6.0)
+    scale = measure_scale(latents, variance)
+    torch.manual_seed(0)
+    return *build(encoder, UNET, SHAPE), make_data(latents, variance, scale, conditions), scale
+
+
+def correlation(a, b):
+    a, b = a - a.mean(-1, keepdims=True), b - b.mean(-1, keepdims=True)
+    return float(((a * b).sum(-1) / np.sqrt((a**2).sum(-1) * (b**2).sum(-1))).mean())
+
+
+def timing(align):
+    """Correlation of generated columns with the pulses of the own and of another clip's condition, unseen clips."""
+    encoder, unet, data, scale = setup(96, dataclasses.replace(ENCODER, align=align))
+    params = dataclasses.replace(TRAINING, steps=80, batch_size=8, lr=1e-2, warmup=10, min_snr=0.0, mirror=0.0)
+    train(encoder, unet, data, None, dataclasses.replace(params, eval_every=80))
+    columns, _, conditions = pulses(16, seed=2)
+    names = [str(i) for i in range(16)]
+    sampling = SampleParams("dpm++2m", 12, 1.5, 80.0, 0, 16, "test")
+    generator = Generator(encoder, unet, params.trained(), SHAPE, scale)
+    made = sample_latents(generator, conditions.batch(torch.arange(16)), names, sampling).mean(dim=(1, 2)).numpy()
+    return correlation(made, columns), correlation(made, np.roll(columns, 5, axis=0))
+
+
+def test_the_aligned_condition_sets_the_timing():
+    own, other = timing(align=True)
+    assert own > 0.8, (own, other)
+    assert abs(other) < 0.3, (own, other)
+
+
+def test_one_token_per_clip_does_not():
+    own, _ = timing(align=False)
+    assert own < 0.3, own
+
+
+def test_batches_cover_each_epoch_once():
+    seen = torch.cat([batch_index(step, 4, 10, seed=3) for step in range(5)])
+    assert sorted(seen[:10].tolist()) == sorted(seen[10:].tolist()) == list(range(10))
+    assert seen[:10].tolist() != seen[10:].tolist()
+
+
+def test_learning_rate():
+    params = dataclasses.replace(TRAINING, steps=110, warmup=10, lr=1.0)
+    assert params.learning_rate(0) == pytest.approx(0.1) and params.learning_rate(9) == 1.0
+    assert params.learning_rate(60) == pytest.approx(0.5)
+    assert dataclasses.replace(params, decay="cosine").learning_rate(60) == pytest.approx(0.5)
+    assert dataclasses.replace(params, decay="cosine").learning_rate(35) == pytest.approx(0.853553, rel=1e-5)
+    assert dataclasses.replace(params, decay="constant").learning_rate(109) == 1.0
+
+
+def test_latents_are_normalised_with_their_posterior():
+    rng = np.random.default_rng(0)
+    mean = rng.normal([[[[3.0]], [[-1.0]]]], [[[[2.0]], [[0.5]]]], (50, 2, 32, 32)).astype(np.float16)
+    log_variance = np.full_like(mean, math.log(0.25))
+    scale = measure_scale(mean, log_variance)
+    torch.testing.assert_close(scale.mean, torch.tensor([3.0, -1.0]), atol=0.05, rtol=0)
+    torch.testing.assert_close(scale.std, torch.tensor([4.25, 0.5]).sqrt(), rtol=0.02, atol=0)
+    z = torch.randn(2, 2, 32, 32)
+    torch.testing.assert_close(scale.restore(scale.normalise(z)), z, atol=1e-5, rtol=1e-5)
+    conditions = setup(8)[2].conditions
+    data = make_data(mean[:8], log_variance[:8], scale, conditions)
+    total = data.mean.var(dim=(0, 2, 3)) + data.deviation.square().mean(dim=(0, 2, 3))
+    torch.testing.assert_close(total, torch.ones(2), atol=0.1, rtol=0)
+    with pytest.raises(ValueError, match="5 latents but 8 clips"):
+        make_data(mean[:5], log_variance[:5], scale, conditions)
+
+
+def test_ema_follows_by_hand():
+    weight = torch.nn.Parameter(torch.tensor([1.0]))
+    ema = Ema([weight], decay=0.5, warmup=9)
+    with torch.no_grad():
+        weight.fill_(3.0)
+    ema.update(step=0)  # decay 0.1
+    assert ema.averages[0].item() == pytest.approx(0.1 * 1 + 0.9 * 3)
+    ema.update(step=1000)  # decay 0.5
+    assert ema.averages[0].item() == pytest.approx(0.5 * 2.8 + 0.5 * 3)
+    ema.swap()
+    assert weight.item() == pytest.approx(2.9) and ema.averages[0].item() == 3.0
+
+
+def test_the_warm_up_of_the_average_is_its_length_as_a_share_of_the_steps():
+    """Of weights that count the steps, an average over 1/n of them lags by steps / (n + 1); the decay caps it."""
+    for warmup, decay, lag in ((9, 1.0, 0.1), (3, 1.0, 0.25), (27, 1.0, 1 / 28), (9, 0.9, 9 / 1000), (9, 0.0, 0.0)):
+        weight = torch.nn.Parameter(torch.tensor([0.0], dtype=torch.float64))
+        ema = Ema([weight], decay, warmup)
+        for step in range(1000):
+            with torch.no_grad():
+                weight.fill_(step)
+            ema.update(step)
+        assert (999 - ema.averages[0].item()) / 1000 == pytest.approx(lag, abs=0.002)
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_resumed_run_is_the_same_run(tmp_path):
+    """Stopped after step 4 of 6, the rerun ends with the same bits: weights and curve."""
+
+    seen = []
+
+    def run(resume, stop_at=None):
+        encoder, unet, data, _ = setup()
+
+        def progress(step, values):
+            seen.append(step)
+            if step == stop_at:
+                raise Killed
+
+        curve = train(encoder, unet, data, data, TRAINING, resume, progress)
+        return [*encoder.state_dict().values(), *unet.state_dict().values()], curve
+
+    weights, curve = run(None)
+    resume = Resume(tmp_path / "state")
+    with pytest.raises(Killed):
+        run(resume, stop_at=6)
+    assert resume.load()["step"] == 4
+    seen.clear()
+    again, curve_again = run(resume)
+    assert seen == [6], "the steps before the saved one are not repeated"
+    assert all(torch.equal(a, b) for a, b in zip(weights, again, strict=True))
+    assert curve == curve_again and [row["step"] for row in curve] == [3, 6]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run():
+    encoder, unet, data, _ = setup()
+    data.mean[3] = math.nan
+    with pytest.raises(FloatingPointError, match=r"loss nan, gradient norm nan at step [01], learning rate 0.00.*none"):
+        train(encoder, unet, data, None, TRAINING)
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_and_names_the_last_good_state(tmp_path, monkeypatch):
+    """The state of step 4 stays; step 5's weights, spoilt by its gradient, are never saved."""
+    encoder, unet, data, _ = setup()
+    plain = training._step_loss
+
+    def finite_loss(*arguments):
+        loss = plain(*arguments)
+        if arguments[4] == 4:
+            next(unet.parameters()).register_hook(lambda grad: grad * math.inf)
+        return loss
+
+    monkeypatch.setattr(training, "_step_loss", finite_loss)
+    resume = Resume(tmp_path / "state")
+    with pytest.raises(
+        FloatingPointError, match=r"gradient norm (inf|nan) at step 4, .*last good state: step 4, in .*state.pt"
+    ):
+        train(encoder, unet, data, None, TRAINING, resume)
+    state = resume.load()
+    assert state["step"] == 4 and all(bool(w.isfinite().all()) for w in state["model"].values())
+
+
+def test_conditions_are_dropped_as_often_as_asked():
+    """With every condition dropped nothing reaches the encoder's weights."""
+    process = training.objectives.Process("v", "cosine", 0.0).to("cpu")
+    for drop, reached in ((1.0, False), (0.0, True)):
+        encoder, unet, data, _ = setup()
+        params = dataclasses.replace(TRAINING, drop=drop)
+        training._step_loss(training.Model(encoder, unet), data, params, process, 0).backward()
+        assert any(w.grad is not None and bool(w.grad.abs().max() > 0) for w in encoder.parameters()) == reached

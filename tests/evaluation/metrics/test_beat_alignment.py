@@ -1,0 +1,95 @@
+"""Beat alignment of dance and music, on movements whose turning points are known."""
+
+import numpy as np
+import pytest
+from scipy.signal import argrelextrema
+
+from pace.evaluation.metrics.beat_alignment import alignment_score, compare, motion_beats, read_motion_beats
+
+FPS = 60.0
+
+
+def swing(period=1.0, first=0.3, seconds=8.0, fps=FPS):
+    """Joints (N,17,3) that swing as cosines of `period`: they stand still every half period from `first` on."""
+    t = np.arange(round(seconds * fps)) / fps
+    size = np.random.default_rng(0).normal(size=(17, 3))
+    return size * np.cos(2 * np.pi * (t - first) / period)[:, None, None]
+
+
+@pytest.mark.parametrize("fps", [30.0, 60.0])
+def test_motion_beats_are_where_the_body_stands_still(fps):
+    beats = motion_beats(swing(fps=fps), fps)
+    expected = np.arange(0.3, 8, 0.5)
+    assert len(beats) == len(expected)
+    assert np.abs(beats - expected).max() <= 0.5 / fps + 1e-9
+
+
+def test_unit_and_place_of_the_body_do_not_matter():
+    pose = swing()
+    np.testing.assert_allclose(motion_beats(100 * pose + 7, FPS), motion_beats(pose, FPS))
+
+
+def test_minima_are_the_lowest_within_a_sixth_of_a_second():
+    """As AIST++ takes them: 10 frames on either side at 60 frames/s. Stops 120 ms apart are not told, 250 ms are."""
+    assert len(motion_beats(swing(period=0.5), FPS)) == pytest.approx(8 / 0.25, abs=1)
+    assert len(motion_beats(swing(period=0.24), FPS)) < 8 / 0.12 / 2
+    rng = np.random.default_rng(1)
+    noise = np.cumsum(rng.normal(size=(600, 17, 3)), axis=0)
+    beats = motion_beats(noise, FPS)
+    assert len(beats) > 5 and np.diff(beats).min() > 10 / 60
+
+
+def test_a_still_body_has_no_beats():
+    assert motion_beats(np.ones((100, 17, 3)), FPS).size == 0
+
+
+def test_score_is_the_mean_of_gaussians_of_the_nearest_distance():
+    """sigma is 3 frames at 60 frames/s: 50 ms."""
+    motion = np.array([1.0, 2.05, 3.1])
+    music = np.array([1.0, 2.0, 3.0, 4.0, 0.1])
+    expected = (1 + np.exp(-0.5) + np.exp(-2)) / 3
+    assert alignment_score(music, motion) == pytest.approx(expected)
+    assert alignment_score(motion, music) == pytest.approx((expected * 3 + np.exp(-162) + np.exp(-162)) / 5)
+    assert compare(motion, music) == {
+        "bas": alignment_score(music, motion),
+        "bas_music": alignment_score(motion, music),
+    }
+
+
+def test_agrees_with_the_published_definition_on_frames():
+    """Frames at 60 Hz, sigma 3 frames, minima of order 10, written out plainly."""
+    rng = np.random.default_rng(2)
+    motion, music = (np.sort(rng.choice(300, size, replace=False)) for size in (12, 9))
+    total = 0.0
+    for frame in motion:
+        total += np.exp(-min((frame - other) ** 2 for other in music) / 2 / 3**2)
+    assert alignment_score(music / 60, motion / 60) == pytest.approx(total / len(motion))
+    pose = swing(period=0.9, first=0.207)
+    speed = np.linalg.norm(pose[1:] - pose[:-1], axis=2).sum(axis=1)
+    (frames,) = argrelextrema(speed, np.less, order=10)
+    beats = motion_beats(pose, FPS)
+    assert np.abs(beats - (frames + 0.5) / FPS).max() <= 1 / FPS  # the low-pass moves a stop by no more than a frame
+
+
+def test_identity_scores_one_and_emptiness_zero():
+    beats = np.array([0.4, 1.1, 2.0])
+    assert compare(beats, beats) == {"bas": 1.0, "bas_music": 1.0}
+    for pair in ((beats, []), ([], beats), ([], [])):
+        assert compare(*map(np.array, pair)) == {"bas": 0.0, "bas_music": 0.0}
+
+
+def test_dense_music_is_told_by_the_other_direction():
+    """A click every 100 ms: the nearest lies evenly within one sigma, over which the Gaussian's mean is 0.856."""
+    motion = np.random.default_rng(0).uniform(0, 100, 4000)
+    dense = np.arange(0, 100, 0.1)
+    assert alignment_score(dense, motion) == pytest.approx(0.856, abs=0.01)
+    dance = np.arange(0.33, 100, 1.0)
+    assert alignment_score(dance, dense) < 0.15 < 0.8 < alignment_score(dense, dance)
+
+
+def test_reading_cuts_the_clip_from_the_whole_track(tmp_path):
+    np.savez(tmp_path / "a.npz", pose=swing(), fps=FPS)
+    np.testing.assert_allclose(read_motion_beats(tmp_path / "a.npz", 5.0, 8.0), np.arange(0.3, 3, 0.5), atol=0.02)
+    np.savez(tmp_path / "b.npz", pose=swing()[:5], fps=FPS)
+    assert read_motion_beats(tmp_path / "b.npz", 0.0, 5.0) is None
+    assert read_motion_beats(tmp_path / "c.npz", 0.0, 5.0) is None

@@ -1,0 +1,190 @@
+"""Which metrics are informative, on scores made by hand."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pace.evaluation import metric_validity, table
+from pace.evaluation.distances import Distances
+from pace.evaluation.metric_validity import Pair, near, of_clips, uninformative
+from pace.evaluation.metrics.onsets import PICKING, Events
+
+rng = np.random.default_rng(0)
+NOISE = rng.normal(0, 0.05, 12)
+
+
+def pairs(metric, true, chance, protocol="strict", dances=None):
+    """One pair for each clip: true is a list of columns (truth, ceiling), chance a column."""
+    dances = dances or [f"d{i}" for i in range(len(chance))]
+    return [
+        Pair(tuple({protocol: {metric: column[i]}} for column in true), {protocol: {metric: chance[i]}}, (dances[i],))
+        for i in range(len(chance))
+    ]
+
+
+def binned(true, chance):
+    """Pairs of (bcs, bhs) columns."""
+
+    def scores(column, i):
+        return {"loris": {"bcs": column[0][i], "bhs": column[1][i]}}
+
+    count = len(chance[0])
+    return [Pair(tuple(scores(one, i) for one in true), scores(chance, i), (f"d{i}",)) for i in range(count)]
+
+
+ONE = np.ones(12)
+
+
+def test_a_metric_is_informative_where_the_true_music_beats_every_control():
+    controls = {name: pairs("beat_f70", [ONE], 0.3 + NOISE) for name in metric_validity.CHANCE}
+    assert uninformative(controls) == {"strict": {"beat_f70": []}}
+
+
+def test_the_controls_that_are_not_separated_are_named():
+    controls = {
+        "random": pairs("beat_f70", [ONE], 0.3 + NOISE),
+        "clicks": pairs("beat_f70", [ONE], ONE),  # equal
+        "clicks120": pairs("beat_f70", [0.9 * ONE], ONE),  # better than the truth
+        "delayed": pairs("beat_f70", [0.5 + NOISE], 0.5 - NOISE - (NOISE - NOISE.mean())),  # noise about no difference
+    }
+    assert uninformative(controls) == {"strict": {"beat_f70": ["clicks", "clicks120", "delayed"]}}
+
+
+def test_the_difference_is_paired():
+    """Clips differ far more than truth and control, which differ by the same everywhere."""
+    level = np.linspace(0, 1, 12)
+    assert uninformative({"random": pairs("cmlt", [level], level - 0.02)}) == {"strict": {"cmlt": []}}
+    assert uninformative({"random": pairs("cmlt", [level], np.roll(level, 5) - 0.02)}) == {
+        "strict": {"cmlt": ["random"]}
+    }
+
+
+@pytest.mark.parametrize("metric", ["tempo_error_bpm", "tempo_error_octave_bpm"])
+def test_errors_are_better_when_lower(metric):
+    assert uninformative({"random": pairs(metric, [1 + NOISE], 20 + NOISE)}) == {"strict": {metric: []}}
+    assert uninformative({"random": pairs(metric, [20 + NOISE], 1 + NOISE)}) == {"strict": {metric: ["random"]}}
+    assert uninformative({"delayed": pairs(metric, [1 + NOISE], 1 + NOISE)}) == {"strict": {metric: ["delayed"]}}
+
+
+def test_truth_that_wins_by_identity_alone_is_not_enough():
+    """Full marks of the truth against itself; the truth through the vocoder scores as the delayed music does."""
+    late = 0.85 + NOISE
+    truth, ceiling = ONE, 0.85 + np.roll(NOISE, 1)
+    assert uninformative({"delayed": pairs("onset_f70", [truth], late)}) == {"strict": {"onset_f70": []}}
+    assert uninformative({"delayed": pairs("onset_f70", [truth, ceiling], late)}) == {
+        "strict": {"onset_f70": ["delayed"]}
+    }
+    assert uninformative({"delayed": pairs("onset_f70", [truth, ceiling], 0.2 * late)}) == {"strict": {"onset_f70": []}}
+    assert uninformative({"delayed": pairs("onset_f70", [ceiling, truth], late)}) == {
+        "strict": {"onset_f70": ["delayed"]}
+    }
+
+
+def test_binned_protocols():
+    full, noisy = (100 * ONE, 100 * ONE), (60 + 100 * NOISE, 50 + 100 * NOISE)
+    assert uninformative({"random": binned([full], noisy)}) == {
+        "loris": {"bcs": [], "csd": [], "bhs": [], "hsd": [], "f1": []}
+    }
+    # A click in every bin is as good as the truth; no deviation on either side.
+    assert uninformative({"clicks": binned([full], full)}) == {
+        "loris": {name: ["clicks"] for name in ("bcs", "csd", "bhs", "hsd", "f1")}
+    }
+
+
+def test_a_deviation_counts_only_where_its_score_does():
+    """BCS varies about the truth's, so that its deviation is above the truth's 0; that says nothing of rhythm."""
+    around = 100 + 300 * (NOISE - NOISE.mean())
+    found = uninformative({"clicks": binned([(100 * ONE, 100 * ONE)], (around, 50 + 100 * NOISE))})
+    assert found == {"loris": {"bcs": ["clicks"], "csd": ["clicks"], "bhs": [], "hsd": [], "f1": []}}
+
+
+def test_rounding_is_no_difference():
+    """The deviation of a constant third, in floats, may be above 0."""
+    third = (100 * ONE / 3, 100 * ONE / 3)
+    found = uninformative({"random": binned([third], (third[0] * (1 - 1e-15), third[1]))})
+    assert set(map(tuple, found["loris"].values())) == {("random",)}
+
+
+def test_a_control_or_a_protocol_that_is_missing():
+    full = pairs("beat_f70", [ONE], 0.3 + NOISE)
+    some = [dataclasses.replace(pair, chance=pair.chance | {"alignment": {"bas": 0.9}}) for pair in full[:3]]
+    assert uninformative({"random": [], "delayed": full}) == {"strict": {"beat_f70": []}}
+    assert uninformative({"delayed": some + full[3:]}) == {"strict": {"beat_f70": []}}  # truth without alignment
+    assert uninformative({}) == {}
+
+
+def test_few_dances_say_nothing():
+    three, four = (pairs("beat_f70", [ONE], 0.3 + NOISE, dances=[f"d{i % n}" for i in range(12)]) for n in (3, 4))
+    assert uninformative({"random": three}) == {}
+    assert uninformative({"random": four}) == {"strict": {"beat_f70": []}}
+
+
+def test_dances_are_resampled_not_clips():
+    """Twelve clips of four dances: in one of them the control is better. Twelve clips alone would tell them apart."""
+    dances = [f"d{i // 3}" for i in range(12)]
+    better = np.where(np.arange(12) < 3, 1.1, 0.8)
+    assert uninformative({"random": pairs("cmlt", [ONE], better, dances=dances)})["strict"]["cmlt"] == ["random"]
+    assert uninformative({"random": pairs("cmlt", [ONE], 0.2 + better / 2, dances=dances)})["strict"]["cmlt"] == []
+
+
+def heard(times):
+    onsets = np.asarray(times, dtype=float)
+    return Events(5.0, {name: onsets for name in PICKING}, onsets, 120.0)
+
+
+def clip(number, late=0.0):
+    true = np.arange(0.1 + 0.03 * number, 5, 0.5 + 0.02 * number)
+    rows = {"truth": true, "ceiling": true + 0.01, "generated": true + late, "clicks": np.arange(0.5, 5)}
+    return table.Clip(
+        f"c{number}", f"v{number}", f"m{number}", None, {row: heard(times) for row, times in rows.items()}
+    )
+
+
+def test_pairs_of_clips():
+    """A shuffled pair meets the true music of its reference; a good score of the generated music changes nothing."""
+    clips = [clip(i) for i in range(6)]
+    scores = [table.score_clip(one, clips, ("d2mgan", "strict")) for one in clips]
+    groups = {one.clip_id: f"dance {one.clip_id}" for one in clips}
+    found = of_clips(scores, groups)
+    assert {row: len(column) for row, column in found.items()} == {
+        "shuffled": 30, "random": 0, "clicks": 6, "clicks120": 0, "delayed": 0,
+    }  # fmt: skip
+    first = found["shuffled"][0]
+    assert first.groups == ("dance c0", "dance c1")
+    assert first.chance == scores[0].shuffled[0]
+    assert first.true == (scores[1].rows["truth"], scores[1].rows["ceiling"])
+    assert found["clicks"][2] == Pair(
+        (scores[2].rows["truth"], scores[2].rows["ceiling"]), scores[2].rows["clicks"], ("dance c2",)
+    )
+    marks = uninformative(found)
+    assert marks["strict"]["onset_f70"] == marks["strict"]["beat_f70"] == []
+    assert "shuffled" in marks["d2mgan"]["bhs"] and "clicks" in marks["d2mgan"]["bhs"]
+
+
+def embedded(count=24, **noise):
+    """Distances of rows that are the truth with so much noise of their own, in two numbers of each clip."""
+    rng = np.random.default_rng(7)
+    truth = rng.normal(size=(count, 1, 2))
+    rows = {row: truth + scale * rng.normal(size=(count, 1, 2)) for row, scale in noise.items()}
+    clips = [{row: {"vggish": points[i]} for row, points in ({"truth": truth} | rows).items()} for i in range(count)]
+    return Distances(clips, [f"dance {i}" for i in range(count)])
+
+
+def test_a_distance_tells_controls_that_are_surely_farther_than_the_ceiling():
+    found = embedded(ceiling=0.5, generated=0.3, random=0.55, clicks=4.0, delayed=0.1)
+    values = {row: found.of_row(row)[0]["vggish"]["fad"] for row in found.rows}
+    assert values["delayed"] < values["ceiling"] < values["random"] < values["clicks"]
+    assert near(found) == {"vggish": {"fad": ["random", "delayed"], "fad_inf": ["random", "delayed"]}}
+    # The same points, but from three dances: nothing can be said.
+    clips = [{row: {"vggish": np.ones((2, 2))} for row in ("truth", "ceiling", "delayed")}] * 3
+    assert near(Distances(clips, ["a", "b", "c"])) == {}
+
+
+def test_random_music_stands_for_a_missing_ceiling_and_nothing_else_does():
+    """A good system, nearer than every control, says nothing about the distance."""
+    assert near(embedded(generated=0.1, random=0.5, clicks=4.0, delayed=0.3)) == {
+        "vggish": {"fad": ["delayed"], "fad_inf": ["delayed"]}
+    }
+    assert near(embedded(generated=0.1, clicks=4.0, delayed=2.0)) == {}
+    assert near(Distances([], [])) == {}

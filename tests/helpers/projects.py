@@ -1,0 +1,50 @@
+"""Copies of the project in a temporary folder, and the way to run commands in them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pace.pipeline import params
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(folder: Path, *command: str, **environment: str) -> str:
+    """Run a command in a folder with this interpreter's environment first on PATH; return its output."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "GIT_CONFIG_NOSYSTEM": "1", **environment}
+    for name in ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME"):
+        env.pop(name, None)
+    done = subprocess.run(command, cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-4000:]}"
+    return done.stdout
+
+
+def copy_project(folder: Path) -> Path:
+    """A git repository in `folder` with the files that git tracks or would track here, in one commit."""
+    listed = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    run(folder, "git", "init", "-q")
+    run(folder, "git", "config", "user.name", "Test")
+    run(folder, "git", "config", "user.email", "test@example.org")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-q", "-m", "copy")
+    return folder
+
+
+def overridden(path: Path, arguments: list[str]) -> dict:
+    """What `dvc exp run` with these arguments makes of a params.yaml."""
+    from dvc.cli.parser import get_main_parser
+    from dvc.utils.cli_parse import to_path_overrides
+    from dvc.utils.hydra import apply_overrides, to_hydra_overrides
+
+    parsed = get_main_parser().parse_args(["exp", "run", *arguments])
+    (overrides,) = to_path_overrides(parsed.set_param).values()
+    assert not any(override.is_sweep_override() for override in to_hydra_overrides(overrides))
+    apply_overrides(path, overrides)
+    return params.read(path)

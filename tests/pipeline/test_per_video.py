@@ -1,0 +1,192 @@
+"""The per-item store: what is redone, what is kept, what happens to a bad item."""
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from joblib.externals.loky import get_reusable_executor
+
+from pace.pipeline import per_video
+
+
+def double(log: Path, item: str, inputs: tuple[Path, ...], folder: Path) -> None:
+    """Write twice the number of the input file, and leave a mark for each call."""
+    with open(log, "a", encoding="utf-8") as file:
+        file.write(f"{item}\n")
+    text = inputs[0].read_text()
+    if text == "bad":
+        raise ValueError(f"{inputs[0]}: not a number")
+    (folder / "out.txt").write_text(str(2 * int(text)))
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    get_reusable_executor().shutdown()  # idle workers of other tests would still be in those tests' folders
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+
+    def run(numbers: dict[str, str], params=None, workers=1):
+        for name, text in numbers.items():
+            (tmp_path / f"{name}.in").write_text(text)
+        log = tmp_path / "log"
+        log.write_text("")
+        failures = per_video.map_items(
+            "double",
+            functools.partial(double, log),
+            {name: (tmp_path / f"{name}.in",) for name in numbers},
+            {"out.txt": Path("out/{id}.txt")},
+            params or {"factor": 2},
+            workers,
+        )
+        outputs = {path.stem: path.read_text() for path in Path("out").glob("*.txt")}
+        return outputs, failures, sorted(log.read_text().split())
+
+    return run
+
+
+def test_only_new_and_changed_items_are_redone(world):
+    assert world({"a": "1", "b": "2"}) == ({"a": "2", "b": "4"}, {}, ["a", "b"])
+    assert world({"a": "1", "b": "2"})[2] == []
+    assert world({"a": "1", "b": "2", "c": "3"})[2] == ["c"]
+    assert world({"a": "1", "b": "7", "c": "3"}) == ({"a": "2", "b": "14", "c": "6"}, {}, ["b"])
+
+
+def test_it_says_what_was_made_and_what_was_kept(world, capsys):
+    world({"a": "1", "b": "2", "c": "bad"})
+    assert capsys.readouterr().out == "double: 2 of 3 items in out: 2 made now, 0 kept from an earlier run\n"
+    world({"a": "1", "b": "2", "c": "3", "d": "bad"})
+    assert capsys.readouterr().out == "double: 3 of 4 items in out: 1 made now, 2 kept from an earlier run\n"
+
+
+def test_changed_params_redo_everything(world):
+    world({"a": "1", "b": "2"})
+    assert world({"a": "1", "b": "2"}, params={"factor": 3})[2] == ["a", "b"]
+
+
+def test_bad_item_is_recorded_and_the_others_go_on(world, tmp_path):
+    outputs, failures, _ = world({"a": "1", "b": "bad", "c": "3"})
+    assert outputs == {"a": "2", "c": "6"}
+    assert failures == {"b": f"{tmp_path / 'b.in'}: not a number"}
+    assert json.loads(Path("out/failures.json").read_text()) == failures
+    assert world({"a": "1", "b": "2", "c": "3"}) == ({"a": "2", "b": "4", "c": "6"}, {}, ["b"])
+
+
+def test_every_item_failing_is_an_error(world):
+    with pytest.raises(RuntimeError, match=r"every one of 1 items failed.*not a number"):
+        world({"a": "bad"})
+
+
+def test_missing_input_is_recorded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.in").write_text("1")
+    function = functools.partial(double, tmp_path / "log")
+    inputs = {"a": (tmp_path / "a.in",), "b": (tmp_path / "gone.in",)}
+    failures = per_video.map_items("double", function, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+    assert failures == {"b": f"{tmp_path / 'gone.in'}: No such file or directory"}
+
+
+def weigh(item: str, inputs: tuple[Path, ...], folder: Path) -> None:
+    """Write the product of the item's number and the shared weight."""
+    (folder / "out.txt").write_text(str(int(inputs[0].read_text()) * int(inputs[1].read_text())))
+
+
+def test_a_file_that_items_share_is_hashed_once_until_it_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    read, real = [], hashlib.file_digest
+
+    def count(file, name):
+        read.append(Path(file.name).name)
+        return real(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", count)
+
+    def run(weight: str) -> list[str]:
+        (tmp_path / "weights").write_text(weight)
+        per_video.map_items("weigh", weigh, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+        return [Path(f"out/{name}.txt").read_text() for name in inputs]
+
+    inputs = {name: (tmp_path / f"{name}.in", tmp_path / "weights") for name in "abcd"}
+    for number, name in enumerate(inputs):
+        (tmp_path / f"{name}.in").write_text(str(number))
+    assert run("2") == ["0", "2", "4", "6"]
+    assert sorted(read) == ["a.in", "b.in", "c.in", "d.in", "weights"]
+    assert run("30") == ["0", "30", "60", "90"]
+    assert sorted(read) == ["a.in", "b.in", "c.in", "d.in", "weights", "weights"]
+
+
+def test_braces_in_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "{0} {x}").mkdir()
+    monkeypatch.chdir(tmp_path / "{0} {x}")
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    Path("a.in").write_text("1")
+    function = functools.partial(double, tmp_path / "log")
+    assert (
+        per_video.map_items("double", function, {"a": (Path("a.in"),)}, {"out.txt": Path("out/{id}.txt")}, {}, 1) == {}
+    )
+    assert Path("out/a.txt").read_text() == "2"
+
+
+def complain(item: str, inputs: tuple[Path, ...], folder: Path) -> None:
+    if not inputs[0].is_file():
+        raise ValueError(f"{inputs[0]}: make it first")
+    (folder / "out.txt").write_text("made")
+
+
+def test_the_function_says_what_a_missing_input_means(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    Path("a.in").write_text("1")
+    inputs = {name: (Path(f"{name}.in"),) for name in "ab"}
+
+    def run():
+        return per_video.map_items("complain", complain, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+
+    assert run() == {"b": "b.in: make it first"}
+    Path("b.in").write_text("1")
+    assert run() == {}
+
+
+def test_interrupted_run_keeps_what_was_done(world, monkeypatch):
+    real = per_video._link
+    calls = []
+
+    def stop_at_second(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    monkeypatch.setattr(per_video, "_link", stop_at_second)
+    with pytest.raises(KeyboardInterrupt):
+        world({"a": "1", "b": "2", "c": "3"})
+    monkeypatch.setattr(per_video, "_link", real)
+    outputs, _, redone = world({"a": "1", "b": "2", "c": "3"})
+    assert outputs == {"a": "2", "b": "4", "c": "6"}
+    assert redone == ["c"]
+
+
+def test_gone_items_leave_neither_outputs_nor_entries(world):
+    world({"a": "1", "b": "2"})
+    outputs, _, _ = world({"a": "1"})
+    assert outputs == {"a": "2"}
+    assert len([path for path in Path(".resume/double").iterdir() if path.is_dir()]) == 1
+
+
+def test_two_workers_give_the_same(world):
+    numbers = {f"v{i}": str(i) for i in range(6)}
+    assert world(numbers, workers=2)[0] == {name: str(2 * int(text)) for name, text in numbers.items()}
+
+
+def test_store_lies_under_dvc_root(world, tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "main"))
+    world({"a": "1"})
+    assert any((tmp_path / "main/.resume/double").iterdir())
+
+
+def test_worker_count_rejects_nonsense(monkeypatch):
+    monkeypatch.setenv("PACE_WORKERS", "two")
+    with pytest.raises(ValueError, match="PACE_WORKERS is 'two'"):
+        per_video.worker_count()

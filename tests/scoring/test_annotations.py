@@ -1,0 +1,71 @@
+"""What is known of clips beside their music: read from files, each clip's own, and errors that name the place."""
+
+import numpy as np
+import pytest
+
+from pace.scoring.annotations import Known, Sources, of_clips, read_beats, read_tempo
+
+
+def written(path, text):
+    path.write_text(text)
+    return path
+
+
+def pose(seed, frames=120):
+    return np.cumsum(np.random.default_rng(seed).normal(size=(frames, 17, 3)), axis=0)
+
+
+def test_each_clip_has_its_own(tmp_path):
+    """By the clip's name or its reference's; the order of rows and columns does not matter, nor a byte-order mark."""
+    beats = written(tmp_path / "b.csv", "\ufefftime_s,clip\n1.5,a\n0.25,b_gt\n0.5,a\n0.5,a\n")
+    tempo = written(tmp_path / "t.csv", "clip,bpm,genre\nb_gt,120,house\nx,90,pop\n")
+    np.savez(tmp_path / "a.npz", pose=pose(0), fps=30.0)
+    found = of_clips(Sources(tmp_path, beats, tempo), {"a": "a", "b": "b_gt", "c": "c"})
+    np.testing.assert_array_equal(found["a"].beats, [0.5, 1.5])
+    np.testing.assert_array_equal(found["b"].beats, [0.25])
+    assert (found["a"].bpm, found["b"].bpm) == (None, 120.0)
+    assert len(found["a"].motion_beats) > 3 and found["b"].motion_beats is None
+    assert found["c"] == Known() == of_clips(Sources(), {"c": "c"})["c"]
+    assert found["a"].until(1.5).beats.tolist() == [0.5]
+    assert found["b"].until(0.1).bpm == 120 and found["b"].until(0.1).beats.size == 0
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "message"),
+    [
+        (read_beats, "clip,time\na,1\n", r"x.csv:1: no column 'time_s'; the first line must be clip,time_s"),
+        (read_beats, "", r"x.csv:1: no column 'clip'"),
+        (
+            read_beats,
+            "clip,time_s\na,1\na,-0.5\n",
+            r"x.csv:3: time_s is '-0.5'; give seconds from the start of the clip",
+        ),
+        (read_beats, "clip,time_s\na,nan\n", r"x.csv:2: time_s is 'nan'"),
+        (read_beats, "clip,time_s\na\n", r"x.csv:2: time_s is None"),
+        (read_beats, "clip,time_s\n,1\n", r"x.csv:2: clip is ''; give the name of a clip"),
+        (read_tempo, "clip,bpm\na,0\n", r"x.csv:2: bpm is '0'; give beats per minute, above 0"),
+        (read_tempo, "clip,bpm\na,90\na,91\n", r"x.csv:3: a has a tempo already, 90; give each clip one row"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path, reader, text, message):
+    with pytest.raises(ValueError, match=message):
+        reader(written(tmp_path / "x.csv", text))
+
+
+def test_a_source_of_nothing_and_files_that_are_no_pose_are_errors(tmp_path):
+    beats = written(tmp_path / "b.csv", "clip,time_s\nz,1\n")
+    with pytest.raises(ValueError, match=r"b\.csv: nothing in it is of use for any clip; .* names, such as 'a'"):
+        of_clips(Sources(beats=beats), {"a": "a"})
+    with pytest.raises(ValueError, match="nothing in it is of use for any clip"):
+        of_clips(Sources(poses=tmp_path), {"a": "a"})
+    with pytest.raises(ValueError, match="gone: no such folder"):
+        of_clips(Sources(poses=tmp_path / "gone"), {"a": "a"})
+    for write in (
+        lambda path: path.write_text("no arrays"),
+        lambda path: path.write_bytes(b"PK\x03\x04"),
+        lambda path: np.savez(path, joints=pose(0)),
+        lambda path: np.savez(path, pose=np.zeros(4), fps=[1, 2]),
+    ):
+        write(tmp_path / "a.npz")
+        with pytest.raises(ValueError, match=r"a\.npz: not a pose \(.*\); give arrays pose \(N,J,3\) and fps"):
+            of_clips(Sources(poses=tmp_path), {"a": "a"})

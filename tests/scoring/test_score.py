@@ -1,0 +1,370 @@
+"""`python -m pace score`: arguments, the table in every form, exit status."""
+
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import soundfile
+from helpers import tiny_autoencoder
+
+from pace import __main__
+from pace.evaluation.metrics import beat_alignment, onsets
+from pace.scoring import tables
+from pace.synthetic.music import compose
+
+ROOT = Path(__file__).resolve().parents[2]
+SR = 22050
+ROWS = ["mine", "mine (shuffled)", "truth", "clicks", "clicks120", "delayed"]
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Three references and a system's music of them: one other, one under an ending, one missing, one of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PACE_WORKERS", "1")
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "data/none").mkdir(parents=True)
+    for folder in ("ref", "mine"):
+        (tmp_path / folder).mkdir()
+    music = {name: compose("lock", 100 + 10 * i, 0.2, 3.0, np.random.default_rng(i)) for i, name in enumerate("abc")}
+    for name, wave in music.items():
+        soundfile.write(tmp_path / "ref" / f"{name}.wav", wave, SR)
+    soundfile.write(tmp_path / "mine/a.flac", music["b"], SR)
+    soundfile.write(tmp_path / "mine/b_gen.wav", music["b"], SR)
+    soundfile.write(tmp_path / "mine/z.wav", music["b"], SR)
+    return tmp_path
+
+
+def command(*arguments):
+    __main__.main(["score", *map(str, arguments)])
+
+
+def test_the_table_on_the_console_and_as_json(folders, capsys):
+    command("ref", "mine", "--out", "made/table.json")
+    said = capsys.readouterr().out
+    lines = said.splitlines()
+    assert lines[0].split()[:4] == ["row", "clips", "not_scored", "d2mgan_f1"]
+    assert [line[:15].rstrip() for line in lines[1:7]] == ROWS
+    assert lines[1].split()[1:3] == ["2", "1"]
+    assert "not computed: no weights" in lines[1]
+    assert "vggish: not computed: no weights (python -m pace fetch vggish)" in lines
+    assert "mine: 1 of the reference without a generated file: c.wav" in lines
+    assert "mine: 1 generated without a reference: z.wav" in lines
+    result = json.loads(Path("made/table.json").read_text())
+    assert list(result["rows"]) == ROWS
+    assert result["rows"]["mine"]["clips"] == 2
+    assert result["rows"]["mine"]["not_scored"] == 1
+    assert set(result["rows"]["mine"]["rhythm"]) == {"d2mgan", "loris", "strict"}
+    assert result["rows"]["mine"]["fad"]["descriptors"]["n"] == 6
+    assert result["uninformative"] == {} and "†" not in said
+    assert result["rows"]["mine"]["interval"].keys() == {
+        "d2mgan",
+        "loris",
+        "strict",
+    }  # two sources have none of a distance
+    assert [
+        line for line in lines if line.startswith("distances not tested against the controls (descriptors): without")
+    ]
+    assert "rhythm metrics not tested against the controls: 2 sources, it takes 4" in lines
+    assert "intervals resample 2 sources of 2 clips" in lines
+    assert [line for line in lines if line.startswith("no row random, as no training music is given; --training DIR")]
+    assert set(result["not_computed"]) == {"vggish", "cnn14", "clap"}
+    assert result["files"]["unmatched"] == {"mine": {"reference_only": ["c.wav"], "generated_only": ["z.wav"]}}
+    assert [(one["clip"], one["row"]) for one in result["per_clip"] if one["row"] == "mine"] == [
+        ("a", "mine"),
+        ("b", "mine"),
+    ]
+    own = {one["clip"]: one for one in result["per_clip"] if one["row"] == "mine"}
+    assert own["b"]["strict_onset_f50"] == 1.0 > own["a"]["strict_onset_f50"]
+
+
+def test_csv_and_markdown_hold_the_same_table(folders, capsys):
+    command("ref", "mine", "--out", "table.csv", "--protocols", "5hz", "strict", "--extractors", "descriptors", "clap")
+    command("ref", "mine", "--out", "table.md", "--protocols", "5hz", "strict", "--extractors", "descriptors", "clap")
+    with open("table.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [record["row"] for record in table] == ROWS
+    assert {record["clap_fad"] for record in table} == {"not computed: no weights (python -m pace fetch clap)"}
+    assert "loris_f1" not in table[0] and "vggish_fad" not in table[0]
+    assert float(table[2]["5hz_f1"]) == 100
+    lines = Path("table.md").read_text().splitlines()
+    assert lines[0] == "# Scores against ref"
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:10]]
+    assert cells[0] == [name for name in table[0] if not name.endswith(("_low", "_high", "_separated"))]
+    assert [row[0] for row in cells[2:]] == ROWS
+    assert cells[4][cells[0].index("5hz_f1")] == "100.0 [100.0, 100.0]"
+    onset = [f"{float(table[0][f'strict_onset_f50{end}']):.3f}" for end in ("", "_low", "_high")]
+    assert cells[2][cells[0].index("strict_onset_f50")] == "{} [{}, {}]".format(*onset)
+    assert cells[2][cells[0].index("clap_fad")] == "not computed: no weights"
+    assert "- mine: 1 generated without a reference: z.wav" in lines
+
+
+def test_uninformative_rhythm_metrics_are_marked_in_every_form(folders, capsys):
+    """Six pieces: one-second bins do not tell clicks from the music, tempo not the delayed, beats tell all apart."""
+    for folder in ("songs", "ours", "training"):
+        Path(folder).mkdir()
+    for i in range(6):
+        wave = compose("house", 93 + 7 * i, 0.1 + 0.05 * i, 5.0, np.random.default_rng(i))
+        other = compose("lock", 90 + 8 * i, 0.3 + 0.03 * i, 5.0, np.random.default_rng(i + 10))
+        soundfile.write(f"training/{i}.wav", other, SR)
+        soundfile.write(f"songs/{i}.wav", wave, SR)
+        soundfile.write(f"ours/{i}.wav", np.roll(wave, 500) + 0.3 * np.random.default_rng(i).random(len(wave)), SR)
+    arguments = ("songs", "ours", "--training", "training", "--protocols", "loris", "strict")
+    arguments += ("--extractors", "descriptors", "--out")
+    for name in ("x.json", "x.csv", "x.md"):
+        command(*arguments, name)
+    marks = json.loads(Path("x.json").read_text())["uninformative"]
+    assert "clicks" in marks["loris"]["f1"] and "ours (shuffled)" in marks["loris"]["f1"]
+    assert marks["strict"]["beat_f70"] == marks["strict"]["onset_f50"] == []
+    assert marks["strict"]["tempo_error_octave_bpm"][-1] == "delayed"
+    assert marks["descriptors"]["fad"] == ["delayed"]  # the same music is no farther than music of another style
+    lines = capsys.readouterr().out.splitlines()
+    heads = {"loris_f1†", "strict_beat_f70", "strict_tempo_error_octave_bpm†", "descriptors_fad†"}
+    assert heads < set(lines[0].split())
+    assert [line for line in lines if line.startswith("† uninformative, the true music is not separated from delayed:")]
+    assert not [line for line in lines if "not tested" in line]
+    with open("x.csv", newline="") as file:
+        blind = {record["row"]: record["not_separated"].split() for record in csv.DictReader(file)}
+    assert "loris_f1" in blind["clicks"] and "loris_f1" in blind["ours (shuffled)"] and blind["ours"] == []
+    assert blind == {
+        row: [f"{p}_{m}" for p, metrics in marks.items() for m, rows in metrics.items() if row in rows] for row in blind
+    }
+    head = Path("x.md").read_text().splitlines()[2]
+    assert "| loris_f1† |" in head and "| strict_beat_f70 |" in head and "not_separated" not in head
+
+
+def test_distances_have_intervals_and_paired_differences_in_every_form(folders, capsys):
+    """Six songs, and two systems: the songs with a little noise, and with a little more of the same."""
+    for folder in ("songs", "near", "far"):
+        Path(folder).mkdir()
+    for i in range(6):
+        wave = compose("house", 93 + 7 * i, 0.1 + 0.05 * i, 3.0, np.random.default_rng(i))
+        noise = np.random.default_rng(i).normal(size=len(wave))
+        for folder, level in (("songs", 0.0), ("near", 0.02), ("far", 0.2)):
+            soundfile.write(f"{folder}/{i}.wav", 0.5 * wave + level * noise, SR)
+    arguments = ("songs", "near", "far", "--protocols", "strict", "--extractors", "descriptors", "--out")
+    for name in ("x.json", "x.csv", "x.md"):
+        command(*arguments, name)
+    result = json.loads(Path("x.json").read_text())
+    value = {name: result["rows"][name]["fad"]["descriptors"]["fad"] for name in ("near", "far")}
+    low, high = result["rows"]["far"]["interval"]["descriptors"]["fad"]
+    assert 0 <= low < value["far"] < high
+    (one,) = [one for one in result["differences"] if one["protocol"] == "descriptors"]
+    assert (one["first"], one["second"], one["metric"], one["clips"]) == ("near", "far", "fad", 6)
+    assert one["difference"] == pytest.approx(value["near"] - value["far"], rel=1e-3)
+    assert one["low"] < one["difference"] < one["high"] < 0 and one["p"] < 0.05
+    with open("x.csv", newline="") as file:
+        record = {record["row"]: record for record in csv.DictReader(file)}["far"]
+    assert [float(record[f"descriptors_fad{end}"]) for end in ("_low", "_high")] == [low, high]
+    assert (record["descriptors_n"], record["descriptors_clips"]) == ("18", "6")
+    assert f"{tables.shown(value['far'])} [{tables.shown(low)}, {tables.shown(high)}]" in Path("x.md").read_text()
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("near - far, descriptors fad: -")]
+    assert len(said) == 3 and said[0].endswith(" (6 clips)")
+    # Nearer systems than all controls do not make the distance informative: no row says what is near.
+    assert "descriptors" not in result["uninformative"]
+
+
+def test_several_systems_are_rows_of_one_table_by_their_names(folders, capsys):
+    command("ref", "mine", "ref", "--name", "first", "second", "--protocols", "strict", "--extractors", "descriptors")
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split("  ")[0] for line in lines]
+    assert names[1:5] == ["first", "second", "first (shuffled)", "second (shuffled)"]
+    (said,) = [line for line in lines if line.startswith("first - second, strict onset_f50: -0.")]
+    assert said.endswith(" (2 clips)") and "p = " in said
+    with_floor = [{"first": "a", "second": "b", "protocol": "strict", "metric": "cmlt", "difference": 0.1, "low": 0.05,
+                   "high": 0.2, "p": 0.0018, "p_at_most": floor, "clips": 9} for floor in (True, False)]  # fmt: skip
+    said = tables.compared({"differences": with_floor, "rows": {"a": {"rhythm": {"strict": {"cmlt": 0.5}}}}})
+    assert [line.split("], ")[1] for line in said] == ["p <= 0.0018 (9 clips)", "p = 0.0018 (9 clips)"]
+
+
+def test_clips_of_one_source_have_no_interval(folders, capsys):
+    for name in ("ref/a.wav", "ref/b.wav", "ref/c.wav"):
+        Path(name).rename(name.replace("/", "/song_"))
+    arguments = (
+        "ref",
+        "ref",
+        "--name",
+        "mine",
+        "--protocols",
+        "strict",
+        "--extractors",
+        "descriptors",
+        "--out",
+        "x.json",
+    )
+    command(*arguments)
+    result = json.loads(Path("x.json").read_text())
+    assert result["group"]["sources"] == 3
+    assert result["rows"]["mine"]["interval"]["strict"]["onset_f50"] == [1.0, 1.0]
+    command(*arguments, "--group", "(.*)_.")
+    result = json.loads(Path("x.json").read_text())
+    assert result["group"]["sources"] == 1
+    assert result["rows"]["mine"]["interval"] == {} and "mine (shuffled)" not in result["rows"]
+    lines = capsys.readouterr().out.splitlines()
+    assert "intervals resample 1 source of 3 clips" in lines
+    assert "no row mine (shuffled): there are no two clips of different sources" in lines
+    command(*arguments, "--group", "(song)_[ab]")
+    lines = capsys.readouterr().out.splitlines()
+    assert "intervals resample 2 sources of 3 clips" in lines
+    assert "1 of 3 clip names do not match (song)_[ab]: each its own source" in lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("gone", "mine"), "gone: no such folder"),
+        (("ref", "data/none"), "data/none: no music file in it"),
+        (("ref", "mine", "mine"), "two folders are called 'mine': give each a name of its own with --name"),
+        (("ref", "mine", "--name", "a", "b"), "2 names for 1 folders"),
+        (("ref", "mine", "--name", "truth"), "'truth' is the name of another row"),
+        (("ref", "mine", "--out", "x.xlsx"), "x.xlsx: the table is written as one of .json, .csv, .md"),
+        (("ref", "mine", "--protocols", "beats"), "rhythm protocol 'beats' is unknown"),
+        (
+            ("ref", "mine", "--extractors", "openl3"),
+            "no extractor 'openl3'; there are descriptors, vggish",
+        ),
+        (("ref", "mine", "--extractors", "vggish=gone.pth"), "gone.pth: no such weights file"),
+        (("ref", "other"), "no file of other has the name of one in ref; see --suffixes"),
+        (("broken", "mine"), "broken/a.wav: not a readable media file"),
+        (("ref", "broken"), "not one generated file can be read; the first, "),
+        (("ref", "mine", "--group", "song_(.*)"), "no clip has a name that 'song_(.*)' matches, for instance 'a'"),
+        (("ref", "mine", "--poses", "gone"), "gone: no such folder; give a folder of poses"),
+        (("ref", "mine", "--tempo", "tempo.csv"), "tempo.csv:3: bpm is 'fast'; give beats per minute, above 0"),
+    ],
+)
+def test_wrong_arguments_end_with_one_line(folders, arguments, message):
+    for name in ("other/x.wav", "broken/a.wav"):
+        Path(name).parent.mkdir()
+        Path(name).write_text("no music")
+    Path("tempo.csv").write_text("clip,bpm\na,120\nb,fast\n")
+    with pytest.raises(SystemExit) as stopped:
+        command(*arguments)
+    assert message in str(stopped.value)
+    assert str(stopped.value).startswith("python -m pace score: ")
+
+
+def test_suffixes_and_strict(folders, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command("ref", "mine", "--strict", "--protocols", "strict", "--suffixes", "--extractors", "descriptors")
+    assert stopped.value.code == 3
+    out = capsys.readouterr().out
+    assert "mine: 2 of the reference without a generated file: b.wav, c.wav" in out
+    assert "mine: 2 generated without a reference: b_gen.wav, z.wav" in out
+    command("ref", "ref", "--strict", "--protocols", "strict", "--extractors", "descriptors")  # nothing left out
+
+
+def test_two_workers_give_the_same_and_training_music_a_row(folders, monkeypatch):
+    joblib.Parallel(n_jobs=2)(joblib.delayed(os.chdir)("/") for _ in range(8))  # workers are kept, wherever they are
+    arguments = ("ref", "mine", "--training", "ref", "--protocols", "strict", "--extractors", "descriptors", "--out")
+    command(*arguments, "one.json")
+    monkeypatch.setenv("PACE_WORKERS", "2")
+    command(*arguments, "two.json")
+    assert Path("one.json").read_bytes() == Path("two.json").read_bytes()
+    assert json.loads(Path("one.json").read_text())["rows"]["random"]["clips"] == 2
+
+
+def test_a_system_without_a_usable_file_has_a_row_and_is_named(folders, capsys):
+    """Of `lost` nothing matches, of `broken` nothing can be read."""
+    for name in ("lost/x.wav", "broken/a.wav"):
+        Path(name).parent.mkdir()
+        Path(name).write_text("no music")
+    arguments = ("ref", "lost", "mine", "broken", "--protocols", "loris", "--extractors", "descriptors", "--out")
+    for name in ("x.json", "x.CSV", "x.md"):
+        command(*arguments, name)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["row", "clips", "not_scored", "loris_f1", "descriptors_fad", "descriptors_n"]
+    assert lines[1].split() == ["lost", "0", "3", "–", "–", "–"]
+    assert lines[3].split() == ["broken", "0", "3", "–", "–", "–"]
+    notes = [line for line in lines if line.endswith(": nothing scored, it has no usable file")]
+    assert [note.split(":")[0] for note in notes[:2]] == ["lost", "broken"]
+    rows = json.loads(Path("x.json").read_text())["rows"]
+    assert rows["lost"] == {"clips": 0, "rhythm": {}, "interval": {}, "fad": {}, "not_scored": 3}
+    with open("x.CSV", newline="") as file:
+        table = {record["row"]: record for record in csv.DictReader(file)}
+    assert list(table["mine"])[:5] == ["row", "clips", "not_scored", "loris_bcs", "loris_bcs_low"]
+    assert list(table["mine"])[-1] == "not_separated"
+    assert {value for name, value in table["lost"].items() if name not in ("row", "clips", "not_scored")} == {""}
+    (row,) = [line for line in Path("x.md").read_text().splitlines() if line.startswith("| lost |")]
+    assert {cell.strip() for cell in row.strip("|").split("|")[3:]} == {"–"}
+
+
+def test_poses_beats_and_tempo_are_heeded_and_their_lack_is_counted(folders, capsys):
+    Path("poses").mkdir()
+    pose = np.cumsum(np.random.default_rng(0).normal(size=(90, 17, 3)), axis=0)
+    np.savez("poses/a.npz", pose=pose, fps=30.0)
+    np.savez("poses/b.npz", pose=pose[:5], fps=30.0)  # too short to have beats
+    Path("beats.csv").write_text("clip,time_s\n" + "".join(f"b,{time}\n" for time in (2.5, 0.5, 1.5, 1.0, 2.0)))
+    Path("tempo.csv").write_text("clip,bpm\na,101\nb,87\nother,5\n")
+    arguments = ("ref", "mine", "--protocols", "strict", "--extractors", "descriptors", "--out", "x.json")
+    command(*arguments)
+    plain = {(one["clip"], one["row"]): one for one in json.loads(Path("x.json").read_text())["per_clip"]}
+    capsys.readouterr()
+    command(*arguments, "--poses", "poses", "--beats", "beats.csv", "--tempo", "tempo.csv")
+    lines = capsys.readouterr().out.splitlines()
+    assert "1 of 2 clips without a pose, not in alignment" in lines
+    assert "1 of 2 clips without true beats, scored against the beats heard in the reference" in lines
+    assert not [line for line in lines if "without a tempo" in line]
+    result = json.loads(Path("x.json").read_text())
+    assert result["known"] == {"a pose": 1, "true beats": 1, "a tempo": 2}
+    scores = {(one["clip"], one["row"]): one for one in result["per_clip"]}
+    motion = beat_alignment.read_motion_beats(Path("poses/a.npz"), 0, 3)
+    heard = onsets.events(soundfile.read("ref/a.wav", dtype="float32")[0], SR)
+    assert scores["a", "truth"]["alignment_bas"] == pytest.approx(
+        beat_alignment.alignment_score(heard.beats, motion), abs=1e-6
+    )
+    assert "alignment_bas" not in scores["b", "truth"] and "alignment_bas" in scores["a", "mine"]
+    assert result["rows"]["mine"]["rhythm"]["alignment"]["bas"] == scores["a", "mine"]["alignment_bas"]
+    assert scores["a", "truth"]["strict_tempo_error_bpm"] == pytest.approx(abs(heard.tempo - 101), abs=1e-5)
+    assert scores["a", "truth"]["strict_beat_f70"] == 1.0 == plain["b", "truth"]["strict_beat_f70"]
+    assert scores["b", "truth"]["strict_beat_f70"] < 1
+
+
+def test_long_lists_are_cut_on_the_console_only():
+    files = {"unmatched": {"x": {"generated_only": [f"{i}.wav" for i in range(9)]}}, "unreadable": {}, "faults": {}}
+    fad, rows = {"descriptors": {"fad": []}}, {row: {"rhythm": {}, "clips": 0} for row in ("ceiling", "random", "x")}
+    group = {"pattern": None, "clips": 1, "sources": 1, "unmatched": []}
+    result = {"not_computed": {}, "rows": rows, "uninformative": fad, "files": files}
+    result |= {"systems": {"x": "x"}, "group": group, "known": {}}
+    assert tables.notes(result, most=2) == [
+        "x: nothing scored, it has no usable file",
+        "intervals resample 1 source of 1 clip",
+        "x: 9 generated without a reference: 0.wav, 1.wav and 7 more, see --out",
+    ]
+    assert tables.notes(result)[-1].endswith("7.wav, 8.wav")
+
+
+def test_with_an_autoencoder_the_table_has_a_ceiling_which_the_marks_heed(folders, capsys):
+    """A random autoencoder, which no music survives, is a ceiling that beats no control: every metric is marked."""
+    tiny_autoencoder.save("models/vae")
+    for i, name in enumerate("cdef"):
+        soundfile.write(f"ref/{name}.wav", compose("house", 95 + 9 * i, 0.2, 6.0, np.random.default_rng(i)), SR)
+        shutil.copy(f"ref/{name}.wav", f"mine/{name}.wav")
+    command("ref", "mine", "--protocols", "strict", "--extractors", "descriptors", "--out", "x.json")
+    said = capsys.readouterr().out
+    result = json.loads(Path("x.json").read_text())
+    rows = result["rows"]
+    assert list(rows) == ["mine", "mine (shuffled)", "truth", "ceiling", "clicks", "clicks120", "delayed"]
+    assert rows["ceiling"]["clips"] == rows["truth"]["clips"] == 6
+    assert rows["ceiling"]["rhythm"]["strict"]["beat_f70"] < 0.8 < rows["truth"]["rhythm"]["strict"]["beat_f70"]
+    assert rows["ceiling"]["fad"]["descriptors"]["fad"] > rows["delayed"]["fad"]["descriptors"]["fad"]
+    assert all(result["uninformative"]["strict"].values()) and "no row ceiling" not in said
+    assert "delayed" in result["uninformative"]["descriptors"]["fad"]
+
+
+def test_a_folder_without_an_autoencoder_is_an_error_before_anything_is_scored(folders):
+    with pytest.raises(SystemExit, match=r"none/config\.json: no such file"):
+        command("ref", "mine", "--vae", "data/none")
+
+
+def test_a_difference_that_rounds_to_nothing_is_not_negative():
+    assert [tables.signed(value) for value in (-1e-9, 0.0, -0.0005001, 1.25)] == [
+        "+0.000",
+        "+0.000",
+        "-0.001",
+        "+1.250",
+    ]

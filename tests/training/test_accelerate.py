@@ -1,0 +1,140 @@
+"""What is made fast computes the same, under the same names."""
+
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from pace.diffusion import unet_blocks
+from pace.diffusion.unet import FrameShape, UNet, UNetParams
+from pace.training import accelerate
+
+CPU = torch.device("cpu")
+SMALL = UNetParams(
+    widths=(8, 16),
+    attention=(True, False),
+    layers=1,
+    heads=2,
+    groups=4,
+    align_width=8,
+    align_layers=1,
+    align_kernel=3,
+    align_bins=2,
+)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (3, 8)])
+def test_doubled_convolution_is_doubling_then_convolution(size):
+    torch.manual_seed(0)
+    x = torch.randn(2, 5, *size, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(7, 5, 3, 3, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(7, dtype=torch.float64, requires_grad=True)
+    plain = F.conv2d(F.interpolate(x, scale_factor=2.0, mode="nearest"), weight, bias, padding=1)
+    fused = unet_blocks.doubled_convolution(x, weight, bias)
+    torch.testing.assert_close(fused, plain, atol=1e-12, rtol=1e-12)
+    weigh = torch.randn_like(plain)
+    found, expected = (torch.autograd.grad((y * weigh).sum(), (x, weight, bias)) for y in (fused, plain))
+    torch.testing.assert_close(found, expected, atol=1e-11, rtol=1e-11)
+
+
+def test_wide_levels_double_first(monkeypatch):
+    """Both ways of `Resample` give the same; the width decides which it goes."""
+    seen = []
+    fused = unet_blocks.doubled_convolution
+    monkeypatch.setattr(unet_blocks, "doubled_convolution", lambda *given: seen.append(1) or fused(*given))
+    block, x = unet_blocks.Resample(8, up=True), torch.randn(1, 8, 4, 4)
+    first = block(x)
+    monkeypatch.setattr(unet_blocks, "FUSED_UP", 7)
+    torch.testing.assert_close(block(x), first, atol=1e-5, rtol=1e-5)
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("frames", [None, FrameShape(3, 30, 6.0)])
+def test_the_network_compiles_whole_and_keeps_names_and_values(frames):
+    """Traced without a break in the graph, forward and backward; no code is generated here."""
+    torch.manual_seed(0)
+    unet = UNet(SMALL, 1, 6, frames)
+    names = list(unet.state_dict())
+    given = (torch.randn(2, 1, 32, 32), torch.tensor([1.0, 500.0]), torch.randn(2, 1, 6))
+    given += () if frames is None else (torch.randn(2, 30, 3),)
+    eager = unet(*given)
+    expected = torch.autograd.grad(eager.square().sum(), list(unet.parameters()))
+    unet.compile(dynamic=False, fullgraph=True, backend="aot_eager")
+    traced = unet(*given)
+    traced.square().sum().backward()
+    torch.testing.assert_close(traced, eager, atol=1e-5, rtol=1e-5)
+    assert list(unet.state_dict()) == names
+    for weights, gradient in zip(unet.parameters(), expected, strict=True):
+        torch.testing.assert_close(weights.grad, gradient, atol=1e-3, rtol=1e-3)
+
+
+def test_the_cpu_stays_eager_unless_told(monkeypatch):
+    unet = UNet(dataclasses.replace(SMALL, attention=(False, False)), 1, 6, None)
+    asked = []
+    monkeypatch.setattr(unet, "compile", lambda **options: asked.append(options))
+    assert accelerate.prepare(unet, CPU) == "eager" and not asked
+    monkeypatch.setattr(accelerate.shutil, "which", lambda name: name == "icpx")
+    monkeypatch.setenv("CXX", "icpx")
+    assert accelerate.prepare(unet, CPU, compiled=True) == "compiled with icpx"
+    assert asked == [{"dynamic": False, "options": {"layout_optimization": False}}]
+    monkeypatch.setattr(accelerate.shutil, "which", lambda name: None)
+    assert accelerate.prepare(unet, CPU, compiled=True) == "eager" and len(asked) == 1
+
+
+def test_a_gpu_compiles_where_triton_is(monkeypatch):
+    for spec, expected in ((None, "channels_last"), (object(), "channels_last, compiled with triton")):
+        unet = UNet(SMALL, 1, 6, None)
+        monkeypatch.setattr(unet, "compile", lambda **options: None)
+        monkeypatch.setattr(accelerate.importlib.util, "find_spec", lambda name, spec=spec: spec)
+        monkeypatch.setattr(accelerate.shutil, "which", lambda name: name)
+        before = torch.get_float32_matmul_precision()
+        assert accelerate.prepare(unet, torch.device("cuda")) == expected
+        torch.set_float32_matmul_precision(before)
+        torch.backends.cudnn.benchmark = False
+        assert unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_precision():
+    layer, x = torch.nn.Linear(4, 4), torch.randn(2, 4)
+    for name, dtype in (("auto", torch.float32), ("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        with accelerate.autocast(CPU, name):
+            assert layer(x).dtype == dtype
+    with pytest.raises(ValueError, match=r"float16.*auto, float32, bfloat16"):
+        accelerate.autocast(CPU, "float16")
+
+
+@pytest.mark.parametrize(
+    ("name", "peak"),
+    [
+        ("NVIDIA H200", 989e12),
+        ("NVIDIA H100 80GB HBM3", 989e12),
+        ("NVIDIA H100 PCIe", 756e12),
+        ("NVIDIA A100-SXM4-80GB", 312e12),
+        ("NVIDIA RTX A6000", 155e12),
+        ("NVIDIA GeForce RTX 4090", 165e12),
+        ("Tesla K80", None),
+    ],
+)
+def test_peaks(monkeypatch, name, peak):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
+    assert accelerate.peak_flops(torch.device("cuda")) == peak
+    assert accelerate.peak_flops(CPU) is None
+
+
+def test_a_compiler_counts_only_where_what_it_needs_is_there(monkeypatch):
+    there = {"gcc", "g++", "clang++"}
+    monkeypatch.setattr(accelerate.shutil, "which", lambda name: name if name in there else None)
+    monkeypatch.setattr(accelerate.importlib.util, "find_spec", lambda name: name == "triton" or None)
+    for name in ("CC", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    gpu = torch.device("cuda")
+    assert (accelerate.compiler(CPU), accelerate.compiler(gpu)) == ("g++", "triton")
+    there -= {"gcc", "g++"}  # Inductor looks for g++, Triton for a C compiler
+    assert (accelerate.compiler(CPU), accelerate.compiler(gpu)) == (None, None)
+    there |= {"icpx", "icx"}
+    monkeypatch.setenv("CXX", "icpx")
+    monkeypatch.setenv("CC", "icx")
+    assert (accelerate.compiler(CPU), accelerate.compiler(gpu)) == ("icpx", "triton")
+    monkeypatch.setattr(accelerate.importlib.util, "find_spec", lambda name: None)
+    assert accelerate.compiler(gpu) is None
