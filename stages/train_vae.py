@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     train, val = read_mels("train"), read_mels("val")
     if not len(train):
         raise ValueError(f"{MELS / 'train.npz'}: no clips; see {MELS / 'failures.json'} and the splits in data/index")
-    lpips = load_lpips(p.perceptual_weights)
+    lpips = load_lpips(p.lpips_weights)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     code = closure.code_digest(vae_training.__name__)
     heard = [] if lpips is None else [value.numpy() for value in lpips.state_dict().values()]

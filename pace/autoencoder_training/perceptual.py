@@ -74,7 +74,7 @@ def load_lpips(folder: Path | str) -> Lpips | None:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; train_vae.perceptual_weights is data/none when not given")
+        raise FileNotFoundError(f"{folder}: no such folder; train_vae.lpips_weights is data/none when not given")
     files = sorted(path for path in folder.iterdir() if path.suffix in weights.SUFFIXES)
     if not files:
         return None

@@ -39,11 +39,11 @@ class TrainVaeParams:
     lr: float = limits(0)
     warmup: int = limits(0)
     weight_decay: float = limits(0)
-    clip: float = limits(0)
+    max_grad_norm: float = limits(0)
     ema: float = limits(0, 1)
     kl_weight: float = limits(0)
     perceptual_weight: float = limits(0)
-    perceptual_weights: str
+    lpips_weights: str
     adversarial_weight: float = limits(0)
     adaptive: bool = choice(True, False)
     discriminator_start: int = limits(0)
@@ -184,8 +184,8 @@ class VaeTrainer:
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.get_total_norm([p.grad for p in group["params"] if p.grad is not None])
-        if self.params.clip:
-            torch.nn.utils.clip_grads_with_norm_(group["params"], self.params.clip, norm)
+        if self.params.max_grad_norm:
+            torch.nn.utils.clip_grads_with_norm_(group["params"], self.params.max_grad_norm, norm)
         optimizer.step()
         return norm
 

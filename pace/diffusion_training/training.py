@@ -40,7 +40,7 @@ class DiffusionParams:
     warmup: int = limits(0)
     decay: str = choice(*DECAYS)
     weight_decay: float = limits(0)
-    clip: float = limits(0)
+    max_grad_norm: float = limits(0)
     ema: float = limits(0, 1)
     ema_warmup: float = limits(0)
     drop: float = limits(0, 1)
@@ -137,8 +137,8 @@ def train(
         loss = _step_loss(network, data, params, process, step, processes)
         loss.backward()
         norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None], foreach=True)
-        if params.clip:
-            nn.utils.clip_grads_with_norm_(model.parameters(), params.clip, norm, foreach=True)
+        if params.max_grad_norm:
+            nn.utils.clip_grads_with_norm_(model.parameters(), params.max_grad_norm, norm, foreach=True)
         optimiser.step()
         ema.update(step)
         pending.append(torch.stack([loss.detach(), norm]))
@@ -234,6 +234,6 @@ def _check_finite(losses: list[float], norms: list[float], first: int, params: D
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise FloatingPointError(
                 f"loss {loss}, gradient norm {norm} at step {step}, learning rate {params.learning_rate(step):.3g}; "
-                "lower train_diffusion.lr or train_diffusion.clip, with which training starts anew; "
+                "lower train_diffusion.lr or train_diffusion.max_grad_norm, with which training starts anew; "
                 f"last good state: {last}"
             )

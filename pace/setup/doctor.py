@@ -338,7 +338,7 @@ def _fault(key: str, path: Path) -> str | None:
             from pace.visual import i3d
 
             i3d.load(path)
-        elif key == "train_vae.perceptual_weights":
+        elif key == "train_vae.lpips_weights":
             from pace.autoencoder_training.perceptual import load_lpips
 
             load_lpips(path)

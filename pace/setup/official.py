@@ -151,7 +151,7 @@ OFFICIAL: dict[str, Official] = {
                 553_433_881,
             ),
         ),
-        {"train_vae.perceptual_weights": "models/official/lpips"},
+        {"train_vae.lpips_weights": "models/official/lpips"},
     ),
     "lpips": Official(
         "with vgg16: LPIPS as the VAE's perceptual loss (its heads, v0.1)",
@@ -164,7 +164,7 @@ OFFICIAL: dict[str, Official] = {
                 7_289,
             ),
         ),
-        {"train_vae.perceptual_weights": "models/official/lpips"},
+        {"train_vae.lpips_weights": "models/official/lpips"},
     ),
     "rtmpose": Official(
         "2D keypoints with RTMPose-m (Halpe-26, input 192 x 256) after YOLOX-m (input 640 x 640), as rtmlib's default",

@@ -47,7 +47,7 @@ def conflicts(root: Path, values: Mapping[str, object]) -> Iterator[Conflict]:
         remedy = "guidance needs music without conditions: set it to 1, or train_diffusion.drop to such as 0.1"
         yield Conflict(True, "sample.guidance", f"{guidance:g}, but train_diffusion.drop is 0", remedy)
     start, steps = values.get("train_vae.discriminator_start"), values.get("train_vae.steps")
-    features = values.get("train_vae.perceptual_weight") and value("train_vae.perceptual_weights") == NOT_GIVEN
+    features = values.get("train_vae.perceptual_weight") and value("train_vae.lpips_weights") == NOT_GIVEN
     used = values.get("train_vae.adversarial_weight") or features
     if used and start is not None and steps is not None and start >= steps:
         remedy = "the adversarial loss would never act: lower it, or set the weights of what it begins to 0"

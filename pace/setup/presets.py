@@ -89,19 +89,17 @@ def flags(preset: Path, params: Path) -> list[str]:
 def write(preset: Path, params: Path) -> list[str]:
     """Edit params.yaml to the preset's values, keeping its comments. Returns the changed keys."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.comments import CommentedSeq
 
     yaml = YAML()
     yaml.width = 4096
-    yaml.indent(mapping=2, sequence=4, offset=2)
     content = yaml.load(params.read_text(encoding="utf-8"))
     changed = []
     for section, key, value in flat(load(preset, params)):
         if content[section][key] != value:
             if isinstance(value, list):
-                value = CommentedSeq(value)
-                value.fa.set_flow_style()  # [1, 2] as params.yaml has it, not an item a line
-            content[section][key] = value
+                content[section][key][:] = value  # in place: the comment beside the key belongs to the list
+            else:
+                content[section][key] = value
             changed.append(f"{section}.{key}")
     partial = params.with_suffix(".partial")
     with open(partial, "w", encoding="utf-8") as file:

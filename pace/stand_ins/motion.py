@@ -44,7 +44,7 @@ class PretrainMotionParams:
     held_out: int = limits(1)
     steps: int = limits(1)
     frames_per_step: int = limits(243)
-    learning_rate: float = limits(0, 1)
+    lr: float = limits(0, 1)
     seed: int
 
 
@@ -100,7 +100,7 @@ def train(
     readouts = nn.ModuleList(nn.Linear(model.dim_rep, 6 * len(part)) for part in skeleton.PARTS.values())
     _initialise(model)
     _fit_readouts(model, readouts, [_batch(tensors, _SHORT, params.frames_per_step, rng) for _ in range(_FIT_BATCHES)])
-    optimisers = _optimisers(model, readouts, params.learning_rate)
+    optimisers = _optimisers(model, readouts, params.lr)
     peaks = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
     for step in progress(range(params.steps)):
         done = step / params.steps

@@ -35,7 +35,7 @@ class PretrainVisualParams:
     train_clips: int = limits(1)
     test_clips: int = limits(1)
     steps: int = limits(1)
-    batch: int = limits(2)
+    batch_size: int = limits(2)
     lr: float = limits(0)
     seed: int = limits(0)
 
@@ -103,7 +103,7 @@ def train(
     model = I3D(params.width, classes=len(STYLES)).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=params.lr, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, params.lr, params.steps)
-    choices = _choices(len(clips), params.batch, rng)
+    choices = _choices(len(clips), params.batch_size, rng)
     for _ in progress(range(params.steps)):
         chosen = next(choices)
         scores = model(_batch(clips, chosen, params, rng)).mean(dim=2)

@@ -18,11 +18,11 @@ PARAMS = TrainVaeParams(
     lr=1e-3,
     warmup=2,
     weight_decay=0.01,
-    clip=1.0,
+    max_grad_norm=1.0,
     ema=0.9,
     kl_weight=1e-3,
     perceptual_weight=0.5,
-    perceptual_weights="data/none",
+    lpips_weights="data/none",
     adversarial_weight=0.1,
     adaptive=True,
     discriminator_start=2,
@@ -168,7 +168,7 @@ def test_a_discriminator_that_never_starts_is_refused():
 
 def test_training_is_the_loop_written_out_here():
     """AdamW for both networks, rates, posterior samples, clipping and averages; the curve is that of the averages."""
-    p = dataclasses.replace(PARAMS, steps=4, eval_every=4, weight_decay=0.5, clip=0.05, ema=0.3)
+    p = dataclasses.replace(PARAMS, steps=4, eval_every=4, weight_decay=0.5, max_grad_norm=0.05, ema=0.3)
     data, val = mels(4), mels(2, seed=1)
     own = VaeTrainer(VAE, p, None, CPU)
     networks = own.vae, own.discriminator

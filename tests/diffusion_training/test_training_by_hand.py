@@ -24,7 +24,7 @@ PARAMS = DiffusionParams(
     warmup=2,
     decay="linear",
     weight_decay=0.5,
-    clip=0.05,
+    max_grad_norm=0.05,
     ema=0.4,
     ema_warmup=2,
     drop=0.2,
@@ -104,7 +104,7 @@ def test_training_is_the_loop_written_out_here():
         loss.backward()
         norms.append(math.sqrt(sum(float(w.grad.square().sum()) for w in weights)))
         for w in weights:
-            w.grad *= min(1.0, PARAMS.clip / norms[-1])
+            w.grad *= min(1.0, PARAMS.max_grad_norm / norms[-1])
         optimiser.step()
         averages = [DECAYS[step] * a + (1 - DECAYS[step]) * w.detach() for a, w in zip(averages, weights, strict=True)]
         losses.append(loss.item())
@@ -113,7 +113,7 @@ def test_training_is_the_loop_written_out_here():
             w.data.copy_(a)
         val_losses.append(training.validate(averaged, val, PARAMS, process))
 
-    assert min(norms) > 4 * PARAMS.clip and max(norms) > 1.5 * min(norms), "the clipping shows"
+    assert min(norms) > 4 * PARAMS.max_grad_norm and max(norms) > 1.5 * min(norms), "the clipping shows"
     for found, expected in zip([*encoder.parameters(), *unet.parameters()], averages, strict=True):
         torch.testing.assert_close(found.data, expected, atol=1e-6, rtol=1e-6)
     assert not encoder.training and not unet.training

@@ -220,17 +220,17 @@ def test_audio_networks(root):
     assert item.state == doctor.FAIL and "not the weights of VGGish" in item.found
 
 
-def test_perceptual_weights(root):
-    item = one(look(root), "train_vae.perceptual_weights")
+def test_lpips_weights(root):
+    item = one(look(root), "train_vae.lpips_weights")
     assert item.follows == "the VAE's perceptual loss is feature matching"
     folder = root / "lpips"
     folder.mkdir()
     torch.save(layouts.flat(layouts.lpips_heads()), folder / "vgg.pth")
-    item = one(look(root, train_vae__perceptual_weights="lpips"), "train_vae.perceptual_weights")
+    item = one(look(root, train_vae__lpips_weights="lpips"), "train_vae.lpips_weights")
     assert item.state == doctor.FAIL and "no VGG-16 weights" in item.found
     vgg = {key: shape for key, shape in layouts.vgg16().items() if key.startswith("features.")}
     torch.save(layouts.flat(vgg), folder / "vgg16.pth")
-    items = look(root, train_vae__perceptual_weights="lpips")["train_vae.perceptual_weights"]
+    items = look(root, train_vae__lpips_weights="lpips")["train_vae.lpips_weights"]
     assert [item.state for item in items] == ["ok", "ok"]
     assert [item.found.split(";")[0] for item in items] == ["LPIPS heads", "VGG-16"]
 

@@ -176,7 +176,7 @@ def test_progress_bar_on_a_terminal_only(tmp_path, server, monkeypatch, capsys):
 
 def test_settings_are_printed_once_all_their_files_are_there(tmp_path, server, capsys):
     base, _ = server
-    sets, folder = {"train_vae.perceptual_weights": "x"}, tmp_path / "official"
+    sets, folder = {"train_vae.lpips_weights": "x"}, tmp_path / "official"
     table = one(f"{base}/good.pt") | {
         name: Official("a test", "none", (OfficialFile(f"x/{name}.pt", f"{base}/{name}.pt", None),), sets)
         for name in ("good", "none")
@@ -186,7 +186,7 @@ def test_settings_are_printed_once_all_their_files_are_there(tmp_path, server, c
     assert "lift.weights: w" in out and "perceptual" not in out
     (folder / "x/none.pt").write_bytes(CONTENT)
     assert fetch.fetch(["good"], folder, table)
-    assert "train_vae.perceptual_weights: x" in capsys.readouterr().out
+    assert "train_vae.lpips_weights: x" in capsys.readouterr().out
 
 
 def test_a_damaged_member_is_reported(tmp_path, server, capsys):

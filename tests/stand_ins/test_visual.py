@@ -10,7 +10,7 @@ from pace.visual.i3d import I3D
 
 SECTION = {
     "width": 0.0625, "fps": 25, "size": 40, "crop": 32, "frames": 12, "window": 9, "train_clips": 2, "test_clips": 1,
-    "steps": 60, "batch": 10, "lr": 0.01, "seed": 3,
+    "steps": 60, "batch_size": 10, "lr": 0.01, "seed": 3,
 }  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_training_tells_unseen_clips_apart():
         noise = rng.normal(0, 0.1, (len(labels), 9, 32, 32, 3))
         return torch.from_numpy((255 * np.clip(hues[:, None, None, None] + noise, 0, 1)).astype(np.uint8)), labels
 
-    chosen = params(size=32, frames=9, batch=20, steps=40)
+    chosen = params(size=32, frames=9, batch_size=20, steps=40)
     model = visual.train(*clips(10, 0), chosen)
     unseen, labels = clips(4, 1)
     assert visual.accuracy(model, unseen, labels, 32) > 0.4
