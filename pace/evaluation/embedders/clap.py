@@ -105,7 +105,7 @@ def load(path: Path | str) -> Clap:
 
 
 def from_laion(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the tensors of LAION's audio branch and projection to transformers' names, splitting the attention's."""
+    """Rename LAION's audio tensors to transformers' names and split the attention into query, key and value."""
     out = {}
     for key, tensor in state.items():
         name = key.replace("audio_projection.0.", "audio_projection.linear1.")
