@@ -75,14 +75,14 @@ COLUMNS = {  # metric -> heading, decimals
 
 INTERVALS = "Below each value: its 95 % interval, from resampled dances (bootstrap)."
 FAD_SCOPE = (
-    "Distance to the true music of the scored clips; lower is closer. Timing does not affect it. The distance grows with "
-    "d / n, so compare it only between sets with the same number of rows and clips. FAD∞ is extrapolated from halves of "
-    "the dances to infinitely many dances."
+    "Distance to the true music of the scored clips; lower is closer. Timing does not affect it. The distance grows "
+    "with d / n, so compare it only between sets with the same number of rows and clips. FAD∞ is extrapolated from "
+    "halves of the dances to infinitely many dances."
 )
 FAD_INTERVALS = (
-    "Below each distance: its 95 % interval, computed by leaving out one dance at a time, or one of 40 blocks when there "
-    "are more dances (jackknife). It shows what as many other dances would give, bias included. The pooled value has no "
-    "interval."
+    "Below each distance: its 95 % interval, computed by leaving out one dance at a time, or one of 40 blocks when "
+    "there are more dances (jackknife). It shows what as many other dances would give, bias included. The pooled value "
+    "has no interval."
 )
 MARK = "†"
 MARK_MEANS = (
@@ -91,7 +91,7 @@ MARK_MEANS = (
     "difference. A good score on it does not show that the music fits the dance."
 )
 FAD_MARK_MEANS = (
-    f"{MARK} Uninformative: at least one control is no farther from the true music than the ceiling, judged by the 95 % "
-    "interval of their paired difference. A small distance does not show that the music fits the dance."
+    f"{MARK} Uninformative: at least one control is no farther from the true music than the ceiling, judged by the "
+    "95 % interval of their paired difference. A small distance does not show that the music fits the dance."
 )
 NOT_TESTED = "This run did not test whether the metrics are informative: the test needs at least four dances."
