@@ -130,7 +130,8 @@ def clip_energy(path: Path, start: float) -> tuple[np.ndarray, np.ndarray, np.nd
 
     def relative(band: str) -> np.ndarray:
         values = table[[f"{band}_{part}" for part in PARTS]].to_numpy(np.float64)
-        return values[inside] / np.maximum(values.max(axis=0), 1e-12)
+        share: np.ndarray = values[inside] / np.maximum(values.max(axis=0), 1e-12)
+        return share
 
     times: np.ndarray = table["time_s"][inside].to_numpy() - start
     return times, relative("slow"), relative("fast")

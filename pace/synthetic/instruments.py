@@ -214,7 +214,7 @@ def _band(wave: np.ndarray, low: float, high: float, rate: float) -> np.ndarray:
 
 def _finished(wave: np.ndarray, sample_rate: int) -> np.ndarray:
     """Scale to peak 1, fade out the last 5 ms, and convert to float32."""
-    wave = wave / np.abs(wave).max()
-    tail = min(len(wave), sample_rate // 200)
-    wave[-tail:] *= np.linspace(1, 0, tail)
-    return wave.astype(np.float32)
+    scaled: np.ndarray = wave / np.abs(wave).max()
+    tail = min(len(scaled), sample_rate // 200)
+    scaled[-tail:] *= np.linspace(1, 0, tail)
+    return scaled.astype(np.float32)

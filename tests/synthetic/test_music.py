@@ -186,7 +186,7 @@ def test_a_recomposed_piece_is_the_same_at_another_tempo():
 
 
 def test_composing_draws_everything_from_one_generator():
-    """Unlike `recompose`. The bytes of the dataset's music decide whether later stages rerun, so this must not change."""
+    """Unlike `recompose`. The bytes of the dataset's music decide whether later stages rerun, and must not change."""
     music = compose("pop", 110.0, 0.2, 4.0, np.random.default_rng(3))
     assert not np.array_equal(music, recompose("pop", 110.0, 0.2, 4.0, 3))
     np.testing.assert_array_equal(music, compose("pop", 110.0, 0.2, 4.0, np.random.default_rng(3)))

@@ -79,7 +79,8 @@ class Clap(nn.Module):
 
 def quantised(wave: np.ndarray) -> np.ndarray:
     """Clip a wave (S,) to [-1,1] and truncate it to 16 bits, towards zero, as in the training of LAION's networks."""
-    return (np.trunc(np.clip(wave, -1, 1) * np.float32(32767)) / 32767.0).astype(np.float32)
+    truncated: np.ndarray = np.trunc(np.clip(wave, -1, 1) * np.float32(32767)) / 32767.0
+    return truncated.astype(np.float32)
 
 
 def windows(wave: np.ndarray) -> list[np.ndarray]:

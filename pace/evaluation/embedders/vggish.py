@@ -64,7 +64,9 @@ class VGGish(nn.Module):
         """
         examples = torch.from_numpy(log_mel_examples(mono_at(wave, sample_rate, SAMPLE_RATE)))
         device = next(self.parameters()).device
-        embeddings: np.ndarray = torch.cat([self(part.to(device)) for part in examples.split(BATCH)]).cpu().numpy()
+        embeddings: np.ndarray = (
+            torch.cat([self(part.to(device)) for part in torch.split(examples, BATCH)]).cpu().numpy()
+        )
         return embeddings
 
 
@@ -80,7 +82,7 @@ def log_mel_examples(wave: np.ndarray) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(wave.astype(np.float64), WINDOW)[::HOP]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     magnitude = np.abs(np.fft.rfft(frames * window, N_FFT))
-    log_mel = np.log(magnitude @ mel_matrix() + LOG_OFFSET)
+    log_mel: np.ndarray = np.log(magnitude @ mel_matrix() + LOG_OFFSET)
     count = len(log_mel) // EXAMPLE
     return log_mel[: count * EXAMPLE].reshape(count, EXAMPLE, N_MELS).astype(np.float32)
 
