@@ -18,6 +18,7 @@ docs/sensitivity.md shows how each responds to delay, tempo and missing beats.
 """
 
 import dataclasses
+from typing import Any
 
 import mir_eval
 import numpy as np
@@ -147,8 +148,8 @@ def _compare_bins(reference: Events, generated: Events, protocol: Binned) -> dic
     if protocol.cut:
         of_reference = of_reference[: of_generated.size]
     common = min(of_reference.size, of_generated.size)
-    hits = int(np.count_nonzero(of_reference[:common] & of_generated[:common]))
-    generated_count, reference_count = int(np.count_nonzero(of_generated)), int(np.count_nonzero(of_reference))
+    hits = np.count_nonzero(of_reference[:common] & of_generated[:common])
+    generated_count, reference_count = np.count_nonzero(of_generated), np.count_nonzero(of_reference)
     if protocol.coverage == "reference":
         coverage = _percent(generated_count, reference_count)
     else:
@@ -164,7 +165,7 @@ def _bins_with_onsets(wave: Events, protocol: Binned) -> np.ndarray:
     return bins
 
 
-def _percent(part: int, whole: int) -> float:
+def _percent(part: np.integer[Any], whole: np.integer[Any]) -> float:
     return 100 * part / whole if whole else 0.0
 
 
