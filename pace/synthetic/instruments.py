@@ -194,7 +194,8 @@ def _cycle(slope: float, harmonics: int, odd: bool) -> np.ndarray:
     # Schroeder phases keep the crest factor low.
     spectrum[kept] = kept.astype(float) ** -slope * np.exp(-1j * np.pi * kept**2 / len(kept))
     wave = np.fft.irfft(spectrum, TABLE)
-    return wave / np.abs(wave).max()
+    scaled: np.ndarray = wave / np.abs(wave).max()
+    return scaled
 
 
 @functools.lru_cache(maxsize=128)
