@@ -100,6 +100,41 @@ def html(
 
     training: title -> figure file. failures: (stage, video or clip, reason). published: HTML of a section of its own.
     """
+    sections = _sections(metrics, views, training, failures, published)
+    links = "".join(f'<a href="#{key}">{escape(title)}</a>' for key, (title, _) in sections.items())
+    body = "\n".join(
+        f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>' for key, (title, content) in sections.items()
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>PACE report</title>
+<style>{CSS}</style>
+</head>
+<body>
+<header>
+<h1>PACE</h1>
+<p>Music for dance videos from part-wise slow and fast motion.{escape(_scope(metrics))}</p>
+<nav>{links}</nav>
+</header>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def _sections(
+    metrics: dict[str, Any],
+    views: list[ClipView],
+    training: dict[str, str],
+    failures: list[tuple[str, str, str]],
+    published: str,
+) -> dict[str, tuple[str, str]]:
+    """The sections that have content: id -> (heading, HTML)."""
     intervals, uninformative = metrics.get("interval", {}), metrics.get("uninformative")
     sections = {
         "results": (
@@ -113,34 +148,15 @@ def html(
         "measures": ("Other measures", tables.others(metrics)),
         "failures": (f"Failures ({len(failures)})", tables.failures(failures)),
     }
-    shown = {key: section for key, section in sections.items() if section[1]}
-    links = "".join(f'<a href="#{key}">{escape(title)}</a>' for key, (title, _) in shown.items())
-    body = "\n".join(f'<section id="{k}"><h2>{escape(t)}</h2>{content}</section>' for k, (t, content) in shown.items())
-    data = metrics.get("data", {})
-    split = split_of(metrics)
+    return {key: section for key, section in sections.items() if section[1]}
+
+
+def _scope(metrics: dict[str, Any]) -> str:
+    """How many clips and videos were scored, as far as metrics.json says."""
+    data, split = metrics.get("data", {}), split_of(metrics)
     kinds = [kind for kind in ("clips", "videos") if f"{split}_{kind}" in data]
     counts = [f"{data[f'{split}_{kind}']} {SPLITS[split]} {kind}" for kind in kinds]
-    scope = f" Scored on {' from '.join(counts)}." if counts else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>PACE report</title>
-<style>{CSS}</style>
-</head>
-<body>
-<header>
-<h1>PACE</h1>
-<p>Music for dance videos from part-wise slow and fast motion.{escape(scope)}</p>
-<nav>{links}</nav>
-</header>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    return f" Scored on {' from '.join(counts)}." if counts else ""
 
 
 def _tiles(metrics: dict[str, Any]) -> str:

@@ -30,18 +30,16 @@ def published(metrics: dict[str, Any], data: DataParams) -> str:
     counts = metrics.get("data", {})
     scored = counts.get("test_clips", 0) - counts.get("missing_clips", 0)
     own = own_figures(metrics)
-    return f"<p>As printed in {escape(SOURCE)}. {escape(CAVEAT)}</p>" + "".join(
-        _table(
-            dataset,
-            differences(dataset, data, scored) if own else [f"this run has no {PROTOCOL} scores and no FAD"],
-            own,
-        )
-        for dataset in SETTINGS
-    )
+    section = f"<p>As printed in {escape(SOURCE)}. {escape(CAVEAT)}</p>"
+    for dataset in SETTINGS:
+        nothing_to_compare = [f"this run has no {PROTOCOL} scores and no FAD"]
+        reasons = differences(dataset, data, scored) if own else nothing_to_compare
+        section += _table(dataset, reasons, own)
+    return section
 
 
 def _table(dataset: str, reasons: list[str], own: dict[str, float]) -> str:
-    """One dataset's table; `reasons` against comparison, if any, stand in place of this run's row."""
+    """One dataset's table, with this run's row unless there are reasons against a comparison."""
     body = "" if reasons else _row("this run", "", own, ' class="ours"')
     for row in read_published():
         if row.dataset == dataset:
