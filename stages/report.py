@@ -1,4 +1,4 @@
-"""Build the report: videos with generated and with their own music, figures, metrics, failed videos."""
+"""Build the report: videos with their generated and their own music, figures, metrics and failed videos."""
 
 import argparse
 from pathlib import Path
@@ -15,11 +15,12 @@ SOURCES = Sources(DATA / "decoded", DATA / "audio", DATA / "generated", DATA / "
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Write reports/index.html and reports/media."""
     argparse.ArgumentParser(prog="python -m stages.report", description=__doc__).parse_args(argv)
     inputs = page.Inputs(DATA, SOURCES, REPORTS / "metrics.json", REPORTS / "per_clip.csv", REPORTS / "curves")
-    p = params.load(PARAMS, partial=PARTIAL)
-    made = page.build(inputs, p["report"], REPORTS, p["dataset"])
-    print(f"report: open {made}")
+    sections = params.load(PARAMS, partial=PARTIAL)
+    index = page.build(inputs, sections["report"], REPORTS, sections["dataset"])
+    print(f"report: open {index} in a browser")
 
 
 if __name__ == "__main__":

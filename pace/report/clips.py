@@ -1,4 +1,4 @@
-"""What the report shows of one clip: two videos, mel images, energy and rhythm curves, written as media files."""
+"""The media files of one clip in the report: two videos, mel images, and energy, rhythm and gate curves."""
 
 import contextlib
 from collections.abc import Callable
@@ -21,7 +21,7 @@ OWN, GENERATED = "own music", "generated music"
 
 @dataclass(frozen=True)
 class Sources:
-    """Folders of the stages that the report reads."""
+    """Output folders of the stages whose media the report shows."""
 
     decoded: Path
     audio: Path
@@ -31,34 +31,39 @@ class Sources:
 
 @dataclass(frozen=True)
 class ClipView:
-    """One clip on the page. Files are named relative to the page; a missing one is None."""
+    """One clip on the page. File names are relative to the page; None where there is no such file."""
 
     clip_id: str
-    facts: dict[str, str]
-    videos: dict[str, str]
-    mels: dict[str, str]
+    facts: dict[str, str]  # label -> text
+    videos: dict[str, str]  # OWN, GENERATED -> file
+    mels: dict[str, str]  # OWN, GENERATED -> file
     energy: str | None
     rhythm: str | None
     gates: str | None
 
 
 def choose(clips: pd.DataFrame, count: int, generated: Path, split: str = "test") -> pd.DataFrame:
-    """At most `count` clips of `split` that have music: evenly spread over the videos, each video once first."""
-    have = [(generated / f"{clip_id}.wav").is_file() for clip_id in clips["clip_id"]]
-    scored = clips[(clips["split"] == split) & np.array(have, dtype=bool)].sort_values(["video_id", "start_s"])
-    turn = scored.groupby("video_id").cumcount()
-    chosen = []
-    for _, once in scored.groupby(turn):
-        wanted = min(count - len(chosen), len(once))
-        places = np.linspace(0, len(once) - 1, wanted).round().astype(int) if wanted > 1 else np.arange(wanted)
-        chosen += list(once.index[places])
-    return scored.loc[sorted(chosen)]
+    """Choose at most `count` clips of `split` that have generated music.
+
+    The choice is spread evenly over the videos; no video gets a second clip before each has one.
+    """
+    has_music = [(generated / f"{clip_id}.wav").is_file() for clip_id in clips["clip_id"]]
+    candidates = clips[(clips["split"] == split) & np.array(has_music, dtype=bool)].sort_values(["video_id", "start_s"])
+    number_in_video = candidates.groupby("video_id").cumcount()
+    chosen: list[int] = []
+    for _, one_per_video in candidates.groupby(number_in_video):
+        last = len(one_per_video) - 1
+        wanted = min(count - len(chosen), len(one_per_video))
+        positions = np.linspace(0, last, wanted).round().astype(int) if wanted > 1 else np.arange(wanted)
+        chosen += list(one_per_video.index[positions])
+    return candidates.loc[sorted(chosen)]
 
 
 def view(clip: pd.Series, video: pd.Series, scores: dict[str, float], sources: Sources, page: Path) -> ClipView:
-    """Write the media of one clip into `page`/media and return what the page shows of it.
+    """Write the media of one clip into `page`/media and return their names, with the facts that the page shows.
 
-    clip: a row of clips.parquet; video: its row of videos.parquet; scores: named scores of its generated music.
+    clip: a row of clips.parquet. video: the clip's row of videos.parquet. scores: label -> score of the generated
+    music. Music that cannot be read is left out.
     """
     name, start = clip["clip_id"], float(clip["start_s"])
     folder = page / "media"
@@ -71,7 +76,7 @@ def view(clip: pd.Series, video: pd.Series, scores: dict[str, float], sources: S
     waves = {}
     if (own := sources.audio / f"{clip['video_id']}.wav").is_file():
         waves[OWN] = cut(read_audio(own, SAMPLE_RATE), start)
-    with contextlib.suppress(MediaError):  # evaluate names it among the failures
+    with contextlib.suppress(MediaError):  # evaluate lists the clip among the failures
         waves[GENERATED] = cut(sounds.read(sources.generated / f"{name}.wav").at(SAMPLE_RATE), 0.0)
     frames, fps = cut_frames(sources.decoded / f"{clip['video_id']}.mp4", start)
     videos = {}
@@ -96,14 +101,14 @@ def view(clip: pd.Series, video: pd.Series, scores: dict[str, float], sources: S
 
 
 def cut(wave: np.ndarray, start: float) -> np.ndarray:
-    """Five seconds (110250,) of a wave (S,) from `start` seconds, lengthened with silence."""
+    """Cut a clip (110250,) out of a wave (S,), from `start` seconds on; a shorter rest is padded with silence."""
     first = round(start * SAMPLE_RATE)
-    piece = wave[first : first + CLIP_SAMPLES]
-    return np.pad(piece, (0, CLIP_SAMPLES - len(piece)))
+    excerpt = wave[first : first + CLIP_SAMPLES]
+    return np.pad(excerpt, (0, CLIP_SAMPLES - len(excerpt)))
 
 
 def cut_frames(path: Path, start: float) -> tuple[list[np.ndarray], float]:
-    """Frames (H,W,3) of the five seconds from `start`, and the video's rate."""
+    """Read a clip's frames (H,W,3) of a video, from `start` seconds on, and the video's frame rate."""
     fps = probe(path).fps
     first, count = round(start * fps), round(CLIP_SECONDS * fps)
     frames = []
@@ -116,26 +121,36 @@ def cut_frames(path: Path, start: float) -> tuple[list[np.ndarray], float]:
 
 
 def clip_energy(path: Path, start: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Times (N,) within the clip, slow and fast energy (N,5), each divided by its maximum over the whole video."""
+    """Read a clip's times (N,) in seconds, slow energy (N,5) and fast energy (N,5) from `start` seconds on.
+
+    Each part's energy is divided by its maximum over the whole video.
+    """
     table = pd.read_parquet(path)
     inside = table["time_s"].between(start, start + CLIP_SECONDS)
-    bands = []
-    for band in ("slow", "fast"):
+
+    def relative(band: str) -> np.ndarray:
         values = table[[f"{band}_{part}" for part in PARTS]].to_numpy(np.float64)
-        bands.append(values[inside] / np.maximum(values.max(axis=0), 1e-12))
-    return table["time_s"][inside].to_numpy() - start, *bands
+        share: np.ndarray = values[inside] / np.maximum(values.max(axis=0), 1e-12)
+        return share
+
+    times: np.ndarray = table["time_s"][inside].to_numpy() - start
+    return times, relative("slow"), relative("fast")
 
 
 def _facts(clip: pd.Series, video: pd.Series) -> dict[str, str]:
+    """The clip's video and start, and genre, music and dancer as far as the dataset has them."""
     facts = {"video": str(clip["video_id"]), "from": f"{float(clip['start_s']):g} s"}
-    known = {key: video.get(key) for key in ("genre", "music_id", "dancer")}
-    return facts | {key.removesuffix("_id"): str(value) for key, value in known.items() if not pd.isna(value) and value}
+    labels = {key: video.get(key) for key in ("genre", "music_id", "dancer")}
+    return facts | {
+        key.removesuffix("_id"): str(value) for key, value in labels.items() if not pd.isna(value) and value
+    }
 
 
 def _gates(path: Path, clip_id: str, save: Callable[[str, bytes], str]) -> str | None:
+    """Draw the gates of a clip; None if gates.npz does not have them."""
     with np.load(path, allow_pickle=False) as file:
         rows = np.flatnonzero(file["clip_id"] == clip_id)
         if not len(rows):
             return None
-        arrays = [file[key][rows[0]].astype(np.float64) for key in ("gate_slow", "gate_fast", "alpha")]
-    return save("gates.svg", plots.gates(*arrays, CLIP_SECONDS))
+        slow, fast, alpha = (file[key][rows[0]].astype(np.float64) for key in ("gate_slow", "gate_fast", "alpha"))
+    return save("gates.svg", plots.gates(slow, fast, alpha, CLIP_SECONDS))

@@ -1,15 +1,16 @@
-"""The report: one HTML page that works from a file, with its media beside it and nothing from the network."""
+"""The report: one HTML page that opens from disk, with its media beside it and nothing from the network."""
 
 import json
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from pace.datasets import leaks
 from pace.pipeline.params import limits
-from pace.report import clips, plots, tables
+from pace.report import clips, plots, published_table, tables
 from pace.report.clips import ClipView, Sources
 from pace.report.published import DataParams
 from pace.report.style import CSS
@@ -28,19 +29,20 @@ class ReportParams:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Files and folders that the report reads: `data` holds the index and the stages' failures.json."""
+    """Files and folders that the report reads."""
 
-    data: Path
+    data: Path  # folder with the index and the stages' failures.json
     sources: Sources
-    metrics: Path
-    per_clip: Path
-    curves: Path
+    metrics: Path  # metrics.json
+    per_clip: Path  # per_clip.csv
+    curves: Path  # folder with the training logs
 
 
 def build(inputs: Inputs, params: ReportParams, out: Path, data: DataParams | None = None) -> Path:
-    """Write `out`/index.html and `out`/media; returns the page's path. With `data` also the paper's figures.
+    """Write `out`/index.html and `out`/media, and return the page's path.
 
-    Raises FileNotFoundError where the index or the metrics are missing.
+    data: the dataset's parameters; without them the page does not show the paper's figures.
+    Raises FileNotFoundError when the index or the metrics are missing.
     """
     metrics = json.loads(inputs.metrics.read_text(encoding="utf-8"))
     all_clips = pd.read_parquet(inputs.data / "index" / "clips.parquet")
@@ -53,27 +55,31 @@ def build(inputs: Inputs, params: ReportParams, out: Path, data: DataParams | No
     ]
     training = _training(inputs.curves, out)
     page = out / "index.html"
-    published = tables.published(metrics, data) if data else ""
+    published = published_table.published(metrics, data) if data else ""
     failures = tables.read_failures(inputs.data)
     failures += [("evaluate", clip_id, fault) for clip_id, fault in metrics.get("faults", {}).items()]
     page.write_text(html(metrics, views, training, failures, published), encoding="utf-8")
     return page
 
 
-def split_of(metrics: dict) -> str:
-    """The split whose clips are scored: `test` or `val`."""
-    return metrics.get("data", {}).get("split", "test")
+def split_of(metrics: dict[str, Any]) -> str:
+    """The split whose clips were scored, `test` or `val`."""
+    split: str = metrics.get("data", {}).get("split", "test")
+    return split
 
 
 def _clip_scores(path: Path) -> dict[str, dict[str, float]]:
-    """Named scores of each clip's generated music, by clip."""
+    """The scores of each clip's generated music: clip -> label -> score."""
     table = pd.read_csv(path)
     table = table[table["row"] == "generated"].set_index("clip_id")
     names = [name for name in SCORES if name in table]
-    return {clip_id: {SCORES[name]: float(row[name]) for name in names} for clip_id, row in table[names].iterrows()}
+    return {
+        str(clip_id): {SCORES[name]: float(row[name]) for name in names} for clip_id, row in table[names].iterrows()
+    }
 
 
 def _training(folder: Path, out: Path) -> dict[str, str]:
+    """Draw the training logs into `out`/media: title -> file."""
     files = {}
     (out / "media").mkdir(parents=True, exist_ok=True)
     for name, title in CURVES.items():
@@ -84,13 +90,51 @@ def _training(folder: Path, out: Path) -> dict[str, str]:
 
 
 def html(
-    metrics: dict,
+    metrics: dict[str, Any],
     views: list[ClipView],
     training: dict[str, str],
     failures: list[tuple[str, str, str]],
     published: str = "",
 ) -> str:
-    """The page as text. training: title -> figure file; failures: (stage, video, reason); published: a section."""
+    """Build the page.
+
+    training: title -> figure file. failures: (stage, video or clip, reason). published: HTML of a section of its own.
+    """
+    sections = _sections(metrics, views, training, failures, published)
+    links = "".join(f'<a href="#{key}">{escape(title)}</a>' for key, (title, _) in sections.items())
+    body = "\n".join(
+        f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>' for key, (title, content) in sections.items()
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>PACE report</title>
+<style>{CSS}</style>
+</head>
+<body>
+<header>
+<h1>PACE</h1>
+<p>Music for dance videos from part-wise slow and fast motion.{escape(_scope(metrics))}</p>
+<nav>{links}</nav>
+</header>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def _sections(
+    metrics: dict[str, Any],
+    views: list[ClipView],
+    training: dict[str, str],
+    failures: list[tuple[str, str, str]],
+    published: str,
+) -> dict[str, tuple[str, str]]:
+    """The sections that have content: id -> (heading, HTML)."""
     intervals, uninformative = metrics.get("interval", {}), metrics.get("uninformative")
     sections = {
         "results": (
@@ -104,38 +148,19 @@ def html(
         "measures": ("Other measures", tables.others(metrics)),
         "failures": (f"Failures ({len(failures)})", tables.failures(failures)),
     }
-    shown = {key: section for key, section in sections.items() if section[1]}
-    links = "".join(f'<a href="#{key}">{escape(title)}</a>' for key, (title, _) in shown.items())
-    body = "\n".join(f'<section id="{k}"><h2>{escape(t)}</h2>{content}</section>' for k, (t, content) in shown.items())
-    data = metrics.get("data", {})
-    split = split_of(metrics)
+    return {key: section for key, section in sections.items() if section[1]}
+
+
+def _scope(metrics: dict[str, Any]) -> str:
+    """How many clips and videos were scored, as far as metrics.json says."""
+    data, split = metrics.get("data", {}), split_of(metrics)
     kinds = [kind for kind in ("clips", "videos") if f"{split}_{kind}" in data]
     counts = [f"{data[f'{split}_{kind}']} {SPLITS[split]} {kind}" for kind in kinds]
-    scope = f" Scored on {' from '.join(counts)}." if counts else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>PACE report</title>
-<style>{CSS}</style>
-</head>
-<body>
-<header>
-<h1>PACE</h1>
-<p>Music for dance videos from part-wise slow and fast motion.{escape(scope)}</p>
-<nav>{links}</nav>
-</header>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    return f" Scored on {' from '.join(counts)}." if counts else ""
 
 
-def _tiles(metrics: dict) -> str:
-    """The strict beat score of the generated music between its two bounds."""
+def _tiles(metrics: dict[str, Any]) -> str:
+    """The strict beat score of the generated music beside chance, ceiling and truth."""
     tiles = ""
     for row, label in (("shuffled", "chance"), ("generated", "generated"), ("ceiling", "ceiling"), ("truth", "truth")):
         value = metrics.get("rhythm", {}).get(row, {}).get("strict", {}).get("beat_f70")
@@ -146,13 +171,13 @@ def _tiles(metrics: dict) -> str:
     return f'<h3>Beats within 70 ms (F-measure)</h3><div class="tiles">{tiles}</div>' if tiles else ""
 
 
-def _leaks(metrics: dict) -> str:
-    """What the scored clips share with the training clips, with a warning where a score would flatter."""
+def _leaks(metrics: dict[str, Any]) -> str:
+    """What the scored clips share with the training clips, with a warning when that may inflate the scores."""
     data = metrics.get("data", {})
     if "leak" not in data:
         return ""
     shared = max(data["leak"][name] for name in leaks.SHARED)
-    warning = " <b>Scores on shared clips show what was remembered, not what was learned.</b>" if shared else ""
+    warning = " <b>Scores on shared clips may reward memorising instead of learning.</b>" if shared else ""
     split = split_of(metrics)
     return f"<p>{escape(leaks.sentence(data['leak'], data[f'{split}_clips'], SPLITS[split]))}{warning}</p>"
 

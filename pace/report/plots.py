@@ -1,11 +1,12 @@
-"""Figures of the report as SVG or PNG bytes: the same data give the same bytes.
+"""Figures of the report as SVG or PNG bytes. The same data give the same bytes.
 
-Backgrounds are transparent and text is mid grey, so that a figure reads on a light and on a dark page.
+Backgrounds are transparent and text is mid grey, so that a figure is legible on a light and on a dark page.
 """
 
 import contextlib
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import librosa
 import matplotlib
@@ -19,7 +20,7 @@ PART_COLOURS = ("#4c8dd6", "#f08c3a", "#3aa76d", "#e0524d", "#9a6dd7")
 OWN_COLOUR, GENERATED_COLOUR = "#8b949e", "#e8663c"
 GREY = "#7d8590"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "pace",
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
@@ -42,7 +43,7 @@ STYLE = {
 
 
 def mel(image: np.ndarray, seconds: float) -> bytes:
-    """PNG of a mel image (mels, frames) in [0,1], low tones at the bottom."""
+    """Draw a mel image (mels, frames) in [0,1] as PNG, low tones at the bottom."""
     with figure_of(4.6, 2.6) as (figure, out):
         axes = figure.subplots()
         extent = (0, seconds, 0, image.shape[0])
@@ -53,7 +54,7 @@ def mel(image: np.ndarray, seconds: float) -> bytes:
 
 
 def energy(time_s: np.ndarray, slow: np.ndarray, fast: np.ndarray) -> bytes:
-    """SVG of slow and fast energy (N,5), each in [0,1], one row for each part (paper, figure 1)."""
+    """Draw slow and fast energy (N,5), each in [0,1], as SVG with one row per body part (paper, figure 1)."""
     with figure_of(9.6, 3.2) as (figure, out):
         for axes, values, title in zip(figure.subplots(1, 2), (slow, fast), ("slow", "fast"), strict=True):
             for part, colour in enumerate(PART_COLOURS):
@@ -70,17 +71,18 @@ def energy(time_s: np.ndarray, slow: np.ndarray, fast: np.ndarray) -> bytes:
 
 
 def rhythm_curves(wave: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Times (M,) in seconds, RMS (M,) and onset strength (M,) of a wave (S,), each divided by its maximum."""
+    """Compute times (M,) in seconds, and RMS (M,) and onset strength (M,) of a wave (S,), divided by their maximum."""
     hop = 512
     rms = librosa.feature.rms(y=wave, hop_length=hop)[0]
     onset = librosa.onset.onset_strength(y=wave, sr=sample_rate, hop_length=hop)
     frames = min(len(rms), len(onset))
     time_s = librosa.frames_to_time(np.arange(frames), sr=sample_rate, hop_length=hop)
-    return time_s, *(values[:frames] / max(float(values.max()), 1e-9) for values in (rms, onset))
+    rms, onset = (values[:frames] / max(float(values.max()), 1e-9) for values in (rms, onset))
+    return time_s, rms, onset
 
 
 def rhythm(waves: dict[str, np.ndarray], sample_rate: int) -> bytes:
-    """SVG of normalised RMS and onset strength of named waves (paper, figure 3); the last one is drawn on top."""
+    """Draw normalised RMS and onset strength of named waves as SVG (paper, figure 3); the last wave is on top."""
     colours = (OWN_COLOUR, GENERATED_COLOUR) if len(waves) == 2 else (GENERATED_COLOUR,)
     with figure_of(9.6, 3.4) as (figure, out):
         panels = figure.subplots(2, 1, sharex=True)
@@ -98,7 +100,7 @@ def rhythm(waves: dict[str, np.ndarray], sample_rate: int) -> bytes:
 
 
 def gates(slow: np.ndarray, fast: np.ndarray, alpha: np.ndarray, seconds: float) -> bytes:
-    """SVG of the part gates (N,5) of both branches and the weight alpha (N,) of the slow one (equations 5 and 6)."""
+    """Draw the part gates (N,5) of both branches and the slow branch's weight alpha (N,) as SVG (equations 5 and 6)."""
     time_s = (np.arange(len(alpha)) + 0.5) * seconds / len(alpha)
     with figure_of(9.6, 2.6) as (figure, out):
         panels = figure.subplots(1, 3)
@@ -117,15 +119,15 @@ def gates(slow: np.ndarray, fast: np.ndarray, alpha: np.ndarray, seconds: float)
 
 
 def curves(table: pd.DataFrame) -> bytes:
-    """SVG with one panel for each numeric column of a training log over its column `step`; gaps are joined."""
+    """Draw each numeric column of a training log over its column `step`, one panel each, as SVG; lines skip gaps."""
     names = [name for name in table.select_dtypes("number").columns if name != "step" and table[name].notna().any()]
     rows = -(-len(names) // 3)
     with figure_of(9.6, 2.0 * rows) as (figure, out):
         panels = figure.subplots(rows, 3, squeeze=False).ravel()
         for axes, name in zip(panels, names, strict=False):
-            known = table[["step", name]].dropna()
-            dots = "." if len(known) < 12 else ""
-            axes.plot(known["step"], known[name], color=PART_COLOURS[0], marker=dots)
+            logged = table[["step", name]].dropna()
+            marker = "." if len(logged) < 12 else ""
+            axes.plot(logged["step"], logged[name], color=PART_COLOURS[0], marker=marker)
             axes.set(title=name)
             axes.margins(x=0.02)
         for axes in panels[len(names) :]:
@@ -138,6 +140,6 @@ def curves(table: pd.DataFrame) -> bytes:
 
 @contextlib.contextmanager
 def figure_of(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
-    """A figure of `width` by `height` inches in the report's style, and the buffer that it is saved to."""
+    """Provide a figure of `width` by `height` inches in the report's style, and a buffer to save it to."""
     with matplotlib.rc_context(STYLE):
         yield Figure(figsize=(width, height), layout="constrained"), io.BytesIO()

@@ -1,26 +1,28 @@
-"""The figures that the paper prints, and whether a run of one's own may stand beside them.
+"""The figures printed in the paper, and whether a run can be compared with them.
 
-`published.csv` holds the paper's tables 1 (systems) and 2 (ablation) as printed, in 20 rows: PACE's own stand in both.
-F1 is given twice, as printed and of the printed means: 9 of the 20 differ by more than 0.1, up to 3.4 (TikTok, PACE-H).
+`published.csv` has the paper's tables 1 (systems) and 2 (ablation) as printed, in 20 rows. PACE's own rows are in both
+tables. F1 is given twice: as printed, and as computed from the printed means. The two differ by more than 0.1 in 9 of
+the 20 rows, and by up to 3.4 (TikTok, PACE-H).
 """
 
 import csv
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from pace.datasets.listing import given
 
 PATH = Path(__file__).with_name("published.csv")
 SOURCE = "PACE (paper under review), tables 1 and 2"
-# The paper does not name its protocol. Inferred: none of its BCS passes 100, as D2M-GAN's ratio of counts would.
+# The paper does not name its protocol. No BCS in it exceeds 100, as D2M-GAN's ratio of counts would.
 PROTOCOL = "loris"
 CAVEAT = (
-    "The paper does not name its beat protocol; as no BCS passes 100 it is taken for LORIS's. F1 of means is "
-    "recomputed from the printed BCS and BHS. FAD p may carry the fault of a widely used package, which pools PANNs' "
-    "embeddings: own figures stand in both forms. The paper cites Microsoft's CLAP without naming weights; own FAD c "
-    "is of LAION's, as in that package."
+    "The paper does not name its beat protocol. No BCS exceeds 100, so this report assumes the LORIS protocol. "
+    "“F1 % of means” is recomputed from the printed BCS and BHS. The printed FAD p may come from a widely used package "
+    "that pools PANNs' embeddings by mistake, so this run's figure is shown both ways. For FAD c, the paper cites "
+    "Microsoft's CLAP and names no weights; this run uses LAION's, as that package does."
 )
-# Own figures: column -> extractor and figure of section `fad`. The descriptors' distance has no counterpart in print.
+# Printed column -> extractor and figure of section `fad` in metrics.json. Descriptor distances are printed nowhere.
 FAD = {
     "fad_vggish": ("vggish", "fad"),
     "fad_panns": ("cnn14", "fad"),
@@ -31,7 +33,10 @@ FAD = {
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """One printed row; scores in percent, `f1` as printed. `table`: the paper's table, `1`, `2` or `1 and 2`."""
+    """One printed row, with scores in percent and `f1` as printed.
+
+    table: the paper's table, `1`, `2` or `1 and 2`.
+    """
 
     dataset: str
     method: str
@@ -47,18 +52,17 @@ class Published:
 
     @property
     def f1_of_means(self) -> float:
-        """F1 of the printed BCS and BHS, as the protocol defines it (FACTS 7)."""
+        """F1 computed from the printed BCS and BHS, as the protocol defines it (FACTS 7)."""
         return 2 * self.bcs * self.bhs / (self.bcs + self.bhs)
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What the paper scored on: the name of the dataset's reader, its split and whether that comes from
-    `dataset.split_lists`, the number of test clips."""
+    """The data on which the paper computed its scores."""
 
-    reader: str
-    split: str
-    lists: bool
+    reader: str  # the dataset's name in params.yaml
+    split: str  # in words
+    lists: bool  # whether the split comes from `dataset.split_lists`
     test_clips: int
 
 
@@ -70,37 +74,40 @@ SETTINGS = {
 
 @dataclasses.dataclass(frozen=True)
 class DataParams:
-    """What says on which data a run was scored, of section `dataset` of params.yaml."""
+    """The parameters of section `dataset` that tell which data a run was scored on."""
 
     name: str
     split_lists: str
 
 
 def read(path: Path = PATH) -> list[Published]:
-    """The rows of a table of published figures. Raises ValueError that names file, line and column of a bad value."""
+    """Read the rows of a table of published figures.
+
+    Raises ValueError, with file, line and column, for a value that is not a number.
+    """
     rows = []
     with open(path, newline="", encoding="utf-8") as file:
         for line, row in enumerate(csv.DictReader(file), start=2):
-            values = {}
+            values: dict[str, Any] = {}
             for field in dataclasses.fields(Published):
                 value = row.get(field.name)
                 try:
-                    values[field.name] = value if field.type is str else float(value)
+                    values[field.name] = value if field.type is str else float(value or "")
                 except (TypeError, ValueError):
                     raise ValueError(f"{path}:{line}: {field.name} is {value!r}; expected a number") from None
             rows.append(Published(**values))
     return rows
 
 
-def own_figures(metrics: dict) -> dict[str, float]:
-    """The generated row of metrics.json under the names of the printed columns, as far as it was computed.
+def own_figures(metrics: dict[str, Any]) -> dict[str, float]:
+    """Collect this run's figures from the generated row of metrics.json, under the names of the printed columns.
 
-    F1, which is that of the means, as `f1` and `f1_of_means`.
+    Figures that were not computed are left out. F1 is that of the means, and given as `f1` and `f1_of_means`.
     """
-    beats = metrics.get("rhythm", {}).get("generated", {}).get(PROTOCOL, {})
-    found = dict(beats) | ({"f1_of_means": beats["f1"]} if beats else {})
+    beats: dict[str, float] = metrics.get("rhythm", {}).get("generated", {}).get(PROTOCOL, {})
+    scores = beats | ({"f1_of_means": beats["f1"]} if beats else {})
     distances = metrics.get("fad", {}).get("generated", {})
-    return found | {
+    return scores | {
         column: distances[extractor][figure]
         for column, (extractor, figure) in FAD.items()
         if figure in distances.get(extractor, {})
@@ -108,21 +115,21 @@ def own_figures(metrics: dict) -> dict[str, float]:
 
 
 def differences(dataset: str, data: DataParams, test_clips: int, protocol: str = PROTOCOL) -> list[str]:
-    """What keeps one's own scores from being compared with the paper's on `dataset` (AIST++ or TikTok).
+    """List in words why a run's scores cannot be compared with the paper's on `dataset` (AIST++ or TikTok).
 
-    `test_clips`: how many were scored. An empty list: same dataset, split and protocol.
+    test_clips: the number of scored clips. The list is empty when dataset, split and protocol agree.
     """
     setting = SETTINGS[dataset]
-    found = []
+    reasons = []
     if data.name != setting.reader:
-        found.append(f"dataset {data.name} instead of {dataset}")
+        reasons.append(f"dataset {data.name} instead of {dataset}")
     else:
         lists = given(data.split_lists)
-        own = f"the lists in {data.split_lists}" if lists else "a seeded split"
+        split = f"the lists in {data.split_lists}" if lists else "a seeded split"
         if lists != setting.lists:
-            found.append(f"{own} instead of {setting.split}")
+            reasons.append(f"{split} instead of {setting.split}")
         if test_clips != setting.test_clips:
-            found.append(f"{test_clips} test clips instead of {setting.test_clips}")
+            reasons.append(f"{test_clips} test clips instead of {setting.test_clips}")
     if protocol != PROTOCOL:
-        found.append(f"protocol {protocol} instead of {PROTOCOL}")
-    return found
+        reasons.append(f"protocol {protocol} instead of {PROTOCOL}")
+    return reasons

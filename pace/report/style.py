@@ -1,4 +1,4 @@
-"""Style sheet of the report: light or dark as the reader's system is, system fonts, nothing from the network."""
+"""Style sheet of the report: follows the reader's light or dark setting, and loads nothing from the network."""
 
 CSS = """
 :root { color-scheme: light dark; --page: #f6f7f9; --card: #ffffff; --line: #e3e6ea; --text: #1d2329; --soft: #616b76;

@@ -1,25 +1,26 @@
-"""A dancer's skeleton: proportions, joint limits, and joint positions from angles and foot places.
+"""A dancer's skeleton: proportions, joint limits, and joint positions computed from angles and foot positions.
 
-Body frame: x to the dancer's left, y up, z forward. At yaw 0 it is the world's frame: x to the viewer's right,
-z towards the viewer. Angles in radians; rotations are yaw (to the left), then pitch (forward), then roll (to the
-right).
+In the body frame x points to the dancer's left, y up and z forward. At yaw 0 it is the world frame: x to the viewer's
+right, z towards the viewer. Angles are in radians. Rotations apply yaw (to the left), then pitch (forward), then roll
+(to the right).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-# Order of the H36M joints, see pace.skeleton. Sides are ordered left, right; left lies at +x.
+# The joints are in H36M order, see pace.pose.skeleton. Sides are ordered left, right; left is at +x.
 SIDES = np.array([1.0, -1.0])
 KNEE_RANGE = np.radians([3.0, 150.0])  # flexion
-# Arm angles: elevation from hanging, azimuth from sideways to the front, elbow flexion, turn of the forearm about the
-# upper arm (0: flexion lifts the forearm, 90 degrees: it goes forward, or inward where the arm points forward).
+# Lower and upper limit of the four arm angles: elevation from hanging, azimuth from sideways to the front, elbow
+# flexion, and turn of the forearm about the upper arm. At turn 0 flexion lifts the forearm; at 90 degrees it moves the
+# forearm forward, or inward when the arm points forward.
 ARM_LIMITS = np.radians([[4.0, 172.0], [-45.0, 130.0], [4.0, 145.0], [-100.0, 190.0]])
 
 
 @dataclass(frozen=True)
 class Body:
-    """Segment lengths of one dancer in metres; widths are half widths."""
+    """Segment lengths of one dancer in metres. `hip` and `shoulder` are half widths."""
 
     height: float
     thigh: float
@@ -38,15 +39,15 @@ class Body:
 
     @property
     def leg(self) -> float:
-        """Longest distance from hip to ankle that the knee's range allows."""
+        """The longest distance from hip to ankle that the knee's range allows."""
         return _third_side(self.thigh, self.shank, KNEE_RANGE[0])
 
 
 @dataclass(frozen=True)
 class Controls:
-    """What a choreography sets for each of N frames."""
+    """The controls of a dancer that a choreography sets, for each of N frames."""
 
-    root: np.ndarray  # (N,3) wished place of the pelvis; its height is lowered where a leg would not reach
+    root: np.ndarray  # (N,3) desired position of the pelvis; it is lowered where a leg would be too short
     pelvis: np.ndarray  # (N,3) yaw, pitch, roll in the world
     chest: np.ndarray  # (N,3) relative to the pelvis
     head: np.ndarray  # (N,3) relative to the chest
@@ -57,12 +58,12 @@ class Controls:
 
 @dataclass(frozen=True)
 class Motion:
-    """A dancer in motion: world coordinates in metres, x right, y up, z towards the viewer, floor at y = 0."""
+    """A dancer's motion in world coordinates in metres: x right, y up, z towards the viewer, the floor at y = 0."""
 
     joints: np.ndarray  # (N,17,3) H36M order
     toes: np.ndarray  # (N,2,3) left, right
     hands: np.ndarray  # (N,2,3) middle of the hand, left, right
-    head: np.ndarray  # (N,3,3) axes in columns: left, up, forward
+    head: np.ndarray  # (N,3,3) its axes as columns: left, up, forward
     chest: np.ndarray  # (N,3,3) likewise
     pelvis: np.ndarray  # (N,3,3) likewise
     body: Body
@@ -70,7 +71,7 @@ class Motion:
 
 
 def random_body(rng: np.random.Generator) -> Body:
-    """Draw a dancer: stature 1.50-1.90 m, segments around the usual shares of it (Drillis and Contini), 3 % apart."""
+    """Draw a dancer of 1.50-1.90 m whose segments vary by 3 % or 6 % about their usual shares (Drillis and Contini)."""
     height = float(np.clip(rng.normal(1.70, 0.09), 1.50, 1.90))
     shares = {
         "thigh": 0.240,
@@ -95,7 +96,7 @@ def random_body(rng: np.random.Generator) -> Body:
 
 
 def rotation(angles: np.ndarray) -> np.ndarray:
-    """Rotation matrices (...,3,3) of yaw, pitch and roll (...,3)."""
+    """Compute the rotation matrices (...,3,3) of yaw, pitch and roll (...,3)."""
     (cy, cp, cr), (sy, sp, sr) = np.moveaxis(np.cos(angles), -1, 0), np.moveaxis(np.sin(angles), -1, 0)
     rows = (
         (cy * cr + sy * sp * sr, -cy * sr + sy * sp * cr, sy * cp),
@@ -106,7 +107,10 @@ def rotation(angles: np.ndarray) -> np.ndarray:
 
 
 def pose(body: Body, controls: Controls, fps: float) -> Motion:
-    """Joint positions of every frame. Bone lengths are exact; planted ankles stay where the controls put them."""
+    """Compute the joint positions of every frame.
+
+    Bone lengths are exact, and planted ankles stay where the controls put them.
+    """
     pelvis = rotation(controls.pelvis)
     waist = pelvis @ rotation(controls.chest / 2)
     chest = pelvis @ rotation(controls.chest)
@@ -135,24 +139,26 @@ def pose(body: Body, controls: Controls, fps: float) -> Motion:
     return Motion(joints, toes, wrists + fore * body.hand, head, chest, pelvis, body, fps)
 
 
-def _third_side(a: float, b: float, flexion: float | np.ndarray) -> float | np.ndarray:
-    """Distance between the ends of two segments whose joint is flexed."""
-    return np.sqrt(a * a + b * b + 2 * a * b * np.cos(flexion))
+def _third_side(a: float, b: float, flexion: float) -> float:
+    """Distance between the far ends of two segments whose joint is flexed (law of cosines)."""
+    distance: float = np.sqrt(a * a + b * b + 2 * a * b * np.cos(flexion))
+    return distance
 
 
 def _reachable_height(body: Body, root: np.ndarray, hip_offset: np.ndarray, ankles: np.ndarray) -> np.ndarray:
-    """Pelvis height (N,): the wished one, or, blending softly, what the nearer leg's length allows."""
-    away = ankles - root[:, None] - hip_offset
-    reach = np.sqrt(np.maximum(body.leg**2 - away[..., 0] ** 2 - away[..., 2] ** 2, 0.05))
+    """Pelvis height (N,): the soft minimum of the desired height and what each leg's length allows."""
+    offset = ankles - root[:, None] - hip_offset
+    reach = np.sqrt(np.maximum(body.leg**2 - offset[..., 0] ** 2 - offset[..., 2] ** 2, 0.05))
     allowed = ankles[..., 1] + reach - hip_offset[..., 1]
     options = np.concatenate([root[:, 1:2], allowed], axis=1)
     softness = 0.012
     least = options.min(axis=1, keepdims=True)
-    return (least - softness * np.log(np.exp((least - options) / softness).sum(axis=1, keepdims=True)))[:, 0]
+    height: np.ndarray = least - softness * np.log(np.exp((least - options) / softness).sum(axis=1, keepdims=True))
+    return height[:, 0]
 
 
 def _legs(body: Body, hips: np.ndarray, targets: np.ndarray, yaw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Knees and ankles (N,2,3): two-bone inverse kinematics; knees point forward and a little outward."""
+    """Knees and ankles (N,2,3) by two-bone inverse kinematics; knees point forward and slightly outward."""
     line = targets - hips
     distance = np.linalg.norm(line, axis=-1, keepdims=True)
     line = line / distance
@@ -168,7 +174,7 @@ def _legs(body: Body, hips: np.ndarray, targets: np.ndarray, yaw: np.ndarray) ->
 
 
 def _arm_directions(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Directions of upper arm and forearm (N,2,3) in the chest's frame."""
+    """Directions of the upper arms and forearms (N,2,3) in the chest's frame."""
     elevation, azimuth, flexion, turn = np.moveaxis(angles, -1, 0)
     se, ce, sa, ca = np.sin(elevation), np.cos(elevation), np.sin(azimuth), np.cos(azimuth)
     upper = np.stack([SIDES * se * ca, -ce, se * sa], axis=-1)
@@ -179,7 +185,7 @@ def _arm_directions(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _foot_directions(body: Body, yaw: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """From ankle to toes (N,2,3): flat on the floor, pointed when lifted."""
+    """Directions from ankle to toes (N,2,3): flat on the floor, pointed when lifted."""
     flat = np.arcsin((body.ankle - 0.02) / body.foot)
     lifted = np.clip((height - body.ankle) / 0.2, 0, 1)
     down = flat + np.radians(35) * lifted

@@ -1,4 +1,4 @@
-"""A pinhole camera before the dancer, drawn so that the whole dance stays in a square frame."""
+"""A pinhole camera in front of the dancer, drawn at random so that the whole dance stays in a square frame."""
 
 from dataclasses import dataclass, replace
 
@@ -7,38 +7,43 @@ import numpy as np
 from pace.synthetic.body import Motion
 
 MAX_YAW = np.radians(35)
-FIGURE = (0.66, 0.74)  # standing height of the dancer as a share of the frame's height
-MARGIN = 0.04  # share of the frame kept free around every joint
+FIGURE = (0.66, 0.74)  # the standing dancer's height as a share of the frame's
+MARGIN = 0.04  # share of the frame kept free along its edges
 
 
 @dataclass(frozen=True)
 class Camera:
-    """World (x right, y up, z towards the viewer; metres) to camera (x right, y down, z forward) to pixels."""
+    """Maps world coordinates (x right, y up, z towards the viewer; metres) to camera coordinates and pixels.
 
-    rotation: np.ndarray  # (3,3) rows: the camera's right, down and forward in the world
+    In camera coordinates x points right, y down and z forward.
+    """
+
+    rotation: np.ndarray  # (3,3) as rows, the camera's right, down and forward in the world
     position: np.ndarray  # (3,) in the world
     focal: float  # pixels
     centre: tuple[float, float]  # principal point in pixels
     size: int  # width and height of the frame in pixels
 
     def to_camera(self, points: np.ndarray) -> np.ndarray:
-        """World points (...,3) in camera coordinates (...,3), metres."""
-        return (points - self.position) @ self.rotation.T
+        """Transform world points (...,3) to camera coordinates (...,3) in metres."""
+        transformed: np.ndarray = (points - self.position) @ self.rotation.T
+        return transformed
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """World points (...,3) in pixels (...,2)."""
-        seen = self.to_camera(points)
-        return seen[..., :2] / seen[..., 2:] * self.focal + np.array(self.centre)
+        """Project world points (...,3) to pixels (...,2)."""
+        in_camera = self.to_camera(points)
+        pixels: np.ndarray = in_camera[..., :2] / in_camera[..., 2:] * self.focal + np.array(self.centre)
+        return pixels
 
     def resized(self, size: int) -> "Camera":
-        """The same view in a frame of another size."""
+        """Return the same view for a frame of another size."""
         factor = size / self.size
         x, y = self.centre
         return replace(self, focal=self.focal * factor, centre=(x * factor, y * factor), size=size)
 
 
 def look(yaw: float, pitch: float, target: np.ndarray, distance: float, focal: float, size: int) -> Camera:
-    """A camera that looks at `target` from `distance`, `yaw` to the side and `pitch` above it (radians)."""
+    """Place a camera that looks at `target` from `distance`, `yaw` to the side and `pitch` above it (radians)."""
     forward = -np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
     right = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
     down = np.cross(forward, right)
@@ -46,10 +51,10 @@ def look(yaw: float, pitch: float, target: np.ndarray, distance: float, focal: f
 
 
 def random_camera(rng: np.random.Generator, size: int, motion: Motion) -> Camera:
-    """Draw a roughly frontal camera whose frame (size x size pixels) holds all joints, hands and toes of the motion.
+    """Draw a roughly frontal camera whose frame (size x size pixels) contains all joints, hands and toes of the motion.
 
-    Yaw within 35 degrees, slight pitch, field of view 28-58 degrees; the standing dancer is 66-74 % of the frame's
-    height, or less where the dance needs the room.
+    The yaw is within 35 degrees, the pitch slight, the field of view 28-58 degrees. The standing dancer takes up
+    66-74 % of the frame's height, or less if the dance needs the space.
     """
     points = np.concatenate([motion.joints, motion.hands, motion.toes], axis=1).reshape(-1, 3)
     field = np.radians(rng.uniform(28, 58))

@@ -1,4 +1,4 @@
-"""The synthetic dataset: which videos there are, and how one is made."""
+"""The synthetic dataset: the list of its videos, and how each is made."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from pace.synthetic.styles import STYLES, bpm_range
 
 @dataclass(frozen=True)
 class SyntheticParams:
-    """Section `synthetic`: videos per split, their length in seconds, size in pixels, frames per second, seed."""
+    """Section `synthetic`: videos per split, their length in seconds, size in pixels and frame rate, and the seed."""
 
     train_videos: int = limits(0, 100_000)
     val_videos: int = limits(0, 100_000)
@@ -30,22 +30,24 @@ class SyntheticParams:
 
 @dataclass(frozen=True)
 class Video:
-    """One video of the dataset. Its number within its split settles all that is random in it."""
+    """One video of the dataset. Its split and number, with the seed, decide everything random in it."""
 
     split: str
     number: int
 
     @property
     def style(self) -> str:
+        """The dance style."""
         return STYLES[self.number % len(STYLES)]
 
     @property
     def video_id(self) -> str:
+        """The video's id, also the name of its files."""
         return f"{self.split}_{self.number:04d}_{self.style}"
 
     @property
     def row(self) -> dict[str, str]:
-        """The line of videos.csv. Every video has its own music and its own dancer."""
+        """The video's row of videos.csv. Every video has its own music and its own dancer."""
         return {
             "video_id": self.video_id,
             "file": f"{self.video_id}.mp4",
@@ -57,23 +59,26 @@ class Video:
 
 
 def plan(params: SyntheticParams) -> list[Video]:
-    """The videos of the three splits. Styles take turns, so each split has as many of each as its size allows."""
+    """List the videos of the three splits. Styles take turns, so a split has about as many videos of each."""
     counts = (params.train_videos, params.val_videos, params.test_videos)
     return [Video(split, number) for split, count in zip(SPLITS, counts, strict=True) for number in range(count)]
 
 
 def draw_clock(style: str, rng: np.random.Generator) -> Clock:
-    """A tempo within the style's range; time 0 falls anywhere in a bar, all places alike."""
+    """Draw a tempo from the style's range and a first beat such that time 0 is equally likely anywhere in a bar."""
     bpm = rng.uniform(*bpm_range(style))
     return Clock(bpm, rng.uniform(0, 4 * 60 / bpm))
 
 
 def make(video: Video, params: SyntheticParams, video_out: Path, truth_out: Path) -> None:
-    """Write the mp4 (H.264 + AAC) and its truth.
+    """Write the mp4 (H.264 + AAC) and its truth file (npz) with these arrays.
 
-    Truth (npz): joints3d (N,17,3) float32 metres in camera coordinates (x right, y down, z forward), joints2d (N,17,2)
-    float32 pixels, beats and downbeats in seconds within the video, bpm, fps, style, and the camera's rotation (3,3),
-    position (3,), focal length and principal point.
+    - joints3d (N,17,3) float32: metres in camera coordinates (x right, y down, z forward).
+    - joints2d (N,17,2) float32: pixels.
+    - beats, downbeats: seconds from the start of the video.
+    - bpm, fps, style.
+    - camera_rotation (3,3), camera_position (3,), camera_focal, camera_centre (2,): the camera in the world; focal
+      length and principal point in pixels.
     """
     children = np.random.SeedSequence([params.seed, SPLITS.index(video.split), video.number]).spawn(3)
     rng, dance_rng, music_rng = map(np.random.default_rng, children)

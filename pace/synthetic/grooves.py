@@ -1,9 +1,12 @@
-"""What each dance style plays: bars of sixteen steps for drums, bass, chords and melody, and the timbres for them.
+"""The music of each dance style: bars of sixteen steps for drums, bass, chords and melody, and their timbres.
 
-Drums, chords and melodies: a digit is a stroke's strength, '-' holds it, '.' rests. Bass: r root, 5 fifth, 7 seventh,
-o octave above, a the half-tone under the next root. Several bars in a tuple are alternatives: one is drawn per piece.
-The beats (steps 0, 4, 8, 12) carry the broad-band strokes and the accents; what falls between them is softer or narrow
-in frequency, so that the beat is what a listener, or a tracker, finds.
+Notation of a bar:
+- Drums, chords and melody: a digit is a stroke of that strength, '-' holds it, '.' is a rest.
+- Bass: 'r' root, '5' fifth, '7' seventh, 'o' octave above, 'a' the semitone below the next root; '-' and '.' as above.
+
+Several bars in a tuple are alternatives, of which each piece draws one. The beats (steps 0, 4, 8, 12) have the
+broadband strokes and the accents. Strokes between them are softer or narrow in frequency, so that a listener, or a
+tracker, recognises the beat.
 """
 
 import dataclasses
@@ -16,7 +19,10 @@ MIXOLYDIAN = (0, 2, 4, 5, 7, 9, 10)
 
 @dataclasses.dataclass(frozen=True)
 class Groove:
-    """One style's music. `progressions` are scale degrees, one chord a bar; `levels` = drums, bass, chords, melody."""
+    """One style's music.
+
+    progressions: scale degrees, one chord per bar. levels: of drums, bass, chords and melody.
+    """
 
     scales: tuple[tuple[int, ...], ...]
     progressions: tuple[tuple[int, ...], ...]
@@ -33,8 +39,8 @@ class Groove:
     levels: tuple[float, float, float, float]
     swing16: float = 0.0  # delay of every second sixteenth, in sixteenths
     swing8: float = 0.0  # delay of every second eighth, in eighths (1/3 = triplets)
-    pump: float = 0.0  # how far the kick ducks chords and melody, 0 to 1
-    room: float = 0.12  # reverberation
+    pump: float = 0.0  # how much the kick ducks chords and melody, 0 to 1
+    room: float = 0.12  # level of the reverberation
 
 
 SNARE_FILL = {"snare": "............5579", "tom_high": "........7.5....."}

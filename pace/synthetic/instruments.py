@@ -1,8 +1,8 @@
-"""One-shot drums and notes of the stand-in music, synthesised from a few parameters each.
+"""One-shot drums and notes of the synthetic music, each synthesised from a few parameters.
 
-A drum is a sum of layers (a struck membrane, filtered noise, ringing metal). A note reads two single-cycle waveforms,
-a dark one and a bright one that dies away faster, as strings and filtered synthesisers do.
-All samples are cached: callers must not write into them.
+A drum is a sum of layers (a struck membrane, filtered noise, ringing metal). A note reads two single-cycle waveforms: a
+dark one, and a bright one that decays faster, as in strings and filtered synthesisers.
+All samples are cached, so callers must not write to them.
 """
 
 import dataclasses
@@ -12,13 +12,13 @@ import zlib
 import numpy as np
 from scipy import signal
 
-VARIANTS = 4  # of each drum: higher or lower, longer or shorter
+VARIANTS = 4  # of each drum: higher or lower in pitch, longer or shorter
 TABLE = 2048  # samples of a single-cycle waveform
 
 
 @dataclasses.dataclass(frozen=True)
 class Tone:
-    """A membrane: a sine that falls to `hz` from `sweep` times as high within about `sweep_s`, decaying in `decay`."""
+    """A membrane: a sine that falls from `sweep` times `hz` to `hz` in about `sweep_s` s, and decays in `decay` s."""
 
     hz: float
     decay: float
@@ -27,14 +27,16 @@ class Tone:
     sweep_s: float = 0.02
 
     def samples(self, t: np.ndarray, pitch: float, rng: np.random.Generator) -> np.ndarray:
+        """Compute the layer at times `t` (S,) in seconds; `pitch` is a factor on its frequencies."""
         rate = 1 / (t[1] - t[0])
         hz = self.hz * pitch * (1 + (self.sweep - 1) * np.exp(-t / self.sweep_s))
-        return np.sin(2 * np.pi * np.cumsum(hz) / rate) * np.exp(-t / self.decay)
+        wave: np.ndarray = np.sin(2 * np.pi * np.cumsum(hz) / rate) * np.exp(-t / self.decay)
+        return wave
 
 
 @dataclasses.dataclass(frozen=True)
 class Noise:
-    """Noise between `low` and `high` Hz; `bursts` attacks 9 ms apart make a clap, a long `attack` a brush."""
+    """Noise between `low` and `high` Hz. Several `bursts`, 9 ms apart, make a clap; a long `attack` makes a brush."""
 
     low: float
     high: float
@@ -44,6 +46,7 @@ class Noise:
     bursts: int = 1
 
     def samples(self, t: np.ndarray, pitch: float, rng: np.random.Generator) -> np.ndarray:
+        """Compute the layer at times `t` (S,) in seconds; `pitch` is a factor on its frequencies."""
         rate = 1 / (t[1] - t[0])
         noise = _band(rng.standard_normal(len(t)), self.low * pitch, self.high * pitch, rate)
         envelope = np.zeros_like(t)
@@ -52,12 +55,13 @@ class Noise:
             decay = self.decay if burst == self.bursts - 1 else 0.005
             shape = np.minimum(since / self.attack, 1) * np.exp(-since / decay)
             envelope = np.maximum(envelope, np.where(since >= 0, shape, 0))
-        return noise / (np.std(noise) * 3) * envelope
+        wave: np.ndarray = noise / (np.std(noise) * 3) * envelope
+        return wave
 
 
 @dataclasses.dataclass(frozen=True)
 class Metal:
-    """Inharmonic square waves above `low` Hz: cymbals, bells and cowbells."""
+    """Inharmonic square waves, high-passed at `low` Hz: cymbals, bells and cowbells."""
 
     hz: tuple[float, ...]
     low: float
@@ -65,10 +69,12 @@ class Metal:
     level: float = 1.0
 
     def samples(self, t: np.ndarray, pitch: float, rng: np.random.Generator) -> np.ndarray:
+        """Compute the layer at times `t` (S,) in seconds; `pitch` is a factor on its frequencies."""
         rate = 1 / (t[1] - t[0])
-        rings = sum(np.sign(np.sin(2 * np.pi * (hz * pitch * t + rng.random()))) for hz in self.hz)
-        rings = _band(rings, self.low, rate / 2, rate)
-        return rings / (np.std(rings) * 3) * np.exp(-t / self.decay)
+        squares = sum(np.sign(np.sin(2 * np.pi * (hz * pitch * t + rng.random()))) for hz in self.hz)
+        rings = _band(np.asarray(squares), self.low, rate / 2, rate)
+        wave: np.ndarray = rings / (np.std(rings) * 3) * np.exp(-t / self.decay)
+        return wave
 
 
 CYMBAL = (2050.0, 3069.0, 3659.0, 4121.0, 5233.0, 6817.0)
@@ -102,7 +108,7 @@ DRUMS: dict[str, tuple[Tone | Noise | Metal, ...]] = {
 
 @functools.lru_cache(maxsize=256)
 def drum(name: str, variant: int, sample_rate: int) -> np.ndarray:
-    """One stroke (S,) float32 of a drum of `DRUMS`, peak 1; `variant` in 0..3 tunes and damps it differently."""
+    """Synthesise a stroke (S,) float32, peak 1, of a drum of `DRUMS`; `variant` (0 to 3) varies pitch and length."""
     layers = DRUMS[name]
     rng = np.random.default_rng((zlib.crc32(name.encode()), variant))
     pitch, length = 2 ** ((variant - 1.5) * 0.09), 1.25 ** ((variant * 2 % VARIANTS) - 1.5)
@@ -114,9 +120,10 @@ def drum(name: str, variant: int, sample_rate: int) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Timbre:
-    """A pitched instrument. Harmonic h of the dark and bright waveforms has amplitude h^-dark and h^-bright.
+    """A pitched instrument. Harmonic h has amplitude h^-dark in the dark waveform and h^-bright in the bright one.
 
-    attack, release and the decays are seconds; `detune` spreads three copies (cents); `odd` leaves out even harmonics.
+    attack, release, decay and bright_decay are in seconds. detune (cents) spreads three copies; vibrato is in cents;
+    odd leaves out the even harmonics; thump is the level of a burst of noise at the start.
     """
 
     dark: float
@@ -156,7 +163,7 @@ TIMBRES: dict[str, Timbre] = {
 
 @functools.lru_cache(maxsize=512)
 def note(name: str, midi: int, samples: int, sample_rate: int) -> np.ndarray:
-    """A note (S,) float32 of a timbre of `TIMBRES`, peak 1, held for `samples` samples and then released."""
+    """Synthesise a note (S,) float32, peak 1, of a timbre of `TIMBRES`, held for `samples` samples, then released."""
     timbre = TIMBRES[name]
     hz = 440.0 * 2 ** ((midi - 69) / 12)
     t = np.arange(samples + int(3 * timbre.release * sample_rate)) / sample_rate
@@ -180,30 +187,35 @@ def note(name: str, midi: int, samples: int, sample_rate: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=512)
 def _cycle(slope: float, harmonics: int, odd: bool) -> np.ndarray:
-    """One period (2048,) of a band-limited waveform with harmonics h^-slope, peak 1."""
+    """One period (2048,), peak 1, of a band-limited waveform whose harmonic h has amplitude h^-slope."""
     number = np.arange(1, max(harmonics, 1) + 1, 2 if odd else 1)
     spectrum = np.zeros(TABLE // 2 + 1, complex)
     kept = number[number < TABLE // 4]
     # Schroeder phases keep the crest factor low.
     spectrum[kept] = kept.astype(float) ** -slope * np.exp(-1j * np.pi * kept**2 / len(kept))
     wave = np.fft.irfft(spectrum, TABLE)
-    return wave / np.abs(wave).max()
+    scaled: np.ndarray = wave / np.abs(wave).max()
+    return scaled
 
 
 @functools.lru_cache(maxsize=128)
 def _filter(low: float, high: float, rate: int) -> np.ndarray:
+    """Second-order sections of a band-pass, or of a high-pass where `high` reaches the Nyquist frequency."""
     if high >= 0.49 * rate:
-        return signal.butter(2, low, "high", fs=rate, output="sos")
-    return signal.butter(2, (low, high), "band", fs=rate, output="sos")
+        sections = signal.butter(2, low, "high", fs=rate, output="sos")
+    else:
+        sections = signal.butter(2, (low, high), "band", fs=rate, output="sos")
+    return np.asarray(sections)
 
 
 def _band(wave: np.ndarray, low: float, high: float, rate: float) -> np.ndarray:
-    return signal.sosfilt(_filter(round(low, 3), round(high, 3), round(rate)), wave)
+    filtered: np.ndarray = signal.sosfilt(_filter(round(low, 3), round(high, 3), round(rate)), wave)
+    return filtered
 
 
 def _finished(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Peak 1, the last 5 ms faded out, float32."""
-    wave = wave / np.abs(wave).max()
-    tail = min(len(wave), sample_rate // 200)
-    wave[-tail:] *= np.linspace(1, 0, tail)
-    return wave.astype(np.float32)
+    """Scale to peak 1, fade out the last 5 ms, and convert to float32."""
+    scaled: np.ndarray = wave / np.abs(wave).max()
+    tail = min(len(scaled), sample_rate // 200)
+    scaled[-tail:] *= np.linspace(1, 0, tail)
+    return scaled.astype(np.float32)

@@ -1,6 +1,6 @@
-"""The vocabulary of the ten styles: arm poses, arm moves, leg moves of one bar, and each style's way of moving.
+"""The vocabulary of the ten styles: arm poses, the arm and leg moves of one bar, and each style's manner of moving.
 
-Within a bar the beats are 0, 1, 2, 3; every entry of a move says at which beat a limb arrives, and where.
+The beats of a bar are 0, 1, 2, 3. Every entry of a move says at which beat a limb arrives, and where.
 """
 
 from dataclasses import dataclass
@@ -80,8 +80,9 @@ ARM_MOVES = {
     "reach": ((0, "vee", "low"), (2, "low", "vee"), (3, "round", "round")),
 }  # fmt: skip
 
-# Leg moves: (beat, foot, x, height, z): foot 0 left, 1 right; x to the dancer's left and z forward of the middle of the
-# stance, height of the ankle above its standing height on arrival; metres for a dancer of 1.70 m.
+# Leg moves: (beat, foot, x, height, z). Foot 0 is left, 1 is right. x (to the dancer's left) and z (forward) are
+# relative to the middle of the stance; height is that of the ankle on arrival, above its standing height. All are in
+# metres for a dancer of 1.70 m.
 LEG_MOVES = {
     "stand": ((0, 0, 0.18, 0, 0.02), (2, 1, -0.18, 0, 0.02)),
     "march": ((0, 0, 0.13, 0, 0), (1, 1, -0.13, 0, 0), (2, 0, 0.13, 0, 0), (3, 1, -0.13, 0, 0)),
@@ -116,11 +117,11 @@ LEG_MOVES = {
 
 @dataclass(frozen=True)
 class Manner:
-    """How a style moves. Lengths in metres for a dancer of 1.70 m, angles in degrees, durations in beats."""
+    """How a style moves. Lengths are in metres for a dancer of 1.70 m, angles in degrees, durations in beats."""
 
     arms: tuple[str, ...]
     legs: tuple[str, ...]
-    arm_time: float  # duration of an arm's way to its pose; short: a hit and a hold
+    arm_time: float  # duration of an arm's movement to its pose; when short, the arm hits and holds
     step_time: float  # duration of a step
     lift: float  # height of the foot during a step
     crouch: float  # bend of the standing legs

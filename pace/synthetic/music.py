@@ -1,7 +1,9 @@
-"""Procedurally composed music for the stand-in data set: drums, bass, chords and melody on one exact beat clock."""
+"""Procedurally composed music for the synthetic dataset: drums, bass, chords and melody on one exact beat clock."""
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from scipy import signal
@@ -11,16 +13,18 @@ from pace.synthetic.grooves import GROOVES, Groove
 from pace.synthetic.instruments import VARIANTS, drum, note
 from pace.synthetic.styles import STYLES
 
-STEPS = 16  # of a bar of four beats
+STEPS = 16  # per bar of four beats
 PEAK = 0.9
-MAX_HUMAN_S = 0.008  # no stroke lies further than this from its place
-PERFORMERS = 6  # who draws at random: the composer, drums, bass, chords, melody, the mix
-LEAD_IN_S = 3.0  # what began before t = 0 may still sound
+MAX_HUMAN_S = 0.008  # no stroke is farther than this from its position on the grid
+PERFORMERS = 6  # each draws at random: composer, drums, bass, chords, melody, mix
+LEAD_IN_S = 3.0  # sounds that began before t = 0 may still ring
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
 class _Piece:
-    """What is decided once per piece: clock, key, chords and the groove's chosen alternatives."""
+    """Decided once per piece: clock, key, scale, chords and silent beats."""
 
     groove: Groove
     beat_s: float
@@ -29,38 +33,39 @@ class _Piece:
     scale: tuple[int, ...]
     progression: tuple[int, ...]
     rate: int
-    silent: frozenset[int]  # beats at which nobody plays
+    silent: frozenset[int]  # numbers of the beats on which nobody plays
 
     def played(self, bar: int, step: int) -> bool:
-        """Whether a stroke at this step sounds: all but those that lie on a silent beat."""
+        """Whether a stroke at this step sounds, which is everywhere except on a silent beat."""
         return step % 4 > 0 or 4 * bar + step // 4 not in self.silent
 
     def step_time(self, bar: int, step: int) -> float:
-        """Seconds of a step on the grid, swing included; beats are never moved."""
-        place = step / 4
+        """Time of a step on the grid in seconds, with swing; beats are never moved."""
+        beat = step / 4
         if step % 4 == 2:
-            place += self.groove.swing8 / 2
+            beat += self.groove.swing8 / 2
         elif step % 2:
-            place += self.groove.swing16 / 4 + self.groove.swing8 / 4
-        return self.first_beat + self.beat_s * (4 * bar + place)
+            beat += self.groove.swing16 / 4 + self.groove.swing8 / 4
+        return self.first_beat + self.beat_s * (4 * bar + beat)
 
     def pitch(self, degree: int, low: int) -> int:
-        """MIDI number of a scale degree, 0 being the key note at or above `low`."""
+        """MIDI number of a scale degree; degree 0 is the key note at or above `low`."""
         octave, index = divmod(degree, len(self.scale))
         return low + (self.key - low) % 12 + 12 * octave + self.scale[index]
 
     def chord(self, bar: int) -> int:
+        """Scale degree of a bar's chord."""
         return self.progression[bar % len(self.progression)]
 
 
 def compose(
     style: str, bpm: float, first_beat: float, seconds: float, rng: np.random.Generator, sample_rate: int = SAMPLE_RATE
 ) -> np.ndarray:
-    """Music in the way of `style`: mono float32 (round(seconds * sample_rate),), peak 0.9.
+    """Compose music in a style: mono float32 (round(seconds * sample_rate),), peak 0.9.
 
-    Beat k lies at first_beat + 60/bpm * k seconds, downbeats at k % 4 == 0, k negative too: the music is already
-    running at t = 0. Key, chords, patterns, timbres, mix and the players' small inaccuracies (at most 8 ms) are drawn
-    from `rng`. ValueError for an unknown style and for a tempo or a length that is not positive.
+    Beat k is at first_beat + 60/bpm * k seconds, and downbeats are where k % 4 == 0. k may be negative: the music is
+    already playing at t = 0. Key, chords, patterns, timbres, mix and the players' small inaccuracies (at most 8 ms) are
+    drawn from `rng`. Raises ValueError for an unknown style, and for a tempo or length that is not positive.
     """
     return _perform(style, bpm, first_beat, seconds, (rng,) * PERFORMERS, sample_rate, frozenset())
 
@@ -74,10 +79,10 @@ def recompose(
     sample_rate: int = SAMPLE_RATE,
     silent: frozenset[int] = frozenset(),
 ) -> np.ndarray:
-    """Music as from `compose`, the same piece for the same style and seed at any tempo, place and length.
+    """Compose as `compose` does, but the same piece for the same style and seed at any tempo, first beat and length.
 
-    Key, chords, patterns, timbres and mix stay; the players' small inaccuracies may be others. `silent`: numbers of
-    beats on which nothing is struck, neither drums nor notes; what falls between the beats is played.
+    Key, chords, patterns, timbres and mix stay the same; the players' small inaccuracies may differ.
+    silent: numbers of the beats on which neither drums nor notes are struck. Strokes between the beats still sound.
     """
     rngs = tuple(np.random.default_rng((seed, part)) for part in range(PERFORMERS))
     return _perform(style, bpm, first_beat, seconds, rngs, sample_rate, silent)
@@ -92,7 +97,7 @@ def _perform(
     sample_rate: int,
     silent: frozenset[int],
 ) -> np.ndarray:
-    """Play a piece. rngs: of the composer, drums, bass, chords, melody and the mix."""
+    """Play a piece. rngs: the generators of composer, drums, bass, chords, melody and mix."""
     composer, *players, mixer = rngs
     if style not in STYLES:
         raise ValueError(f"unknown dance style {style!r}: choose one of {', '.join(STYLES)}")
@@ -112,32 +117,34 @@ def _perform(
     bar_s = 4 * piece.beat_s
     bars = range(math.floor((-LEAD_IN_S - first_beat) / bar_s), math.ceil((seconds - first_beat) / bar_s))
     parts = [_Track(seconds, sample_rate, player) for player in players]
-    kicks, *_ = [
-        play(piece, bars, part, part.rng)
-        for play, part in zip((_play_drums, _play_bass, _play_chords, _play_melody), parts, strict=True)
-    ]
+    drums, bass, chords, melody = parts
+    kicks = _play_drums(piece, bars, drums, drums.rng)
+    _play_bass(piece, bars, bass, bass.rng)
+    _play_chords(piece, bars, chords, chords.rng)
+    _play_melody(piece, bars, melody, melody.rng)
     return _mix(piece, [part.samples for part in parts], kicks, mixer)
 
 
 class _Track:
-    """A buffer from -LEAD_IN_S to `seconds` into which strokes are added, each a little off its time and strength."""
+    """A buffer from -LEAD_IN_S to `seconds`, to which strokes are added slightly off their time and strength."""
 
-    def __init__(self, seconds: float, rate: int, rng: np.random.Generator):
+    def __init__(self, seconds: float, rate: int, rng: np.random.Generator) -> None:
         self.samples = np.zeros(round(LEAD_IN_S * rate) + round(seconds * rate), np.float32)
         self.rate, self.rng = rate, rng
 
     def add(self, time: float, stroke: np.ndarray, strength: float) -> None:
+        """Add a stroke (S,) at a time in seconds."""
         late = float(np.clip(self.rng.normal(0, 0.0025), -MAX_HUMAN_S, MAX_HUMAN_S))
         start = round((LEAD_IN_S + time + late) * self.rate)
         skip = max(-start, 0)
         stop = min(start + len(stroke), len(self.samples))
         if start + skip < stop:
-            loud = strength * self.rng.uniform(0.9, 1.1)
-            self.samples[start + skip : stop] += loud * stroke[skip : stop - start]
+            gain = strength * self.rng.uniform(0.9, 1.1)
+            self.samples[start + skip : stop] += gain * stroke[skip : stop - start]
 
 
 def _play_drums(piece: _Piece, bars: range, track: _Track, rng: np.random.Generator) -> list[float]:
-    """Play the kit; returns the times of the kicks."""
+    """Play the drums, and return the times of the strong kicks."""
     kit = {name: _pick(patterns, rng) for name, patterns in piece.groove.drums.items()}
     fill = _pick(piece.groove.fills, rng)
     tuning = {name: int(rng.integers(VARIANTS)) for name in (*kit, *fill, "crash")}
@@ -179,7 +186,7 @@ def _play_chords(piece: _Piece, bars: range, track: _Track, rng: np.random.Gener
     low = int(rng.integers(50, 57))
     for bar in bars:
         tones = [piece.pitch(piece.chord(bar) + 2 * i, low) for i in range(piece.groove.chord_notes)]
-        # Inversions keep the hand within an octave and a half, so that the chords lead smoothly.
+        # Inversions keep the chords within an octave and a half, so that they lead smoothly into each other.
         tones = sorted(tone - 12 * (tone > low + 16) for tone in tones)
         for step, length, symbol in _held(pattern):
             for tone in tones:
@@ -187,7 +194,7 @@ def _play_chords(piece: _Piece, bars: range, track: _Track, rng: np.random.Gener
 
 
 def _play_melody(piece: _Piece, bars: range, track: _Track, rng: np.random.Generator) -> None:
-    """A motif of one bar, as steps on the scale above the chord, and an answer to it in every fourth bar."""
+    """Play a motif of one bar, in scale steps above the chord, and an answer to it in every fourth bar."""
     pattern, timbre = _pick(piece.groove.melody, rng), _pick(piece.groove.melody_timbres, rng)
     motifs = []
     for _ in range(2):
@@ -197,7 +204,7 @@ def _play_melody(piece: _Piece, bars: range, track: _Track, rng: np.random.Gener
         motif = motifs[bar % 4 == 3]
         for count, (step, length, symbol) in enumerate(_held(pattern)):
             degree = int(motif[count])
-            if step % 8 == 0:  # chord tones on the strong beats
+            if step % 8 == 0:  # a chord tone on the strong beats
                 degree -= degree % 2
             tone = piece.pitch(piece.chord(bar) + degree, 52 + 12 * piece.groove.melody_octave)
             tone -= 12 * (tone > 91)
@@ -212,7 +219,7 @@ def _play(
 
 
 def _mix(piece: _Piece, parts: list[np.ndarray], kicks: list[float], rng: np.random.Generator) -> np.ndarray:
-    """Balance, duck under the kick, add a room, remove what no loudspeaker plays, limit, cut the lead-in."""
+    """Balance the parts, duck under the kick, add a room, high-pass at 30 Hz, cut the lead-in and limit the peaks."""
     rate, groove = piece.rate, piece.groove
     gains = [level * rng.uniform(0.85, 1.15) for level in groove.levels]
     drums, bass, chords, melody = (gain * part for gain, part in zip(gains, parts, strict=True))
@@ -229,20 +236,21 @@ def _mix(piece: _Piece, parts: list[np.ndarray], kicks: list[float], rng: np.ran
     mixed = drums + bass + pitched + groove.room * wet
     mixed = signal.sosfilt(signal.butter(2, 30, "high", fs=rate, output="sos"), mixed)[round(LEAD_IN_S * rate) :]
     limited = np.tanh(mixed / (0.8 * np.abs(mixed).max()))
-    return (limited * (PEAK / np.abs(limited).max())).astype(np.float32)
+    music: np.ndarray = (limited * (PEAK / np.abs(limited).max())).astype(np.float32)
+    return music
 
 
-def _pick(options: tuple, rng: np.random.Generator):
+def _pick(options: Sequence[T], rng: np.random.Generator) -> T:
     return options[int(rng.integers(len(options)))]
 
 
 def _merge(pattern: str | None, fill: str) -> str:
-    """The fill, over the beats of the pattern it interrupts."""
+    """Lay a fill over a pattern: the fill's strokes replace the pattern's."""
     return "".join(new if new != "." else old for new, old in zip(fill, pattern or "." * STEPS, strict=True))
 
 
 def _held(pattern: str) -> list[tuple[int, int, str]]:
-    """Notes of a pattern as (step, length in steps, symbol)."""
+    """Split a pattern into notes: (step, length in steps, symbol)."""
     notes = []
     for step, symbol in enumerate(pattern):
         if symbol not in ".-":

@@ -1,6 +1,6 @@
-"""Draw a dancer: shaded capsules sorted by depth, clothes, a head with a face, floor, shadow, room and noise.
+"""Draw a dancer: depth-sorted shaded capsules, clothes, a head with a face, a shadow, the room and noise.
 
-The figure is drawn well enough for a pose estimator trained on people to follow it.
+The figure is realistic enough for a pose estimator that was trained on people to track it.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from pace.synthetic.camera import Camera
 from pace.synthetic.shapes import Colour, Shape, capsule, ellipse, fixed, hull, shade
 from pace.synthetic.wardrobe import Look, random_look
 
-# Radii in metres for a dancer of 1.70 m and ordinary girth.
+# Radii in metres for a dancer of 1.70 m and average girth.
 RADII = {
     "shoulder": 0.058,
     "elbow": 0.043,
@@ -33,9 +33,10 @@ RADII = {
 def render(
     motion: Motion, camera: Camera, size: int, rng: np.random.Generator, style: str | None = None
 ) -> Iterator[np.ndarray]:
-    """Frames (size, size, 3) uint8 RGB of the motion seen by the camera; clothes, room and light come from `rng`.
+    """Render the motion as the camera sees it: frames (size,size,3) uint8 RGB.
 
-    style: most of its dancers wear its colours (`wardrobe`); None: any clothes.
+    Clothes, room and light are drawn from `rng`. style: most of its dancers wear its colours (see `wardrobe`); with
+    None they wear any clothes.
     """
     camera = camera.resized(size)
     backdrop, noise = room(camera, rng), noise_bank(size, rng)
@@ -50,7 +51,7 @@ def render(
 
 
 def draw_order(shapes: list[Shape]) -> np.ndarray:
-    """Indices of the shapes (S,N) from the farthest to the nearest, for each of N frames."""
+    """Sort the shapes from the farthest to the nearest in each of N frames: indices (S,N)."""
     return np.argsort(-np.stack([shape.depth for shape in shapes]), axis=0, kind="stable")
 
 
@@ -61,7 +62,7 @@ def paint(image: np.ndarray, shapes: list[Shape], order: np.ndarray, frame: int)
 
 
 def _darken(image: np.ndarray, polygons: list[np.ndarray], strength: float) -> None:
-    """Shadow on the floor: polygons (V,2) in fixed point, each darkening what lies under it."""
+    """Draw the shadow on the floor: each polygon (V,2), in fixed point, darkens the pixels that it covers."""
     for polygon in polygons:
         low, high = polygon.min(0) >> 4, (polygon.max(0) >> 4) + 2
         (x0, y0), (x1, y1) = np.clip(low, 0, image.shape[0]), np.clip(high, 0, image.shape[0])
@@ -74,28 +75,33 @@ def _darken(image: np.ndarray, polygons: list[np.ndarray], strength: float) -> N
 
 
 class Figure:
-    """The dancer in pixels: projects points and radii of all frames."""
+    """The dancer in pixels, for all frames at once."""
 
     def __init__(self, motion: Motion, camera: Camera, look: Look) -> None:
         self.motion, self.camera, self.look = motion, camera, look
         self.thickness = motion.body.girth * motion.body.height / 1.70
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
+        """Project world points (...,3) to pixels (...,2)."""
         return self.camera.project(points)
 
     def depth(self, points: np.ndarray) -> np.ndarray:
+        """Compute the depth (...) of world points (...,3) in metres."""
         return self.camera.to_camera(points)[..., 2]
 
     def radius(self, points: np.ndarray, name: str, factor: float = 1.0) -> np.ndarray:
-        return RADII[name] * factor * self.thickness * self.camera.focal / self.depth(points)
+        """Compute the radius in pixels (...) of a body part of `RADII` at world points (...,3)."""
+        radius: np.ndarray = RADII[name] * factor * self.thickness * self.camera.focal / self.depth(points)
+        return radius
 
     def limb(self, a: np.ndarray, b: np.ndarray, names: tuple[str, str], colour: Colour, nearer: float = 0.0) -> Shape:
-        """A shaded limb between points a and b (N,3), drawn as if `nearer` metres nearer."""
+        """Build a shaded limb between points a and b (N,3), sorted as if it were `nearer` metres closer."""
         depth = self.depth((a + b) / 2) - nearer
-        radii = self.radius(a, names[0]), self.radius(b, names[1])
-        return capsule(self.pixels(a), self.pixels(b), *radii, depth, colour)
+        radius_a, radius_b = self.radius(a, names[0]), self.radius(b, names[1])
+        return capsule(self.pixels(a), self.pixels(b), radius_a, radius_b, depth, colour)
 
     def shapes(self) -> list[Shape]:
+        """Build all shapes of the dancer."""
         joints, look = self.motion.joints, self.look
         shapes = [*self.torso(), *self.head()]
         for side, limbs in enumerate(((4, 5, 6, 11, 12, 13), (1, 2, 3, 14, 15, 16))):
@@ -114,7 +120,7 @@ class Figure:
         return shapes
 
     def torso(self) -> list[Shape]:
-        """Neck, chest and hips."""
+        """Build neck, chest and hips."""
         motion, look = self.motion, self.look
         joints, body = motion.joints, motion.body
         belly, neck, root = joints[:, 7], joints[:, 8], joints[:, 0]
@@ -123,7 +129,8 @@ class Figure:
         waist = belly + across * motion.pelvis[:, :, 0] * (0.32 * body.shoulder)
         hips = root + across * motion.pelvis[:, :, 0] * (0.95 * body.hip)
 
-        depth = self.depth(belly)  # of both halves: the shirt, drawn second, covers the trousers' waist
+        # Both halves have the same depth, so the shirt, drawn second, covers the waist of the trousers.
+        depth = self.depth(belly)
 
         def trunk(upper: np.ndarray, lower: np.ndarray, names: tuple[str, str], colour: Colour) -> Shape:
             points = np.concatenate([upper, lower])  # (4,N,3)
@@ -139,7 +146,7 @@ class Figure:
         ]
 
     def head(self) -> list[Shape]:
-        """Head with hair and face, and the long hair that hangs behind."""
+        """Build the head with hair and face, and long hair behind it."""
         motion, look, length = self.motion, self.look, self.motion.body.head
         neck = motion.joints[:, 8]
         left, up, forward = np.moveaxis(motion.head, -1, 0) * length
@@ -159,9 +166,9 @@ class Figure:
             (ellipse(middle + 0.10 * ahead + 0.36 * axis, 0.70 * axis, 0.93 * across, (-90, 90)), look.hair),
         ]
 
-        def feature(place: np.ndarray, tall: float, wide: float, colour: Colour) -> tuple[np.ndarray, Colour]:
+        def feature(centre: np.ndarray, height: float, width: float, colour: Colour) -> tuple[np.ndarray, Colour]:
             facing = np.clip(-(forward / length) @ self.camera.rotation[2], 0.15, 1)[:, None]
-            return ellipse(place, tall * axis, wide * facing * across), colour
+            return ellipse(centre, height * axis, width * facing * across), colour
 
         iris, brow, lip = (35, 28, 26), shade(look.hair, 0.8), (150, 62, 62)
         for side in SIDES:
@@ -184,7 +191,7 @@ class Figure:
         return [face, Shape(depth + 0.15, ((mane, shade(look.hair, 0.8)),))]
 
     def shadow(self) -> list[list[np.ndarray]]:
-        """For each frame the floor's shadow polygons in fixed point: body and feet, soft by nesting."""
+        """Build the shadow polygons of each frame in fixed point: body and feet, nested for soft edges."""
         joints, height = self.motion.joints, self.motion.body.height
         angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
         ring = np.stack([np.cos(angle), np.zeros(16), np.sin(angle)], axis=-1)

@@ -1,13 +1,13 @@
-"""Convex outlines of a drawn body in pixels, for all frames at once, with their shading and depth."""
+"""Convex outlines of a drawn body in pixels, for all frames at once, with shading and depth."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-SHIFT = 4  # fractional bits of the coordinates that OpenCV draws with
-LIGHT = np.array([-0.45, -0.55])  # where the light comes from in the image
-# Layers of a shaded shape: size, way towards the light, brightness.
+SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
+LIGHT = np.array([-0.45, -0.55])  # direction of the light source in the image
+# Layers of a shaded shape: size, shift towards the light, brightness.
 LAYERS = ((1.0, 0.0, 0.58), (0.80, 0.22, 0.84), (0.48, 0.50, 1.04))
 ARC = np.linspace(-np.pi / 2, np.pi / 2, 7)
 CIRCLE = np.linspace(0, 2 * np.pi, 12, endpoint=False)
@@ -17,27 +17,30 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Shape:
-    """Outlines to fill one over the other: for each layer a sequence of N polygons (V,2) and a colour."""
+    """Layers to fill one over the other: each has a polygon (V,2) for each of N frames, and a colour."""
 
-    depth: np.ndarray  # (N,) metres from the camera; the farther shape is drawn first
+    depth: np.ndarray  # (N,) metres from the camera; farther shapes are drawn first
     layers: tuple[tuple[list[np.ndarray] | np.ndarray, Colour], ...]
 
     def draw(self, image: np.ndarray, frame: int) -> None:
+        """Draw the layers of one frame into the image."""
         for polygons, colour in self.layers:
             cv2.fillConvexPoly(image, polygons[frame], colour, cv2.LINE_AA, SHIFT)
 
 
 def fixed(points: np.ndarray) -> np.ndarray:
-    """Pixel coordinates as the whole numbers that OpenCV wants."""
+    """Convert pixel coordinates to OpenCV's fixed point."""
     return np.round(points * (1 << SHIFT)).astype(np.int32)
 
 
 def shade(colour: Colour, brightness: float) -> Colour:
-    return tuple(float(min(255.0, channel * brightness)) for channel in colour)
+    """Scale a colour by a brightness, up to 255."""
+    red, green, blue = (float(min(255.0, channel * brightness)) for channel in colour)
+    return red, green, blue
 
 
 def capsule(a: np.ndarray, b: np.ndarray, ra: np.ndarray, rb: np.ndarray, depth: np.ndarray, colour: Colour) -> Shape:
-    """A limb from a to b (N,2) with radii ra, rb (N,) in pixels, shaded."""
+    """Build a shaded limb from a to b (N,2) with radii ra and rb (N,), all in pixels."""
     line = b - a
     angle = np.arctan2(line[:, 1], line[:, 0])[:, None]
     layers = []
@@ -52,7 +55,7 @@ def capsule(a: np.ndarray, b: np.ndarray, ra: np.ndarray, rb: np.ndarray, depth:
 
 
 def hull(centres: np.ndarray, radii: np.ndarray, depth: np.ndarray, colour: Colour) -> Shape:
-    """The convex hull of discs: centres (N,D,2), radii (N,D) in pixels, shaded."""
+    """Build the shaded convex hull of discs with centres (N,D,2) and radii (N,D), all in pixels."""
     circle = np.stack([np.cos(CIRCLE), np.sin(CIRCLE)], axis=-1)
     middle = centres.mean(1, keepdims=True)
     mean_radius = radii.mean(1)[:, None, None]
@@ -66,9 +69,9 @@ def hull(centres: np.ndarray, radii: np.ndarray, depth: np.ndarray, colour: Colo
 
 
 def ellipse(centre: np.ndarray, up: np.ndarray, side: np.ndarray, span: tuple[float, float] = (0, 360)) -> np.ndarray:
-    """Outline (N,V,2) in fixed point of an ellipse with half axes up and side (N,2) pixels.
+    """Compute the outline (N,V,2), in fixed point, of an ellipse with half axes `up` and `side` (N,2) in pixels.
 
-    span: part of it in degrees, from `up` over `side`.
+    span: the part to draw in degrees, from `up` towards `side`.
     """
     angle = np.radians(np.linspace(*span, 18))[:, None]
     return fixed(centre[:, None] + np.cos(angle) * up[:, None] + np.sin(angle) * side[:, None])

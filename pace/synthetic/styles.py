@@ -1,7 +1,7 @@
-"""The ten dance styles of the stand-in data set and the tempi each is danced at.
+"""The ten dance styles of the synthetic dataset, and the tempo range of each.
 
-The names are those of AIST++'s ten genres. The tempo ranges are wide and overlap, so that a style does not give its
-tempo away; all lie inside 80-135 beats per minute, AIST++'s span.
+The names are those of AIST++'s ten genres. The tempo ranges are wide and overlap, so that a style does not give away
+its tempo. All are within AIST++'s range, 80-135 beats per minute.
 """
 
 _BPM_RANGES: dict[str, tuple[float, float]] = {
@@ -21,7 +21,10 @@ STYLES: tuple[str, ...] = tuple(_BPM_RANGES)
 
 
 def bpm_range(style: str) -> tuple[float, float]:
-    """Lowest and highest tempo of ``style`` in beats per minute; ValueError for an unknown style."""
+    """Return the lowest and highest tempo of a style in beats per minute.
+
+    Raises ValueError for an unknown style.
+    """
     if style not in _BPM_RANGES:
         raise ValueError(f"unknown dance style {style!r}: choose one of {', '.join(STYLES)}")
     return _BPM_RANGES[style]

@@ -1,4 +1,4 @@
-"""The report on small artefacts made here, in the layout that the stages write."""
+"""The report on small artefacts in the layout that the stages write."""
 
 import dataclasses
 import html
@@ -13,7 +13,7 @@ import soundfile
 
 from pace.media import video
 from pace.pose.skeleton import PARTS
-from pace.report import clips, page, tables
+from pace.report import clips, page, published_table, tables, wording
 from pace.report.published import DataParams, read
 
 RATE = 22050
@@ -29,7 +29,7 @@ def clicks(period: float) -> np.ndarray:
 
 
 def bar(index: int) -> np.ndarray:
-    """A white bar of four rows that moves down by four rows a frame, round and round in 24 frames."""
+    """A frame with a white bar of four rows, which moves down by four rows a frame and starts over after 24 frames."""
     frame = np.full((96, 64, 3), 60, np.uint8)
     frame[4 * (index % 24) : 4 * (index % 24) + 4] = 255
     return frame
@@ -54,7 +54,7 @@ def leak(**counts: int) -> dict:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    """Three test videos, one without audio, one id that HTML must escape, four clips with generated music."""
+    """Three test videos, one without audio and one with an id that HTML must escape; five clips with music."""
     root = tmp_path_factory.mktemp("project")
     for folder in ("index", "decoded", "audio", "generated", "energy", "keypoints"):
         (root / "data" / folder).mkdir(parents=True)
@@ -147,13 +147,13 @@ def test_names_and_reasons_are_escaped(built):
 
 
 def test_videos_last_five_seconds_and_have_sound(built):
-    found = sorted((built.parent / "media").glob("*.mp4"))
-    assert sorted(path.name.rsplit("_", 1)[1] for path in found) == ["generated.mp4"] * 4 + ["own.mp4"] * 3
-    for path in found:
+    videos = sorted((built.parent / "media").glob("*.mp4"))
+    assert sorted(path.name.rsplit("_", 1)[1] for path in videos) == ["generated.mp4"] * 4 + ["own.mp4"] * 3
+    for path in videos:
         info = video.probe(path)
         assert info.has_audio
         assert info.duration_s == pytest.approx(5.0, abs=0.01)
-    # The second clip of b2 starts at frame 50, with the bar at its third place, the sound with a click.
+    # The second clip of b2 starts at frame 50, with the bar in its third position, and with a click.
     first = next(video.read_frames(built.parent / "media" / "b2_005000_own.mp4"))
     assert np.flatnonzero(first.mean((1, 2)) > 200).tolist() == [8, 9, 10, 11]
     wave = video.read_audio(built.parent / "media" / "b2_005000_own.mp4")
@@ -165,7 +165,7 @@ def test_same_inputs_same_bytes(built, project, tmp_path):
     again = page.build(inputs(project), page.ReportParams(clips=4), tmp_path)
     files = sorted(path.relative_to(built.parent) for path in (built.parent / "media").iterdir())
     assert len(files) > 15
-    # x264 itself gives other bytes for the same frames once in some hundred runs, so videos are not compared.
+    # About once in a hundred runs x264 gives other bytes for the same frames, so videos are not compared.
     for file in [*(file for file in files if file.suffix != ".mp4"), Path("index.html")]:
         assert (built.parent / file).read_bytes() == (again.parent / file).read_bytes(), file
 
@@ -199,20 +199,20 @@ def test_the_leak_check_stands_beside_the_results(built):
     results = built.read_text().split('id="results"')[1].split("</section>")[0]
     assert "of 4 test clips, 3 share their music, 0 their dance and 0 their source video with training" in results
     assert "Not known: the dance of 1 test clips" in results
-    assert "what was remembered" in results
+    assert "memorising" in results
     clean = page.html({"rhythm": {}, "data": {"test_clips": 4, "leak": leak()}}, [], {}, [])
-    assert "of 4 test clips, 0 share their music" in clean and "what was remembered" not in clean
+    assert "of 4 test clips, 0 share their music" in clean and "memorising" not in clean
     for shared in ("dance", "video"):
-        assert "what was remembered" in page.html({"data": {"test_clips": 4, "leak": leak(**{shared: 1})}}, [], {}, [])
+        assert "memorising" in page.html({"data": {"test_clips": 4, "leak": leak(**{shared: 1})}}, [], {}, [])
     assert "Leak" not in page.html({"data": {"test_clips": 4}}, [], {}, [])
 
 
 def test_rhythm_table_has_rows_in_order_and_a_sentence_for_each_protocol():
     text = tables.rhythm(metrics()["rhythm"])
-    order = [text.index(f'<th scope="row">{row}<') for row in tables.ROWS]
+    order = [text.index(f'<th scope="row">{row}<') for row in wording.ROWS]
     assert order == sorted(order)
     assert text.count("<table") == 3
-    assert all(html.escape(tables.PROTOCOLS[name][1]) in text for name in ("strict", "loris", "d2mgan"))
+    assert all(html.escape(wording.PROTOCOLS[name][1]) in text for name in ("strict", "loris", "d2mgan"))
     assert "<td>12.3</td>" in text
     assert "<td>0.550</td>" in text
 
@@ -238,9 +238,9 @@ def test_a_report_on_the_validation_split_says_so(project):
     assert set(clips.choose(table, 3, project / "data/generated", "val")["video_id"]) == {"b2"}
 
 
-def test_distances_are_shown_with_n_and_d_and_what_is_missing_is_said():
-    found = {"fad": 12.3456, "n": 200, "n_reference": 200, "clips": 40, "d": 38}
-    section = {row: {"descriptors": found, "cnn14": found | {"d": 2048}} for row in ("clicks", "generated")}
+def test_distances_are_shown_with_n_and_d_and_missing_ones_are_explained():
+    figures = {"fad": 12.3456, "n": 200, "n_reference": 200, "clips": 40, "d": 38}
+    section = {row: {"descriptors": figures, "cnn14": figures | {"d": 2048}} for row in ("clicks", "generated")}
     section |= {"warning": {"cnn14": "n = 200 is not above d = 2048"}, "not_computed": {"clap": "no <weights>"}}
     text = tables.distances(section)
     assert text.count("<table") == 2
@@ -255,14 +255,14 @@ def test_distances_are_shown_with_n_and_d_and_what_is_missing_is_said():
 
 
 def test_intervals_of_distances_stand_below_their_values():
-    found = {"fad": 12.3456, "fad_inf": 1.5, "n": 200, "n_reference": 200, "clips": 40, "d": 38}
-    section = {row: {"descriptors": found} for row in ("clicks", "generated")}
+    figures = {"fad": 12.3456, "fad_inf": 1.5, "n": 200, "n_reference": 200, "clips": 40, "d": 38}
+    section = {row: {"descriptors": figures} for row in ("clicks", "generated")}
     limits = {"generated": {"descriptors": {"fad": [11.04, 13.0]}, "strict": {"beat_f70": [0.5, 0.6]}}}
     text = tables.distances(section, limits)
     assert "<td>12.346<small>11.040–13.000</small></td><td>1.500</td>" in text
-    assert text.count("<small>11.040") == 1 and "0.500" not in text and tables.FAD_INTERVALS in text
+    assert text.count("<small>11.040") == 1 and "0.500" not in text and wording.FAD_INTERVALS in text
     assert text in page.html({"fad": section, "interval": limits}, [], {}, [])
-    assert tables.FAD_INTERVALS not in tables.distances(section, {"generated": {"strict": {"beat_f70": [0.5, 0.6]}}})
+    assert wording.FAD_INTERVALS not in tables.distances(section, {"generated": {"strict": {"beat_f70": [0.5, 0.6]}}})
 
 
 def test_metrics_that_are_missing_or_unknown():
@@ -295,8 +295,8 @@ def scored(clips: int, missing: int = 0) -> dict:
     return {"rhythm": {"generated": {"loris": own}}, "data": {"test_clips": clips, "missing_clips": missing}}
 
 
-def test_published_figures_stand_apart_with_the_difference_named():
-    text = tables.published(scored(40), DataParams("synthetic", "data/none"))
+def test_published_figures_are_shown_alone_where_not_comparable():
+    text = published_table.published(scored(40), DataParams("synthetic", "data/none"))
     assert text.count("Not comparable with this run") == 2
     assert "dataset synthetic instead of AIST++." in text and "dataset synthetic instead of TikTok." in text
     assert "this run</th>" not in text and "91.23" not in text
@@ -306,20 +306,20 @@ def test_published_figures_stand_apart_with_the_difference_named():
     assert "<td>98.67</td><td>98.87</td>" in text  # F1 as printed and of the printed means
 
 
-def test_published_figures_stand_beside_own_ones_where_comparable():
-    text = tables.published(scored(235, missing=1), DataParams("aistpp", "data/none"))
+def test_published_figures_are_shown_with_own_ones_where_comparable():
+    text = published_table.published(scored(235, missing=1), DataParams("aistpp", "data/none"))
     first, second = text.split("<h3>TikTok</h3>")
     assert "Comparable with this run." in first and "<td>91.23</td>" in first
     assert "Not comparable" in second and "91.234" not in second and "<td>91.23</td>" not in second
-    assert "no loris scores in this run" in tables.published({}, DataParams("aistpp", "data/none"))
+    assert "this run has no loris scores and no FAD" in published_table.published({}, DataParams("aistpp", "data/none"))
 
 
-def test_own_distances_stand_under_the_printed_ones_where_comparable():
+def test_own_distances_are_shown_under_the_printed_headings_where_comparable():
     own = {"vggish": {"fad": 6.125, "n": 1170}, "cnn14": {"fad": 4.256, "fad_panns_pooled_legacy": 0.01234},
            "descriptors": {"fad": 77.7}}  # fmt: skip
     run = scored(234) | {"fad": {"generated": own, "clicks": {"vggish": {"fad": 55.5}}}}
-    first, second = tables.published(run, DataParams("aistpp", "data/none")).split("<h3>TikTok</h3>")
-    heads = [f"<th>{title}</th>" for title, _ in tables.PUBLISHED_COLUMNS.values()]
+    first, second = published_table.published(run, DataParams("aistpp", "data/none")).split("<h3>TikTok</h3>")
+    heads = [f"<th>{title}</th>" for title, _ in published_table.COLUMNS.values()]
     row = first.split('class="ours">')[1].split("</tr>")[0]
     cells = dict(zip(heads, [cell.split("</td>")[0] for cell in row.split("<td>")[1:]], strict=True))
     assert cells["<th>FAD v</th>"] == "6.12" and cells["<th>FAD p</th>"] == "4.26" and cells["<th>FAD c</th>"] == "–"
@@ -327,13 +327,13 @@ def test_own_distances_stand_under_the_printed_ones_where_comparable():
     assert "".join(heads) in first
     assert "Comparable with this run. Not computed in this run: FAD c." in first
     assert "6.12<" not in second and "77.7" not in first and "55.5" not in first
-    apart = tables.published(run, DataParams("synthetic", "data/none"))
+    apart = published_table.published(run, DataParams("synthetic", "data/none"))
     assert "6.12<" not in apart and "Not computed" not in apart
 
 
 def test_own_distances_need_no_beat_scores():
     run = {"data": {"test_clips": 234, "missing_clips": 0}, "fad": {"generated": {"clap": {"fad": 0.555}}}}
-    text = tables.published(run, DataParams("aistpp", "data/none"))
+    text = published_table.published(run, DataParams("aistpp", "data/none"))
     assert text.count('class="ours"') == 1 and "<td>0.56</td>" in text.split('class="ours"')[1].split("</tr>")[0]
     assert "Not computed in this run: BCS %, CSD, BHS %, HSD, F1 % of means, FAD v, FAD p, FAD p pooled" in text
 
@@ -349,43 +349,45 @@ def test_uninformative_metrics_are_marked_with_their_controls():
     text = tables.rhythm(metrics()["rhythm"], uninformative=UNINFORMATIVE)
     strict, loris, d2mgan = text.split("<h3>")[1:]
     assert "<th>BCS %†</th><th>CSD</th><th>BHS %†</th><th>HSD</th><th>F1 %†</th>" in loris
-    assert "<p>Not separated from the true music: BCS %† clicks, delayed; BHS %† clicks; F1 %† clicks.</p>" in loris
-    assert "<th>beat F 70 ms</th><th>tempo error BPM†</th>" in strict and "tempo error BPM† delayed.</p>" in strict
+    controls = "BCS %† (clicks, delayed); BHS %† (clicks); F1 %† (clicks)"
+    assert f"<p>Controls not separated from the true music: {controls}.</p>" in loris
+    assert "<th>beat F 70 ms</th><th>tempo error BPM†</th>" in strict
+    assert "<p>Controls not separated from the true music: tempo error BPM† (delayed).</p>" in strict
     assert "†" not in d2mgan
-    assert text.startswith(f"<p>{tables.MARK_MEANS}</p>")
-    made = page.html({"rhythm": metrics()["rhythm"], "uninformative": UNINFORMATIVE}, [], {}, [])
-    assert text in made and "uninformative" not in tables.others({"uninformative": UNINFORMATIVE})
+    assert text.startswith(f"<p>{wording.MARK_MEANS}</p>")
+    whole_page = page.html({"rhythm": metrics()["rhythm"], "uninformative": UNINFORMATIVE}, [], {}, [])
+    assert text in whole_page and "uninformative" not in tables.others({"uninformative": UNINFORMATIVE})
 
 
 def test_distances_are_marked_too():
-    found = {"descriptors": {"fad": 1.0, "fad_inf": 0.5, "n": 5}}
-    section = {"ceiling": found, "delayed": found}
+    figures = {"descriptors": {"fad": 1.0, "fad_inf": 0.5, "n": 5}}
+    section = {"ceiling": figures, "delayed": figures}
     text = tables.distances(section, {}, UNINFORMATIVE)
-    assert "<th>FAD†</th><th>FAD∞</th><th>n</th>" in text and tables.FAD_MARK_MEANS in text
-    assert "<p>Not separated from the true music: FAD† random, delayed.</p>" in text
+    assert "<th>FAD†</th><th>FAD∞</th><th>n</th>" in text and wording.FAD_MARK_MEANS in text
+    assert "<p>Controls not separated from the true music: FAD† (random, delayed).</p>" in text
     assert text in page.html({"fad": section, "uninformative": UNINFORMATIVE}, [], {}, [])
-    told = tables.distances(section, {}, {"descriptors": {"fad": []}})
-    assert "<th>FAD</th>" in told and "Not separated" not in told
+    unmarked = tables.distances(section, {}, {"descriptors": {"fad": []}})
+    assert "<th>FAD</th>" in unmarked and "not separated" not in unmarked
     untested = tables.distances(section, {}, {"loris": {"f1": []}})
-    assert "†" not in untested and tables.NOT_TESTED in untested
-    assert tables.NOT_TESTED not in tables.distances(section) and "†" not in tables.distances(section)
+    assert "†" not in untested and wording.NOT_TESTED in untested
+    assert wording.NOT_TESTED not in tables.distances(section) and "†" not in tables.distances(section)
 
 
 def test_metrics_that_were_not_tested_have_no_mark():
     text = tables.rhythm(metrics()["rhythm"], uninformative={"descriptors": UNINFORMATIVE["descriptors"]})
-    assert tables.NOT_TESTED in text and "†" not in text
-    old = tables.rhythm(metrics()["rhythm"])
-    assert tables.NOT_TESTED not in old and "†" not in old
+    assert wording.NOT_TESTED in text and "†" not in text
+    without = tables.rhythm(metrics()["rhythm"])
+    assert wording.NOT_TESTED not in without and "†" not in without
 
 
 def test_page_shows_published_figures_when_it_knows_the_data(project, tmp_path):
-    made = page.build(inputs(project), page.ReportParams(clips=0), tmp_path, DataParams("folder", "data/none"))
-    assert 'id="published"' in made.read_text(encoding="utf-8")
+    index = page.build(inputs(project), page.ReportParams(clips=0), tmp_path, DataParams("folder", "data/none"))
+    assert 'id="published"' in index.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("fault", ["empty", "nan", "silent", "unreadable"])
 def test_faulty_music_does_not_stop_the_report(project, tmp_path, fault):
-    """It is shown as it is heard; what cannot be read is left out, with the video's own music alone."""
+    """Faulty music is shown as it is. If it cannot be read, the page shows the video with its own music alone."""
     sources = inputs(project).sources
     generated = tmp_path / "generated"
     generated.mkdir()

@@ -1,10 +1,10 @@
-"""The paper's printed figures, and when a run may stand beside them."""
+"""The paper's printed figures, and when a run can be compared with them."""
 
 import pytest
 
 from pace.report.published import PATH, SETTINGS, DataParams, differences, read
 
-# BCS, BHS, F1 of both tables, row by row as printed; PACE stands in both tables.
+# BCS, BHS, F1 of both tables, row by row as printed; PACE is in both tables.
 PRINTED = {
     ("AIST++", "1"): [(92.00, 85.63, 88.70), (88.67, 82.73, 85.60), (95.92, 61.70, 75.41), (92.18, 80.50, 85.95),
                       (95.84, 95.09, 96.45), (97.64, 99.31, 98.46), (98.39, 99.36, 98.67)],
@@ -21,33 +21,33 @@ def test_rows_are_those_of_the_tables():
     rows = read()
     assert len(rows) == len({(row.dataset, row.method) for row in rows}) == 20
     for (dataset, table), printed in PRINTED.items():
-        found = [(row.bcs, row.bhs, row.f1) for row in rows if row.dataset == dataset and table in row.table]
-        assert sorted(found) == sorted(printed)
+        scores = [(row.bcs, row.bhs, row.f1) for row in rows if row.dataset == dataset and table in row.table]
+        assert sorted(scores) == sorted(printed)
     assert {row.dataset for row in rows} == set(SETTINGS)
 
 
 def test_sums_of_the_other_columns():
-    """Sums over the rows that the paper prints, AIST++ and TikTok: no digit was lost or changed in copying."""
+    """Sums over the paper's rows for AIST++ and TikTok show that no digit was lost or changed in copying."""
     sums = {
         "csd": (98.55, 220.78), "hsd": (149.36, 212.01), "fad_vggish": (86.16, 194.15), "fad_panns": (172.08, 66.42),
         "fad_clap": (15.42, 11.22),
     }  # fmt: skip
     for column, expected in sums.items():
-        found = [sum(getattr(row, column) for row in read() if row.dataset == name) for name in ("AIST++", "TikTok")]
-        assert found == pytest.approx(expected), column
+        total = [sum(getattr(row, column) for row in read() if row.dataset == name) for name in ("AIST++", "TikTok")]
+        assert total == pytest.approx(expected), column
 
 
-def test_nine_of_twenty_f1_are_not_that_of_the_printed_means():
-    """Rounded means move F1 by 0.01 at most; PACE-H on AIST++ (0.017) and CMT on TikTok (0.011) are just over that."""
-    off = {(row.dataset, row.method): abs(row.f1 - row.f1_of_means) for row in read()}
-    assert {key for key, error in off.items() if error > 0.1} == {
+def test_nine_of_twenty_f1_differ_from_that_of_the_printed_means():
+    """Rounding the means changes F1 by 0.01 at most. PACE-H on AIST++ (0.017) and CMT on TikTok are just above."""
+    errors = {(row.dataset, row.method): abs(row.f1 - row.f1_of_means) for row in read()}
+    assert {key for key, error in errors.items() if error > 0.1} == {
         ("AIST++", "CMT"), ("AIST++", "LORIS"), ("AIST++", "PACE"), ("AIST++", "PACE-Fast-G"),
         ("TikTok", "PACE"), ("TikTok", "PACE-G"), ("TikTok", "PACE-H"), ("TikTok", "PACE-Slow-G"),
         ("TikTok", "PACE-Fast-G"),
     }  # fmt: skip
-    assert sum(error > 0.1 for error in off.values()) == 9
-    assert sorted(round(error, 3) for error in off.values() if error < 0.1)[-3:] == [0.008, 0.011, 0.017]
-    assert off["TikTok", "PACE-H"] == pytest.approx(3.386, abs=1e-3)
+    assert sum(error > 0.1 for error in errors.values()) == 9
+    assert sorted(round(error, 3) for error in errors.values() if error < 0.1)[-3:] == [0.008, 0.011, 0.017]
+    assert errors["TikTok", "PACE-H"] == pytest.approx(3.386, abs=1e-3)
     assert next(row for row in read() if row.method == "PACE").f1_of_means == pytest.approx(98.8726, abs=1e-4)
 
 

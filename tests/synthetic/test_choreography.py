@@ -26,10 +26,10 @@ def flexion(a, b, c):
 
 def test_ease_goes_from_0_to_1_and_is_fastest_after_the_middle():
     phase = np.linspace(-0.5, 1.5, 2001)
-    way = ease(phase)
-    assert way[0] == 0 and way[-1] == 1
-    assert np.all(np.diff(way) >= 0)
-    assert 0.55 < phase[np.argmax(np.diff(way))] < 0.7
+    share = ease(phase)
+    assert share[0] == 0 and share[-1] == 1
+    assert np.all(np.diff(share) >= 0)
+    assert 0.55 < phase[np.argmax(np.diff(share))] < 0.7
 
 
 def test_track_arrives_at_its_keys_and_stands_still_there():
@@ -81,12 +81,12 @@ def test_anatomy(style):
 def test_planted_feet_do_not_slide(style):
     motion = dance(style, 5)
     for ankle in (3, 6):
-        place = motion.joints[:, ankle]
-        planted = place[:, 1] < motion.body.ankle + 1e-3
+        position = motion.joints[:, ankle]
+        planted = position[:, 1] < motion.body.ankle + 1e-3
         assert planted.mean() > 0.3
         starts = np.flatnonzero(np.diff(np.concatenate([[0], planted, [0]])))
         for start, end in starts.reshape(-1, 2):
-            assert np.ptp(place[start:end, [0, 2]], axis=0).max() < 0.005
+            assert np.ptp(position[start:end, [0, 2]], axis=0).max() < 0.005
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -126,7 +126,7 @@ def test_energy_lies_in_the_human_band(style):
 
 
 def test_parts_move_at_different_metrical_levels():
-    """Pelvis yaw turns over 8 beats (an arrival every 4), steps recur within 4."""
+    """Pelvis yaw has a period of 8 beats (it arrives every 4); steps recur within 4 beats."""
     slow, quick = [], []
     for seed in range(6):
         motion = dance("street_jazz", seed, seconds=38.4)
@@ -153,7 +153,7 @@ def test_styles_differ_as_they_should():
 
 
 def test_motion_follows_the_clock():
-    """The same draw with the first beat 0.2 s later is the same dance, six frames later."""
+    """With the first beat 0.2 s later, the same seed gives the same dance six frames later."""
     early, late = dance("lock", 3, first_beat=0.1), dance("lock", 3, first_beat=0.3)
     np.testing.assert_allclose(late.joints[6:, [3, 6]], early.joints[:-6, [3, 6]], atol=1e-9)
 
@@ -164,10 +164,10 @@ def test_same_seed_same_dance_and_dancers_differ():
     assert min(heights) >= 1.5 and max(heights) <= 1.9 and np.std(heights) > 0.05
 
 
-def test_a_dance_is_made_in_well_under_a_tenth_of_a_second():
-    took = []
+def test_choreographing_takes_less_than_a_tenth_of_a_second():
+    seconds = []
     for seed in range(5):
         start = time.perf_counter()
         dance("krump", seed)
-        took.append(time.perf_counter() - start)
-    assert min(took) < 0.1
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.1

@@ -21,15 +21,15 @@ def test_plan_balances_styles_and_shares_no_music():
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made")
+def made_video(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made_video")
     video = Video("test", 6)
     make(video, PARAMS, folder / "a.mp4", folder / "a.npz")
     return folder, video
 
 
-def test_video_and_truth_agree(made):
-    folder, video = made
+def test_video_and_truth_agree(made_video):
+    folder, video = made_video
     info = probe(folder / "a.mp4")
     assert (info.width, info.height, info.has_audio) == (128, 128, True)
     with av.open(str(folder / "a.mp4")) as container:
@@ -43,14 +43,14 @@ def test_video_and_truth_agree(made):
         assert beats[0] < 60 / truth["bpm"] and beats[-1] + 60 / truth["bpm"] >= 2.0 and (beats < 2.0).all()
         np.testing.assert_allclose(np.diff(beats), 60 / truth["bpm"])
         assert set(truth["downbeats"]) <= set(beats)
-        seen = truth["joints3d"]
-        pixels = seen[..., :2] / seen[..., 2:] * truth["camera_focal"] + truth["camera_centre"]
+        joints = truth["joints3d"]
+        pixels = joints[..., :2] / joints[..., 2:] * truth["camera_focal"] + truth["camera_centre"]
         np.testing.assert_allclose(pixels, truth["joints2d"], atol=1e-2)
-        assert (seen[:, 10, 1] < seen[:, 0, 1]).all()  # y points down: the head is above the hips
+        assert (joints[:, 10, 1] < joints[:, 0, 1]).all()  # y points down: the head is above the hips
 
 
-def test_more_videos_change_no_other(made, tmp_path):
-    folder, video = made
+def test_more_videos_change_no_other(made_video, tmp_path):
+    folder, video = made_video
     more = dataclasses.replace(PARAMS, train_videos=500)
     make(video, more, tmp_path / "a.mp4", tmp_path / "a.npz")
     assert (tmp_path / "a.npz").read_bytes() == (folder / "a.npz").read_bytes()
@@ -60,7 +60,7 @@ def test_more_videos_change_no_other(made, tmp_path):
     assert (tmp_path / "b.npz").read_bytes() != (folder / "a.npz").read_bytes()
 
 
-def test_tempo_and_phase_of_the_bar_are_uniform():
+def test_tempo_and_phase_within_the_bar_are_uniform():
     rng = np.random.default_rng(0)
     clocks = [draw_clock("house", rng) for _ in range(400)]
     low, high = bpm_range("house")

@@ -1,4 +1,4 @@
-"""The stand-in music: an exact beat clock that a tracker finds, sound levels, and styles that differ."""
+"""The synthetic music: an exact beat clock that a tracker can follow, sound levels, and styles that differ."""
 
 import itertools
 import math
@@ -19,7 +19,7 @@ PIECES = 6  # per style
 
 
 def _clock(style: str, number: int) -> tuple[float, float, np.random.Generator]:
-    """Tempo in BPM and first beat, anywhere in the first bar."""
+    """Tempo in BPM, first beat anywhere in the first bar, and the generator for the music."""
     rng = np.random.default_rng((11, STYLES.index(style), number))
     bpm = rng.uniform(*bpm_range(style))
     return bpm, rng.uniform(0, 240 / bpm), rng
@@ -28,11 +28,11 @@ def _clock(style: str, number: int) -> tuple[float, float, np.random.Generator]:
 @pytest.fixture(scope="module")
 def pieces():
     """(style, bpm, first beat, ten seconds of music) for six pieces of each style."""
-    made = []
+    pieces = []
     for style, number in itertools.product(STYLES, range(PIECES)):
         bpm, first, rng = _clock(style, number)
-        made.append((style, bpm, first, compose(style, bpm, first, 10.0, rng)))
-    return made
+        pieces.append((style, bpm, first, compose(style, bpm, first, 10.0, rng)))
+    return pieces
 
 
 def _beats(bpm: float, first: float, start: float, stop: float) -> np.ndarray:
@@ -79,7 +79,7 @@ def test_mel_level_peaks_like_real_music(pieces):
 def test_music_is_already_running_at_zero():
     for style in STYLES:
         wave = compose(style, 100.0, 2.3, 5.0, np.random.default_rng(1))
-        # The beat at -0.1 s rings on, and those from 0.5 s on are played although the first counted one is at 2.3 s.
+        # The beat at -0.1 s still rings, and the beats from 0.5 s on are played although beat 0 is at 2.3 s.
         assert wave[: RATE // 10].std() > 1e-3
         assert wave[RATE // 2 : 2 * RATE].std() > 0.3 * wave.std()
 
@@ -115,19 +115,19 @@ def test_onsets_are_stronger_on_beats_than_between(pieces):
         assert np.mean(ratios) > 2, style
 
 
-def test_a_tracker_without_knowledge_of_the_tempo_finds_the_beats(pieces):
+def test_a_tracker_that_is_not_told_the_tempo_finds_the_beats(pieces):
     scores = []
     for _, bpm, first, wave in pieces[::3]:
         for start in (0, 5):
             excerpt = wave[start * RATE : (start + 5) * RATE]
-            found = librosa.beat.beat_track(y=excerpt, sr=RATE, trim=False, units="time")[1]
-            scores.append(mir_eval.beat.f_measure(_beats(bpm, first, start, start + 5) - start, found, 0.07))
+            tracked = librosa.beat.beat_track(y=excerpt, sr=RATE, trim=False, units="time")[1]
+            scores.append(mir_eval.beat.f_measure(_beats(bpm, first, start, start + 5) - start, tracked, 0.07))
     assert len(scores) == 40
     assert np.mean(scores) >= 0.75
 
 
 def _profile(bpm: float, first: float, wave: np.ndarray) -> np.ndarray:
-    """How three bands' onsets spread over the sixteen steps of a bar, and the mean spectrum."""
+    """Distribution of the onsets of three bands over the sixteen steps of a bar, and the mean spectrum."""
     spectrum = np.abs(librosa.stft(wave, n_fft=1024, hop_length=220)) ** 2
     mel = np.log(librosa.filters.mel(sr=RATE, n_fft=1024, n_mels=32) @ spectrum + 1e-3)
     flux = np.maximum(np.diff(mel, axis=1), 0)
@@ -141,12 +141,12 @@ def test_styles_can_be_told_apart_by_ear(pieces):
     profiles = np.array([_profile(bpm, first, wave) for _, bpm, first, wave in pieces])
     profiles = (profiles - profiles.mean(0)) / profiles.std(0)
     style = np.repeat(np.arange(len(STYLES)), PIECES)
-    right = 0
-    for held in range(len(profiles)):
-        rest = np.arange(len(profiles)) != held
+    correct = 0
+    for held_out in range(len(profiles)):
+        rest = np.arange(len(profiles)) != held_out
         centres = [profiles[rest & (style == s)].mean(0) for s in range(len(STYLES))]
-        right += np.linalg.norm(centres - profiles[held], axis=1).argmin() == style[held]
-    assert right / len(profiles) > 0.7  # chance is 0.1
+        correct += np.linalg.norm(centres - profiles[held_out], axis=1).argmin() == style[held_out]
+    assert correct / len(profiles) > 0.7  # chance is 0.1
 
 
 def test_notes_sound_at_their_pitch():
@@ -173,20 +173,20 @@ def test_wrong_arguments_are_refused():
 
 
 def test_a_recomposed_piece_is_the_same_at_another_tempo():
-    """Spectra of whole pieces: nearer to their own at another tempo than to any other piece of the style."""
+    """The spectrum of a whole piece is closer to its own at another tempo than to any other piece of the style."""
 
     def spectrum(seed: int, bpm: float) -> np.ndarray:
         wave = recompose("house", bpm, 0.4, 10.0, seed)
         return np.log(np.abs(librosa.stft(wave)).mean(axis=1) + 1e-3)
 
     slow, fast = ([spectrum(seed, bpm) for seed in range(4)] for bpm in (100.0, 118.0))
-    nearest = [min(range(4), key=lambda other: np.abs(one - fast[other]).mean()) for one in slow]
+    nearest = [min(range(4), key=lambda other: np.abs(spectrum - fast[other]).mean()) for spectrum in slow]
     assert nearest == [0, 1, 2, 3]
     np.testing.assert_array_equal(recompose("house", 118.0, 0.4, 2.0, 1), recompose("house", 118.0, 0.4, 2.0, 1))
 
 
-def test_composing_is_as_it_was_before_recomposing():
-    """The data set's music draws everything from one generator; its bytes decide whether the stages after it rerun."""
-    one = compose("pop", 110.0, 0.2, 4.0, np.random.default_rng(3))
-    assert not np.array_equal(one, recompose("pop", 110.0, 0.2, 4.0, 3))
-    np.testing.assert_array_equal(one, compose("pop", 110.0, 0.2, 4.0, np.random.default_rng(3)))
+def test_composing_draws_everything_from_one_generator():
+    """Unlike `recompose`. The bytes of the dataset's music decide whether later stages rerun, and must not change."""
+    music = compose("pop", 110.0, 0.2, 4.0, np.random.default_rng(3))
+    assert not np.array_equal(music, recompose("pop", 110.0, 0.2, 4.0, 3))
+    np.testing.assert_array_equal(music, compose("pop", 110.0, 0.2, 4.0, np.random.default_rng(3)))

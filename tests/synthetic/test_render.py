@@ -38,8 +38,8 @@ def test_figure_lies_where_the_joints_are(scene):
             inside.append(drawn[v - 1 : v + 2, u - 1 : u + 2].mean() > 0.5)
         extremes = np.concatenate([motion.joints[0], motion.hands[0], motion.toes[0]])
         low, high = camera.project(extremes).min(0), camera.project(extremes).max(0)
-        found = np.percentile(np.argwhere(drawn)[:, ::-1], [0.5, 99.5], axis=0)
-        assert np.abs(found - [low, high]).max() < 10
+        corners = np.percentile(np.argwhere(drawn)[:, ::-1], [0.5, 99.5], axis=0)
+        assert np.abs(corners - [low, high]).max() < 10
     assert np.mean(inside) > 0.85
 
 
@@ -57,7 +57,7 @@ def test_part_of_an_ellipse():
 
 
 def test_the_nearer_limb_hides_the_farther():
-    """Two crossing limbs: the pixel at the crossing has the colour of the one nearer to the camera."""
+    """Where two limbs cross, the pixel has the colour of the limb nearer to the camera."""
     motion = choreograph("pop", 100.0, 0.3, 0.1, 30.0, np.random.default_rng(0))
     camera = look(0.0, 0.0, np.array([0.0, 1.0, 0.0]), 4.0, 300.0, 256)
     clothes = Look((1.0,) * 3, (2.0,) * 3, (3.0,) * 3, (4.0,) * 3, (5.0,) * 3, True, False, False)

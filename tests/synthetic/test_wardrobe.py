@@ -1,4 +1,4 @@
-"""Dress codes of the styles, and that clothes stand out from the room."""
+"""The styles' dress codes, and clothes that stand out from the room."""
 
 import colorsys
 
@@ -17,7 +17,7 @@ def distance(a: float, b: float) -> float:
     return abs((a - b + 0.5) % 1 - 0.5)
 
 
-def test_no_two_styles_share_a_colour_of_their_own():
+def test_no_two_styles_share_a_colour():
     shirts, trousers = zip(*map(colours, STYLES), strict=True)
     for hues in (shirts, trousers):
         assert min(distance(a, b) for i, a in enumerate(hues) for b in hues[:i]) > 2 * SPREAD

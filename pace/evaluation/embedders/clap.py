@@ -1,12 +1,14 @@
-"""CLAP's audio branch: 512 numbers of length one for each clip, as the Frechet audio distance takes them (FACTS 9).
+"""CLAP's audio branch: one embedding of 512 numbers and length one per clip, for the Fréchet audio distance (FACTS 9).
 
-The network is transformers' class, an optional extra; its weights come from a local folder or from LAION's .pt files.
+The network is the class of transformers, an optional dependency. Its weights come from a local transformers folder or
+from one of LAION's .pt files.
 """
 
 import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,16 +19,19 @@ from pace import weights
 from pace.evaluation.embedders.logmel import LogMel, Spectrogram
 from pace.media.resampling import mono_at
 
+if TYPE_CHECKING:
+    from transformers import ClapAudioConfig
+
 SAMPLE_RATE = 48000
 HOP = 480
-WINDOW = 480000  # samples: the ten seconds that the network takes
+WINDOW = 480000  # samples: the network's input is ten seconds
 _REMEDY = (
     "give a folder with config.json and model.safetensors (laion/larger_clap_music, laion/clap-htsat-unfused) or a "
     "LAION .pt without fusion (music_audioset_epoch_15_esc_90.14.pt, 630k-audioset-best.pt)"
 )
-# What both layouts hold beside the audio branch: the text branch and what only training uses.
+# In both layouts, beside the audio branch: the text branch and what only training uses.
 _ASIDE = re.compile(r"(text_(branch|model|projection|transform)|audio_transform)\.|logit_scale_[at]$")
-# LAION's audio branch also has AudioSet's classifier and the attention masks, which follow from the sizes.
+# In LAION's audio branch, unused here: AudioSet's classifier, and the attention masks, which follow from the sizes.
 _UNUSED = re.compile(r"audio_branch\.((tscam_conv|head)\.|layers\.\d+\.blocks\.\d+\.attn_mask$)")
 _FRONT_END = re.compile(r"audio_branch\.((spectrogram|logmel)_extractor\..*)")
 _FUSION = "patch_embed.mel_conv2d.weight"
@@ -41,12 +46,12 @@ _BLOCK_NAMES = {
 
 
 class Clap(nn.Module):
-    """Front end, audio network and projection.
+    """CLAP's front end, audio network and projection.
 
-    network: a transformers.ClapAudioModelWithProjection without fusion.
+    network: a transformers.ClapAudioModelWithProjection without feature fusion.
     """
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.spectrogram_extractor = Spectrogram(HOP)
         self.logmel_extractor = LogMel(SAMPLE_RATE)
@@ -59,25 +64,27 @@ class Clap(nn.Module):
 
     @torch.inference_mode()
     def embed(self, wave: np.ndarray, sample_rate: int) -> np.ndarray:
-        """Embedding (1,512) float32 of length one of a wave (S,) or (C,S) in [-1,1], the whole of it.
+        """Embed a whole wave, (S,) or (C,S) in [-1,1], as (1,512) float32 of length one.
 
-        A clip up to ten seconds is repeated as often as it fits in ten and followed by silence, as LAION does it.
-        Of a longer one LAION takes ten seconds at random; here it is the mean over windows of ten seconds side by
-        side, the last one moved back to the end.
+        As LAION does, a clip of up to ten seconds is repeated as often as it fits into ten, then padded with silence.
+        From a longer clip LAION takes ten seconds at random. Here the embedding is the mean over adjacent windows of
+        ten seconds, the last of which ends with the clip.
         """
         samples = quantised(mono_at(wave, sample_rate, SAMPLE_RATE))
         device = self.logmel_extractor.melW.device
-        points = torch.cat([self(torch.from_numpy(window)[None].to(device)) for window in windows(samples)])
-        return F.normalize(points.mean(dim=0, keepdim=True), dim=-1).cpu().numpy()
+        each = torch.cat([self(torch.from_numpy(window)[None].to(device)) for window in windows(samples)])
+        embedding: np.ndarray = F.normalize(each.mean(dim=0, keepdim=True), dim=-1).cpu().numpy()
+        return embedding
 
 
 def quantised(wave: np.ndarray) -> np.ndarray:
-    """A wave (S,) float32 clipped to [-1,1] and cut to 16 bits, towards zero: LAION's networks never heard others."""
-    return (np.trunc(np.clip(wave, -1, 1) * np.float32(32767)) / 32767.0).astype(np.float32)
+    """Clip a wave (S,) to [-1,1] and truncate it to 16 bits, towards zero, as in the training of LAION's networks."""
+    truncated: np.ndarray = np.trunc(np.clip(wave, -1, 1) * np.float32(32767)) / 32767.0
+    return truncated.astype(np.float32)
 
 
 def windows(wave: np.ndarray) -> list[np.ndarray]:
-    """Windows (480000,) that cover a wave (S,) at 48 kHz; a shorter wave is repeated whole, then padded with zeros."""
+    """Cut a wave (S,) at 48 kHz into windows (480000,); a shorter one is repeated whole, then padded with zeros."""
     if len(wave) <= WINDOW:
         repeated = np.tile(wave, WINDOW // len(wave))
         return [np.pad(repeated, (0, WINDOW - len(repeated)))]
@@ -86,19 +93,20 @@ def windows(wave: np.ndarray) -> list[np.ndarray]:
 
 
 def load(path: Path | str) -> Clap:
-    """Load CLAP's audio branch from a folder of transformers or a LAION .pt; sizes (HTSAT tiny, base) are the file's.
+    """Load CLAP's audio branch from a transformers folder or a LAION .pt file; nothing is downloaded.
 
-    Nothing is downloaded. Of a .pt the front end's tensors are taken too. Raises WeightsError for a file that holds
-    something else, is fused (its front end is another), or lacks something; ImportError without transformers.
+    The file decides the sizes (HTSAT tiny or base), and a .pt file also provides the front end's tensors.
+    Raises WeightsError for any other or an incomplete file, and for a network with feature fusion, whose front end
+    differs. Raises ImportError without transformers.
     """
-    _transformers()
+    _require_transformers()
     path = Path(path)
     model = _load_folder(path) if path.is_dir() else _load_laion(path)
     return model.eval().requires_grad_(False)
 
 
 def from_laion(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of LAION's audio branch and projection under transformers' names; queries, keys and values apart."""
+    """Rename LAION's audio tensors to transformers' names and split the attention into query, key and value."""
     out = {}
     for key, tensor in state.items():
         name = key.replace("audio_projection.0.", "audio_projection.linear1.")
@@ -116,8 +124,11 @@ def from_laion(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def sizes(state: Mapping[str, Tensor]) -> dict:
-    """The sizes of LAION's audio branch, as arguments of transformers.ClapAudioConfig, from its tensors."""
+def sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Read the sizes of LAION's audio branch from its tensors, as arguments of transformers.ClapAudioConfig.
+
+    Raises KeyError, with the key, when a tensor that they are read from is missing.
+    """
     blocks = {tuple(map(int, m.groups())) for key in state if (m := re.search(r"layers\.(\d+)\.blocks\.(\d+)\.", key))}
     if not blocks:
         raise KeyError("audio_branch.layers")
@@ -146,7 +157,7 @@ def _load_folder(path: Path) -> Clap:
         raise weights.WeightsError(f"{path}: no config.json with model.safetensors or pytorch_model.bin; {_REMEDY}")
     try:
         config = ClapAudioConfig.from_pretrained(path, local_files_only=True)
-    except Exception as error:  # broken JSON and wrong values each raise their own kinds
+    except Exception as error:  # broken JSON and wrong values raise exceptions of many types
         raise weights.WeightsError(f"{path}/config.json: not a configuration of CLAP ({error}); {_REMEDY}") from None
     state = weights.read(files[0], _REMEDY, numpy_values=True)
     audio = {key: tensor for key, tensor in state.items() if not _ASIDE.match(key)}
@@ -177,20 +188,20 @@ def _load_laion(path: Path) -> Clap:
     return model
 
 
-def _network(config: object, state: Mapping[str, Tensor], path: Path) -> nn.Module:
+def _network(config: "ClapAudioConfig", state: Mapping[str, Tensor], path: Path) -> nn.Module:
     from transformers import ClapAudioModelWithProjection
 
     with torch.device("meta"):
         network = ClapAudioModelWithProjection(config)
-    lacking = ("num_batches_tracked",)
-    return weights.load_strict(network, state, path, "CLAP's audio branch", _REMEDY, may_lack=lacking)
+    weights.load_strict(network, state, path, "CLAP's audio branch", _REMEDY, may_lack=("num_batches_tracked",))
+    return network
 
 
 def _refuse_fusion(path: Path) -> None:
-    raise weights.WeightsError(f"{path}: a CLAP network with feature fusion, whose front end is another; {_REMEDY}")
+    raise weights.WeightsError(f"{path}: a CLAP network with feature fusion, whose front end differs; {_REMEDY}")
 
 
-def _transformers() -> None:
+def _require_transformers() -> None:
     try:
         import transformers  # noqa: F401
     except ImportError as error:

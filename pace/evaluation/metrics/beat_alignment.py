@@ -1,10 +1,12 @@
-"""AIST++'s beat alignment score (Li et al. 2021; FACTS 7): how near the dance's own beats lie to the music's.
+"""AIST++'s beat alignment score (Li et al. 2021; FACTS 7): how close the dance's own beats are to the music's.
 
-Motion beats are the local minima of the summed speed of all joints: moments at which the dancer arrives. The score is
-the mean over motion beats x of exp(-d(x)^2 / 2 sigma^2), d being the distance to the nearest music beat and sigma 3
-frames at 60 frames/s. It needs no reference music, and it grows with every beat that the music adds: a click every
-100 ms scores 0.86 with any dance. So it is given in both directions; the other one, the mean over music beats (the form
-of Siyao et al. 2022, Bailando), falls where the music has beats that the dance has not.
+Motion beats are the local minima of the summed speed of all joints, the moments at which the dancer arrives. The score
+is the mean over motion beats x of exp(-d(x)^2 / 2 sigma^2). Here d is the distance to the nearest music beat, and sigma
+is 3 frames at 60 frames/s.
+
+The score needs no reference music, and it rises with every beat that the music adds: a click every 100 ms scores 0.86
+with any dance. It is therefore computed in both directions. The other direction, the mean over music beats (the form of
+Siyao et al. 2022, Bailando), falls when the music has beats that the dance lacks.
 """
 
 from pathlib import Path
@@ -14,31 +16,33 @@ from scipy import signal
 
 from pace.motion.energy import lowpass
 
-ALIGNMENT = "alignment"  # its name beside the protocols of rhythm
+ALIGNMENT = "alignment"  # the key of these scores, beside the protocols of `rhythm`
 SIGMA = 3 / 60  # seconds
-NEIGHBOURHOOD = 10 / 60  # seconds: a minimum is lower than all that lies this near on either side
-SMOOTH_HZ = 6.0  # low-pass of the joints against jitter, as for the energies (FACTS 6); the authors' joints are smooth
+NEIGHBOURHOOD = 10 / 60  # seconds: a minimum is the lowest value within this distance on either side
+SMOOTH_HZ = 6.0  # low-pass against jitter, as for the energies (FACTS 6); the authors' own joints are smooth
 SMOOTH_ORDER = 2
 
 
 def motion_beats(pose: np.ndarray, fps: float) -> np.ndarray:
-    """Times (M,) in seconds of the motion beats of a whole track of joints (N,J,2 or 3), frame i at i / fps.
+    """Find the motion beats of a whole track of joints (N,J,2 or 3); frame i shows time i / fps.
 
-    The speed between two frames belongs to the time halfway between them. Beats closer to an end of the track than
-    the neighbourhood are kept where the speed is lower than all there is of it. A still body has none.
-    Raises ValueError where the track is too short or the frame rate too low for the low-pass.
+    Returns times (M,) in seconds. The speed between two frames counts for the time halfway between them. Near an end of
+    the track, a minimum is compared with as much of its neighbourhood as exists. A still body has no beats.
+    Raises ValueError when the track is too short or the frame rate too low for the low-pass.
     """
     smooth = lowpass(np.asarray(pose, dtype=np.float64), fps, SMOOTH_HZ, SMOOTH_ORDER)
     speed = np.linalg.norm(np.diff(smooth, axis=0), axis=-1).sum(axis=1)
     order = max(1, round(NEIGHBOURHOOD * fps))
-    (lowest,) = signal.argrelextrema(speed, np.less, order=order)
-    return (lowest + 0.5) / fps
+    minima: np.ndarray
+    (minima,) = signal.argrelextrema(speed, np.less, order=order)
+    times: np.ndarray = (minima + 0.5) / fps
+    return times
 
 
 def alignment_score(music: np.ndarray, motion: np.ndarray, sigma: float = SIGMA) -> float:
-    """Mean over motion beats (M,) of exp(-d^2 / 2 sigma^2), d the distance to the nearest music beat (B,), in seconds.
+    """Mean over motion beats (M,) of exp(-d^2 / 2 sigma^2), with d the distance to the nearest music beat (B,).
 
-    Exchange the arguments for the mean over music beats. 0 where either has no beat.
+    All times are in seconds. Swap the arguments for the mean over music beats. Returns 0 when either has no beats.
     """
     if not len(music) or not len(motion):
         return 0.0
@@ -47,14 +51,14 @@ def alignment_score(music: np.ndarray, motion: np.ndarray, sigma: float = SIGMA)
 
 
 def compare(motion: np.ndarray, music: np.ndarray) -> dict[str, float]:
-    """Both directions for one clip: `bas` (AIST++: over motion beats) and `bas_music` (over music beats)."""
+    """Score one clip in both directions: `bas` over motion beats (as AIST++) and `bas_music` over music beats."""
     return {"bas": alignment_score(music, motion), "bas_music": alignment_score(motion, music)}
 
 
 def read_motion_beats(path: Path, start: float, end: float) -> np.ndarray | None:
-    """Motion beats of a pose file (arrays pose (N,J,3), fps) at or after `start` and before `end`, after `start`.
+    """Read a pose file (arrays pose (N,J,3) and fps) and return its motion beats in [start, end).
 
-    None where there is no such file or its track is too short to have any.
+    The times are relative to `start`. Returns None when the file does not exist or its track is too short for beats.
     """
     if not path.is_file():
         return None

@@ -1,12 +1,12 @@
-"""Confidence intervals of figures of a whole set, such as Frechet distances, by leaving out blocks of its sources.
+"""Jackknife confidence intervals of figures of a whole set, such as Fréchet distances, leaving out blocks of sources.
 
-The figure is computed anew without each block, and what it changes by tells how much it depends on the sources at hand
-(grouped delete-a-group jackknife: Efron 1982; Shao and Tu 1995, 2.3). A bootstrap will not do for a Frechet distance: a
-resample with replacement holds clips twice, so that its covariance has a lower rank, and its distance is larger than
+The figure is recomputed without each block. How much it changes tells how much it depends on the sources at hand
+(delete-a-group jackknife: Efron 1982; Shao and Tu 1995, 2.3). A bootstrap does not work for a Fréchet distance. A
+resample with replacement contains some clips twice, so its covariance has a lower rank and its distance is larger than
 that of as many different clips: the interval would lie above the value.
 
-The interval is for the figure's expectation at this number of clips, bias included: what other clips, equally many,
-would give. On simulated Gaussians it covers 0.95-0.99 of the truths (docs/development.md).
+The interval is for the figure's expectation at this number of clips, bias included: what as many other clips would
+give. On simulated Gaussians it covers the true value in 0.95-0.99 of cases (docs/development.md).
 """
 
 import dataclasses
@@ -16,13 +16,13 @@ import numpy as np
 from scipy import stats
 
 BLOCKS = 40
-FEWEST = 4  # sources: with fewer, no interval
+FEWEST = 4  # sources: an interval needs at least this many
 LEVEL = 0.95
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """First minus second, its interval and the two-sided p-value of no difference."""
+    """First minus second: the value, the limits of its interval, and the two-sided p-value of no difference."""
 
     value: float
     low: float
@@ -31,9 +31,9 @@ class Difference:
 
 
 def blocks(count: int, seed: int = 0) -> np.ndarray:
-    """The block 0, 1, ... of each of `count` sources (count,): one of its own or, of many sources, one of 40.
+    """Assign each of `count` sources to a block 0, 1, ...: (count,).
 
-    Nothing where there are fewer than four sources.
+    Up to 40 sources have a block each; more are spread over 40 blocks. Empty with fewer than four sources.
     """
     if count < FEWEST:
         return np.empty(0, dtype=int)
@@ -41,7 +41,7 @@ def blocks(count: int, seed: int = 0) -> np.ndarray:
 
 
 def error(left_out: np.ndarray) -> float:
-    """Standard error of a figure from its values (B,) without each block."""
+    """Standard error of a figure, from its values (B,) without each block."""
     count = len(left_out)
     return float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
 
@@ -53,14 +53,14 @@ def interval(value: float, left_out: np.ndarray) -> tuple[float, float]:
 
 
 def difference(first: float, second: float, first_out: np.ndarray, second_out: np.ndarray) -> Difference:
-    """Compare a figure of two systems whose values (B,) without each block leave out the same clips."""
+    """Compare a figure of two systems. Their values (B,) without each block must leave out the same clips."""
     value, left_out = first - second, np.subtract(first_out, second_out)
     deviation = error(left_out)
     ratio = abs(value) / deviation if deviation else np.inf if value else 0.0
     return Difference(value, *interval(value, left_out), float(2 * stats.t.sf(ratio, len(left_out) - 1)))
 
 
-def numbers(sources: Sequence[str]) -> tuple[np.ndarray, int]:
-    """The number of each clip's source (n,), in the order of the sources' names, and how many sources there are."""
+def source_numbers(sources: Sequence[object]) -> tuple[np.ndarray, int]:
+    """Number the sources by the order of their names: the number of each clip's source (n,), and how many there are."""
     names, codes = np.unique(np.asarray(sources), return_inverse=True)
     return codes.reshape(-1), len(names)

@@ -1,16 +1,17 @@
-"""What every rhythm metric starts from: the onsets, beats and tempo heard in one wave (FACTS 7)."""
+"""Onset, beat and tempo detection in one wave, the basis of every rhythm metric (FACTS 7)."""
 
 import dataclasses
+from typing import Any
 
 import librosa
 import numpy as np
 
 from pace.clip import SAMPLE_RATE
 
-SHORTEST = 2048  # samples: one analysis window; nothing can be heard in less
+SHORTEST = 2048  # samples: one analysis window; a shorter wave has no events
 
-# Arguments of librosa.onset.onset_detect for each way of picking onsets; `strict` is librosa's default.
-PICKING = {
+# Arguments of librosa.onset.onset_detect for each way of picking onsets; `strict` has librosa's defaults.
+PICKING: dict[str, dict[str, Any]] = {
     "d2mgan": {"wait": 1, "delta": 0.2, "pre_avg": 1, "post_avg": 1, "post_max": 1},
     "loris": {"wait": 1, "delta": 0.2, "pre_avg": 3, "post_avg": 3, "pre_max": 3, "post_max": 3},
     "strict": {},
@@ -19,21 +20,21 @@ PICKING = {
 
 @dataclasses.dataclass(frozen=True)
 class Events:
-    """What is heard in one wave: seconds from its start, and the tempo in BPM (0 where none is found)."""
+    """The events in one wave: times in seconds from its start, and the tempo in BPM (0 if none is detected)."""
 
-    duration: float
+    duration: float  # seconds
     onsets: dict[str, np.ndarray]  # way of picking -> (n,) seconds
     beats: np.ndarray  # (m,) seconds
     tempo: float
 
 
 def events(wave: np.ndarray, sample_rate: int) -> Events:
-    """Find the onsets, beats and tempo of a mono wave (S,).
+    """Detect the onsets, beats and tempo of a mono wave (S,).
 
-    The constants of FACTS 7 hold at 22,050 Hz; a wave of another rate is resampled first. Beats come from
-    `librosa.beat.beat_track(trim=False)` with defaults, without knowledge of the tempo. A silent wave and one
-    shorter than an analysis window have no events.
-    Raises ValueError for a wave that is not mono or holds NaN or infinity.
+    The constants of FACTS 7 are for 22,050 Hz; a wave at another rate is resampled first. Beats come from
+    `librosa.beat.beat_track(trim=False)` with its defaults; it is not told the tempo. A silent wave, or one shorter
+    than an analysis window, has no events.
+    Raises ValueError for a wave that is not mono or contains NaN or infinity.
     """
     wave = np.asarray(wave, dtype=np.float32)
     if wave.ndim != 1:

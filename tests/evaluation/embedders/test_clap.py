@@ -1,4 +1,4 @@
-"""CLAP: front end against transformers' extractor, LAION's layout against a plain HTSAT, and how files are read."""
+"""CLAP: front end against transformers' extractor, LAION's layout against a plain HTSAT, and reading its files."""
 
 import sys
 
@@ -23,7 +23,7 @@ CLAP_ERROR = clap.weights.WeightsError
 
 @pytest.fixture(scope="module")
 def network():
-    """A small network with every tensor random; its batch norm takes decibels to about one, as a trained one does."""
+    """A small network with random tensors; its batch norm scales decibels to about one, as a trained one does."""
     network = randomise(transformers.ClapAudioModelWithProjection(transformers.ClapAudioConfig(**SMALL)))
     generator = torch.Generator().manual_seed(1)
     network.audio_model.audio_encoder.batch_norm.running_mean.uniform_(-60, -30, generator=generator)
@@ -104,7 +104,7 @@ def test_silence_has_a_finite_unit_embedding_and_sounds_differ(model):
 
 
 def to_laion(network, front_end: clap.Clap | None = None) -> dict:
-    """The audio branch as LAION's training code saves it, module by module, with what else lies in there."""
+    """The audio branch as LAION's training code saves it, module by module, with the other entries of such a file."""
     encoder = network.audio_model.audio_encoder
     out = {}
 
@@ -150,7 +150,7 @@ def to_laion(network, front_end: clap.Clap | None = None) -> dict:
 
 
 def laion_file(path, state: dict, new: bool = True):
-    """The published layout, with what the optimizer keeps: tensors and a learning rate that is a NumPy scalar."""
+    """The published layout, with an optimizer's state: tensors and a learning rate that is a NumPy scalar."""
     optimizer = {"state": {0: {"step": 3, "exp_avg": torch.ones(4)}}, "param_groups": [{"lr": np.float64(1e-4)}]}
     content = {"epoch": 15, "name": "music", "state_dict": state, "optimizer": optimizer, "scaler": {"scale": 65536.0}}
     torch.save(content, path, _use_new_zipfile_serialization=new)

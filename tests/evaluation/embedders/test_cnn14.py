@@ -1,4 +1,4 @@
-"""CNN14: its network against a plain re-implementation, and how its file is read, NumPy values and all."""
+"""CNN14: its network against a plain re-implementation, and reading its file, including NumPy values."""
 
 import functools
 import os
@@ -16,7 +16,7 @@ NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
 def random_network() -> cnn14.Cnn14:
-    """A network of width 1/32 whose every tensor is random, the front end's too: it must be taken from the file."""
+    """A network of width 1/32 with random tensors, even in the front end, which `load` must take from the file."""
     model = randomise(cnn14.Cnn14(1 / 32, classes=7))
     generator = torch.Generator().manual_seed(1)
     model.logmel_extractor.melW.uniform_(0, 0.1, generator=generator)
@@ -63,7 +63,7 @@ def test_published_size_and_keys():
 
 
 def plain(state: dict, wave: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Embedding (2048,) and class scores (527,) of one wave in float64, from FACTS 9 and the file's tensors alone."""
+    """Embedding (2048,) and class scores (527,) of one wave in float64, from FACTS 9 and the state dict alone."""
     state = {key: tensor.double() for key, tensor in state.items()}
 
     def norm(x, name):
@@ -118,7 +118,7 @@ def test_any_rate_and_channels(small):
 
 def test_silence_and_too_short(small):
     assert np.isfinite(small.embed(np.zeros(160000), 32000)).all()
-    with pytest.raises(ValueError, match=r"needs 0.31 s; the wave has 0.310"):
+    with pytest.raises(ValueError, match=r"needs 0.31 s of audio; the wave has 0.310 s"):
         small.embed(np.zeros(9919), 32000)
 
 

@@ -1,4 +1,4 @@
-"""The weight-free embedding: known signals give known numbers, and its distances tell what one hears."""
+"""The weight-free embedding: known signals give known numbers, and its distances reflect audible differences."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ TIME = np.arange(SR) / SR
 
 
 def described(wave, sample_rate=SR):
-    """The first second's descriptors by name, unscaled."""
+    """The unscaled descriptors of the first second, by name."""
     row = descriptors.embed(np.asarray(wave, dtype=np.float32), sample_rate)[0] * descriptors.SCALES
     return dict(zip(descriptors.NAMES, row, strict=True))
 
@@ -25,7 +25,7 @@ def piece(style, seed, bpm=110.0):
 
 @pytest.fixture(scope="module")
 def house():
-    """Twelve pieces of one style, in halves of five seconds: the first ones and the second ones."""
+    """Twelve pieces of one style, cut into their first and second five seconds."""
     pieces = [piece("house", seed, 100 + 3 * seed) for seed in range(12)]
     return [wave[: 5 * SR] for wave in pieces], [wave[5 * SR :] for wave in pieces]
 
@@ -46,24 +46,26 @@ def test_rows_are_whole_seconds_at_any_rate_and_channel_count():
 
 
 def test_a_sine_has_its_level_in_its_band_and_its_pitch():
-    found = described(0.5 * np.sin(2 * np.pi * 440 * TIME))
-    levels = [found[f"level_{i}"] for i in range(12)]
+    properties = described(0.5 * np.sin(2 * np.pi * 440 * TIME))
+    levels = [properties[f"level_{i}"] for i in range(12)]
     assert np.argmax(levels) == 1
     assert levels[1] == pytest.approx(10 * np.log10(0.125), abs=0.1)  # mean square of amplitude 0.5
-    assert found["level_11"] == pytest.approx(-80, abs=0.5)
-    assert found["pitch_focus"] > 0.99
-    assert found["crest"] == pytest.approx(3.01, abs=0.1)
-    assert found["centroid"] == pytest.approx(np.log2(0.44), abs=0.02)
-    assert found["onsets"] == 0
-    assert found["flatness"] < -30
+    assert properties["level_11"] == pytest.approx(-80, abs=0.5)
+    assert properties["pitch_focus"] > 0.99
+    assert properties["crest"] == pytest.approx(3.01, abs=0.1)
+    assert properties["centroid"] == pytest.approx(np.log2(0.44), abs=0.02)
+    assert properties["onsets"] == 0
+    assert properties["flatness"] < -30
 
 
 def test_white_noise_is_flat_and_even():
-    found = described(0.1 * np.random.default_rng(0).normal(size=SR))
-    assert found["flatness"] == pytest.approx(-2.5, abs=0.2)  # exp(-0.5772) of a chi-square with two degrees of freedom
-    assert sum(10 ** (found[f"level_{i}"] / 10) for i in range(12)) == pytest.approx(0.01, rel=0.1)
-    assert found["centroid"] == pytest.approx(np.log2(5.5125), abs=0.05)
-    assert found["onsets"] == 0
+    properties = described(0.1 * np.random.default_rng(0).normal(size=SR))
+    assert properties["flatness"] == pytest.approx(
+        -2.5, abs=0.2
+    )  # exp(-0.5772) of a chi-square with two degrees of freedom
+    assert sum(10 ** (properties[f"level_{i}"] / 10) for i in range(12)) == pytest.approx(0.01, rel=0.1)
+    assert properties["centroid"] == pytest.approx(np.log2(5.5125), abs=0.05)
+    assert properties["onsets"] == 0
 
 
 @pytest.mark.parametrize("rate", [2, 4, 8])
@@ -72,9 +74,9 @@ def test_clicks_are_counted_and_their_rate_is_the_modulation(rate):
     for time in (np.arange(rate) + 0.5) / rate:
         start = int(time * SR)
         wave[start : start + 600] += np.sin(2 * np.pi * 1000 * TIME[:600]) * np.exp(-TIME[:600] * 150)
-    found = described(wave)
-    assert found["onsets"] == rate
-    modulation = [found[f"modulation_{i}"] for i in range(4)]
+    properties = described(wave)
+    assert properties["onsets"] == rate
+    modulation = [properties[f"modulation_{i}"] for i in range(4)]
     if rate > 2:  # two clicks have as much power at each of their harmonics
         assert np.argmax(modulation) == {4: 1, 8: 2}[rate]
 
@@ -113,8 +115,8 @@ def test_distance_of_halves_of_the_same_music_is_far_below_that_of_anything_else
     assert min(distances[name] for name in ("noise", "clicks", "low-passed", "silence")) > 20 * own, (own, distances)
 
 
-def test_it_does_not_hear_timing(house):
-    """Known limit, as of every set distance: music a quarter second late is nearer than the next bars of itself."""
+def test_descriptors_do_not_notice_timing(house):
+    """A known limit of every set distance: music a quarter second late is closer than its own next bars."""
     first, second = house
     late = [np.roll(wave, SR // 4) for wave in first]
     assert frechet.frechet(embedded(first), embedded(late)) < frechet.frechet(embedded(first), embedded(second))

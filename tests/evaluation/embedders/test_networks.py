@@ -1,4 +1,4 @@
-"""The registry of audio networks, and one network's file given for another."""
+"""The registry of audio networks, and the errors for a file of the wrong network."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from pace.evaluation.embedders import networks, vggish
 
 def test_names():
     assert set(networks.LOADERS) == {"vggish", "cnn14", "clap"}
-    with pytest.raises(ValueError, match="no audio network 'openl3'; there are vggish, cnn14, clap"):
+    with pytest.raises(ValueError, match="audio network 'openl3' is unknown; use one of vggish, cnn14, clap"):
         networks.load("openl3", "weights.pth")
 
 

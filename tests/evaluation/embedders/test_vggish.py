@@ -1,4 +1,4 @@
-"""VGGish: its front end and its network against plain re-implementations, and how its file is read."""
+"""VGGish: its front end and network against plain re-implementations, and reading its file."""
 
 import functools
 
@@ -27,7 +27,7 @@ SHAPES = {
 
 @pytest.fixture
 def small(monkeypatch) -> vggish.VGGish:
-    """A network of width 1/32, which is also what `load` expects."""
+    """A network of width 1/32; `load` then expects that width too."""
     model = randomise(vggish.VGGish(1 / 32))
     monkeypatch.setattr(vggish, "VGGish", functools.partial(vggish.VGGish, width=1 / 32))
     return model
@@ -86,7 +86,7 @@ def test_number_of_examples(samples, count):
 
 
 def plain(state: dict, examples: np.ndarray) -> torch.Tensor:
-    """The network from FACTS 9 in float64, flattened entry by entry: time, then mel, then channel."""
+    """The network of FACTS 9 in float64, flattened entry by entry: time, then mel, then channel."""
     state = {key: tensor.double() for key, tensor in state.items()}
     x = torch.from_numpy(examples).double()[:, None]
     for name in ("0", "P", "3", "P", "6", "8", "P", "11", "13", "P"):
@@ -131,7 +131,7 @@ def test_any_rate_and_channels(small):
 
 def test_silence_and_too_short(small):
     assert np.isfinite(small.embed(np.zeros(80000), 16000)).all()
-    with pytest.raises(ValueError, match=r"needs 0.975 s of audio; the wave has 0.900"):
+    with pytest.raises(ValueError, match=r"needs 0.975 s of audio; the wave has 0.900 s"):
         small.embed(np.zeros(14400), 16000)
 
 

@@ -10,7 +10,7 @@ FPS = 60.0
 
 
 def swing(period=1.0, first=0.3, seconds=8.0, fps=FPS):
-    """Joints (N,17,3) that swing as cosines of `period`: they stand still every half period from `first` on."""
+    """Joints (N,17,3) that swing as cosines of `period`; they stand still every half period from `first` on."""
     t = np.arange(round(seconds * fps)) / fps
     size = np.random.default_rng(0).normal(size=(17, 3))
     return size * np.cos(2 * np.pi * (t - first) / period)[:, None, None]
@@ -30,7 +30,7 @@ def test_unit_and_place_of_the_body_do_not_matter():
 
 
 def test_minima_are_the_lowest_within_a_sixth_of_a_second():
-    """As AIST++ takes them: 10 frames on either side at 60 frames/s. Stops 120 ms apart are not told, 250 ms are."""
+    """As in AIST++, 10 frames on either side at 60 frames/s: stops 250 ms apart count, those 120 ms apart do not."""
     assert len(motion_beats(swing(period=0.5), FPS)) == pytest.approx(8 / 0.25, abs=1)
     assert len(motion_beats(swing(period=0.24), FPS)) < 8 / 0.12 / 2
     rng = np.random.default_rng(1)
@@ -44,7 +44,7 @@ def test_a_still_body_has_no_beats():
 
 
 def test_score_is_the_mean_of_gaussians_of_the_nearest_distance():
-    """sigma is 3 frames at 60 frames/s: 50 ms."""
+    """Sigma is 3 frames at 60 frames/s: 50 ms."""
     motion = np.array([1.0, 2.05, 3.1])
     music = np.array([1.0, 2.0, 3.0, 4.0, 0.1])
     expected = (1 + np.exp(-0.5) + np.exp(-2)) / 3
@@ -57,7 +57,7 @@ def test_score_is_the_mean_of_gaussians_of_the_nearest_distance():
 
 
 def test_agrees_with_the_published_definition_on_frames():
-    """Frames at 60 Hz, sigma 3 frames, minima of order 10, written out plainly."""
+    """The definition written out: frames at 60 Hz, sigma 3 frames, minima of order 10."""
     rng = np.random.default_rng(2)
     motion, music = (np.sort(rng.choice(300, size, replace=False)) for size in (12, 9))
     total = 0.0
@@ -71,15 +71,15 @@ def test_agrees_with_the_published_definition_on_frames():
     assert np.abs(beats - (frames + 0.5) / FPS).max() <= 1 / FPS  # the low-pass moves a stop by no more than a frame
 
 
-def test_identity_scores_one_and_emptiness_zero():
+def test_identical_beats_score_one_and_no_beats_zero():
     beats = np.array([0.4, 1.1, 2.0])
     assert compare(beats, beats) == {"bas": 1.0, "bas_music": 1.0}
     for pair in ((beats, []), ([], beats), ([], [])):
         assert compare(*map(np.array, pair)) == {"bas": 0.0, "bas_music": 0.0}
 
 
-def test_dense_music_is_told_by_the_other_direction():
-    """A click every 100 ms: the nearest lies evenly within one sigma, over which the Gaussian's mean is 0.856."""
+def test_the_other_direction_exposes_dense_music():
+    """Clicks every 100 ms: the nearest is spread evenly over one sigma, where the Gaussian's mean is 0.856."""
     motion = np.random.default_rng(0).uniform(0, 100, 4000)
     dense = np.arange(0, 100, 0.1)
     assert alignment_score(dense, motion) == pytest.approx(0.856, abs=0.01)

@@ -1,4 +1,4 @@
-"""Intervals and paired differences against normal theory, simulated coverage and values by hand."""
+"""Intervals and paired differences against normal theory, simulated coverage and hand-computed values."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from pace.evaluation.metrics.bootstrap import beat_summary, deviation, differenc
 
 
 def clustered(rng, groups, size, share):
-    """Unit-variance values (groups * size, 1), of which `share` of the variance is the group's, and their groups."""
+    """Values (groups * size, 1) of unit variance, with `share` of the variance between groups, and their groups."""
     codes = np.repeat(np.arange(groups), size)
     of_group, own = rng.normal(size=(groups, 1)), rng.normal(size=(groups * size, 1))
     return np.sqrt(share) * of_group[codes] + np.sqrt(1 - share) * own, codes
@@ -20,22 +20,22 @@ def whole(statistic, values):
 
 
 def test_statistics_are_those_of_the_repeated_rows():
-    """Weights (how often a row is drawn) against numpy on the rows written out."""
+    """Weights (how often a row is drawn) against NumPy on the rows written out."""
     rng = np.random.default_rng(0)
     values, weights = 1000 + rng.normal(size=(7, 2)), rng.integers(0, 4, size=(5, 7))
-    for row, found in zip(weights, deviation(values, weights), strict=True):
-        np.testing.assert_allclose(found, np.repeat(values, row, axis=0).std(axis=0, ddof=1), rtol=1e-9)
-    for row, found in zip(weights, beat_summary(values, weights), strict=True):
+    for row, deviations in zip(weights, deviation(values, weights), strict=True):
+        np.testing.assert_allclose(deviations, np.repeat(values, row, axis=0).std(axis=0, ddof=1), rtol=1e-9)
+    for row, summary in zip(weights, beat_summary(values, weights), strict=True):
         drawn = np.repeat(values, row, axis=0)
         (bcs, bhs), (csd, hsd) = drawn.mean(axis=0), drawn.std(axis=0, ddof=1)
-        np.testing.assert_allclose(found, [bcs, csd, bhs, hsd, 2 * bcs * bhs / (bcs + bhs)], rtol=1e-9)
+        np.testing.assert_allclose(summary, [bcs, csd, bhs, hsd, 2 * bcs * bhs / (bcs + bhs)], rtol=1e-9)
     assert (whole(beat_summary, np.zeros((3, 2))) == 0).all()
     with np.errstate(invalid="ignore"):
-        assert np.isnan(beat_summary(values, np.zeros((1, 7)))).all()  # a resample without any row counts for nothing
+        assert np.isnan(beat_summary(values, np.zeros((1, 7)))).all()  # a resample without any row is left out
 
 
 def test_many_clips_agree_with_normal_theory():
-    """mean +- 1.96 s / sqrt(n), and for a normal sample's deviation s +- 1.96 s / sqrt(2 n)."""
+    """Mean +- 1.96 s / sqrt(n), and for the deviation s of a normal sample s +- 1.96 s / sqrt(2 n)."""
     values = np.random.default_rng(1).normal(3, 2, size=(1000, 1))
     error = values.std(ddof=1) / np.sqrt(1000)
     np.testing.assert_allclose(
@@ -56,20 +56,20 @@ def test_few_groups_are_widened_to_students_t():
 
 @pytest.mark.parametrize(("groups", "low"), [(10, 0.91), (20, 0.92)])
 def test_coverage_of_the_mean_of_clustered_clips(groups, low):
-    """95 % wanted, 300 data sets: the share's own deviation is 1.3 %. Resampling single clips covers far less."""
+    """Over 300 data sets the coverage of 95 % has a deviation of 1.3 %. Resampling single clips covers far less."""
     rng = np.random.default_rng(2)
     inside = np.zeros(2)
     for repeat in range(300):
         values, codes = clustered(rng, groups, 4, 0.8)
-        for place, key in enumerate((codes, np.arange(len(codes)))):
-            bottom, top = interval(values, key, resamples=800, seed=repeat)[0]
-            inside[place] += bottom <= 0 <= top
+        for i, resampled in enumerate((codes, np.arange(len(codes)))):
+            bottom, top = interval(values, resampled, resamples=800, seed=repeat)[0]
+            inside[i] += bottom <= 0 <= top
     assert low <= inside[0] / 300 <= 0.985
     assert inside[1] / 300 < 0.8
 
 
 def test_grouped_clips_give_wider_intervals_in_the_ratio_of_their_design_effect():
-    """Copies of one value per dance tell as much as the value alone: sqrt(4) times the width of single clips."""
+    """Four copies of one value per dance tell as much as one: sqrt(4) times the width of single clips."""
     values, codes = clustered(np.random.default_rng(3), 200, 4, 1.0)
     grouped, single = (np.diff(interval(values, key))[0, 0] for key in (codes, np.arange(800)))
     assert grouped / single == pytest.approx(2.0, rel=0.05)
@@ -98,16 +98,16 @@ def test_difference_is_antisymmetric_and_its_p_agrees_with_its_interval():
     first, codes = clustered(rng, 12, 3, 0.5)
     for shift in (0.0, 0.3, 0.6, 1.2):
         second = first - shift + 0.5 * rng.normal(size=first.shape)
-        one, other = difference(first, second, codes), difference(second, first, codes)
-        np.testing.assert_allclose(one.value, -other.value)
-        np.testing.assert_allclose(one.interval, -other.interval[:, ::-1])
-        np.testing.assert_allclose(one.p, other.p)
-        assert one.value == pytest.approx((first - second).mean())
-        low, high = one.interval[0]
-        assert (one.p[0] < 0.05) == (low > 0 or high < 0)
+        forward, backward = difference(first, second, codes), difference(second, first, codes)
+        np.testing.assert_allclose(forward.value, -backward.value)
+        np.testing.assert_allclose(forward.interval, -backward.interval[:, ::-1])
+        np.testing.assert_allclose(forward.p, backward.p)
+        assert forward.value == pytest.approx((first - second).mean())
+        low, high = forward.interval[0]
+        assert (forward.p[0] < 0.05) == (low > 0 or high < 0)
 
 
-def test_pairing_takes_out_what_the_clips_share():
+def test_pairing_removes_the_variation_that_systems_share():
     values, codes = clustered(np.random.default_rng(7), 20, 2, 0.5)
     better = difference(values + 0.1, values, codes)
     np.testing.assert_allclose(better.interval, 0.1)
@@ -123,7 +123,7 @@ def test_pairs_depend_on_both_dances():
     assert width == pytest.approx(2 * 2.0 * np.std(x + y, ddof=1) / np.sqrt(60), rel=0.1)
 
 
-def test_seed_decides_and_one_group_has_no_interval():
+def test_the_seed_decides_and_one_group_has_no_interval():
     values, codes = clustered(np.random.default_rng(9), 6, 2, 0.5)
     assert (interval(values, codes, seed=1) == interval(values, codes, seed=1)).all()
     assert (interval(values, codes, seed=1) != interval(values, codes, seed=2)).any()
@@ -138,7 +138,7 @@ def test_blocks_do_not_change_the_result(monkeypatch):
     np.testing.assert_array_equal(interval(values, codes, resamples=500), at_once)
 
 
-def test_shapes_that_do_not_fit_are_refused():
+def test_shapes_that_do_not_match_are_refused():
     with pytest.raises(ValueError, match=r"values \(3, 1\) and groups \(2,\)"):
         interval(np.zeros((3, 1)), [0, 1])
     with pytest.raises(ValueError, match=r"shape \(3, 1\) and \(2, 1\)"):

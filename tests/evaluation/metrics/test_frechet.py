@@ -1,5 +1,6 @@
-"""The Frechet distance against closed forms of Gaussians, scipy's matrix root, and its own properties."""
+"""The Fréchet distance against closed forms for Gaussians, SciPy's matrix root, and its own properties."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -29,12 +30,12 @@ def mixed(n, d, seed, scale=1.0, shift=0.0):
 
 
 def clips(points, rows=1):
-    """Clips of so many rows each."""
+    """Clips of `rows` rows each."""
     return list(points.reshape(-1, rows, points.shape[-1]))
 
 
 def alike(clips, rows, d, seed, share=0.9, scale=1.0):
-    """Clips whose rows are alike: this share of their variance is between clips."""
+    """Clips whose rows are alike: `share` of their variance is between clips."""
     rng = np.random.default_rng(seed)
     return scale * (
         np.sqrt(share) * rng.normal(size=(clips, 1, d)) + np.sqrt(1 - share) * rng.normal(size=(clips, rows, d))
@@ -105,29 +106,30 @@ def test_2048_dimensions_take_a_moment():
 
 
 def test_infinity_has_less_bias_on_a_known_pair():
-    """Samples of two Gaussians whose distance is known: a plain FAD is too large by c/n, FAD-infinity hardly so."""
+    """For two Gaussians of known distance, FAD is too large by c/n, and FAD-infinity hardly at all."""
     d, true = 16, 16 * (1.2 - 1) ** 2 + 0.5**2
     plain, extrapolated = [], []
     for seed in range(5):
         rng = np.random.default_rng(seed)
         a, b = rng.normal(size=(200, d)), 1.2 * rng.normal(size=(200, d))
         b[:, 0] += 0.5
-        found = frechet.estimate(clips(a), clips(b)).values
-        plain.append(found["fad"] - true)
-        extrapolated.append(found["fad_inf"] - true)
+        values = frechet.estimate(clips(a), clips(b)).values
+        plain.append(values["fad"] - true)
+        extrapolated.append(values["fad_inf"] - true)
     assert np.mean(plain) > 0.3
     assert abs(np.mean(extrapolated)) < 0.25 * np.mean(plain)
 
 
-def test_infinity_takes_the_bias_of_rows_that_are_alike():
-    """40 clips of five alike rows, true distance 0: thinning the 200 rows would leave four fifths of the bias."""
-    found = [frechet.estimate(alike(40, 5, 38, 2 * i), alike(40, 5, 38, 2 * i + 1)).values for i in range(3)]
-    assert np.mean([one["fad"] for one in found]) > 14
-    assert np.mean([abs(one["fad_inf"]) for one in found]) < 0.45 * np.mean([one["fad"] for one in found])
+def test_infinity_removes_the_bias_of_rows_that_are_alike():
+    """40 clips of five similar rows, true distance 0: thinning the 200 rows would leave four fifths of the bias."""
+    estimates = [frechet.estimate(alike(40, 5, 38, 2 * i), alike(40, 5, 38, 2 * i + 1)).values for i in range(3)]
+    fad = np.mean([values["fad"] for values in estimates])
+    assert fad > 14
+    assert np.mean([abs(values["fad_inf"]) for values in estimates]) < 0.45 * fad
 
 
 def test_infinity_halves_the_sources_not_their_clips():
-    """Clips of one song that are alike are to FAD-infinity what alike rows of one clip are."""
+    """FAD-infinity treats similar clips of one song like similar rows of one clip."""
     a, b = alike(40, 5, 12, 1), alike(40, 5, 12, 2)
     songs = [f"song {i // 5}" for i in range(200)]
     by_clip = frechet.estimate(a, b)
@@ -138,7 +140,7 @@ def test_infinity_halves_the_sources_not_their_clips():
     assert by_song.values["fad_inf"] < 0.5 * blind.values["fad_inf"]
 
 
-def test_infinity_is_what_halves_by_hand_give():
+def test_infinity_agrees_with_halves_taken_by_hand():
     a, b = mixed(16, 3, 1), mixed(16, 3, 2)
     rng = np.random.default_rng(0)
     halves = []
@@ -149,7 +151,7 @@ def test_infinity_is_what_halves_by_hand_give():
     assert frechet.estimate(clips(a), clips(b)).values["fad_inf"] == pytest.approx(expected, rel=1e-9)
 
 
-def test_estimates_are_symmetric_need_enough_sources_and_know_their_seed():
+def test_estimates_are_symmetric_depend_on_the_seed_and_need_enough_sources():
     a, b = mixed(64, 6, 1), mixed(64, 6, 2)
     one, other = frechet.estimate(clips(a, 2), clips(b, 2)), frechet.estimate(clips(b, 2), clips(a, 2))
     assert one.values == pytest.approx(other.values, rel=1e-9)
@@ -168,36 +170,36 @@ def test_order_of_the_clips_changes_no_estimate():
 
 
 def test_pairs_stay_pairs_in_the_subsets():
-    """A constant shift of every row: each pair of subsets has the very distance of the whole, so has the result."""
+    """With a constant shift of every row, each pair of subsets has the distance of the whole, and so has the result."""
     a = mixed(60, 10, 1)
-    found = frechet.estimate(clips(a), clips(a + 0.5))
-    assert found.values == pytest.approx({"fad": 2.5, "fad_inf": 2.5}, rel=1e-9)
-    assert found.intervals()["fad"] == pytest.approx((2.5, 2.5), rel=1e-9)
+    estimate = frechet.estimate(clips(a), clips(a + 0.5))
+    assert estimate.values == pytest.approx({"fad": 2.5, "fad_inf": 2.5}, rel=1e-9)
+    assert estimate.intervals()["fad"] == pytest.approx((2.5, 2.5), rel=1e-9)
 
 
 def test_fewer_rows_than_dimensions_are_left_out_exactly():
-    """In coordinates of their own span, for speed: the same figures."""
+    """The coordinates of their span, used for speed, give the same figures."""
     a, b = mixed(20, 300, 1), mixed(20, 300, 2, shift=0.1)
-    found = frechet.estimate(clips(a), clips(b))
-    assert found.values["fad"] == pytest.approx(frechet.frechet(a, b), rel=1e-9)
+    estimate = frechet.estimate(clips(a), clips(b))
+    assert estimate.values["fad"] == pytest.approx(frechet.frechet(a, b), rel=1e-9)
     without = [frechet.frechet(np.delete(a, i, axis=0), np.delete(b, i, axis=0)) for i in range(20)]
-    assert sorted(found.left_out["fad"]) == pytest.approx(sorted(without), rel=1e-9)
+    assert sorted(estimate.left_out["fad"]) == pytest.approx(sorted(without), rel=1e-9)
 
 
 @pytest.mark.parametrize("count", [3, 4])
 def test_few_sources_have_no_interval(count):
     a, b = alike(12, 2, 3, 1), alike(12, 2, 3, 2)
-    found = frechet.estimate(a, b, [i % count for i in range(12)])
-    assert set(found.intervals()) == ({"fad"} if count == 4 else set())
-    assert found.values["fad"] == frechet.frechet(a.reshape(-1, 3), b.reshape(-1, 3))
+    estimate = frechet.estimate(a, b, [i % count for i in range(12)])
+    assert set(estimate.intervals()) == ({"fad"} if count == 4 else set())
+    assert estimate.values["fad"] == frechet.frechet(a.reshape(-1, 3), b.reshape(-1, 3))
 
 
 def test_intervals_cover_the_expected_distance():
-    """Bias and all: the mean over data sets of the same size lies in nearly all intervals, which are not wide."""
-    found = [frechet.estimate(alike(30, 3, 6, 2 * i), alike(30, 3, 6, 2 * i + 1, scale=1.3)) for i in range(60)]
+    """Including its bias: the mean over data sets of one size lies in nearly all intervals, which are not wide."""
+    estimates = [frechet.estimate(alike(30, 3, 6, 2 * i), alike(30, 3, 6, 2 * i + 1, scale=1.3)) for i in range(60)]
     for figure in ("fad", "fad_inf"):
-        values = np.array([one.values[figure] for one in found])
-        limits = np.array([one.intervals()[figure] for one in found])
+        values = np.array([estimate.values[figure] for estimate in estimates])
+        limits = np.array([estimate.intervals()[figure] for estimate in estimates])
         covered = (limits[:, 0] <= values.mean()) & (values.mean() <= limits[:, 1])
         assert covered.mean() >= 0.9
         assert np.diff(limits).mean() < 3 * 2 * 1.96 * values.std()
@@ -209,7 +211,7 @@ def test_an_interval_never_goes_below_zero():
 
 
 def test_differences_of_distances_are_paired():
-    """Two systems that differ from the truth by nearly the same noise: their difference is far surer than either."""
+    """Two systems differ from the truth by nearly the same noise: their difference is more certain than either."""
     truth, noise = alike(40, 2, 6, 1), alike(40, 2, 6, 2, scale=1.0)
     near, far = frechet.estimate(truth, truth + noise), frechet.estimate(truth, truth + 1.05 * noise)
     difference = far.minus(near)["fad"]
@@ -219,11 +221,13 @@ def test_differences_of_distances_are_paired():
     low, high = near.intervals()["fad"]
     assert low < far.values["fad"] < high  # the values alone would not tell them apart
     same = near.minus(near)
-    assert {(one.value, one.low, one.high, one.p) for one in same.values()} == {(0.0, 0.0, 0.0, 1.0)}
+    assert {dataclasses.astuple(difference) for difference in same.values()} == {(0.0, 0.0, 0.0, 1.0)}
 
 
-def test_other_clips_than_the_reference_s_are_an_error():
-    with pytest.raises(ValueError, match="4 clips, 3 in the row: give the same, and a source for each"):
+def test_different_clips_in_reference_and_generated_are_an_error():
+    with pytest.raises(
+        ValueError, match="4 clips in the reference, 3 generated, 3 sources: give the same clips and a source for each"
+    ):
         frechet.estimate(np.zeros((4, 2, 3)), np.zeros((3, 2, 3)))
     with pytest.raises(ValueError, match="embeddings of 3 and 5 numbers"):
         frechet.estimate(np.zeros((4, 2, 3)), np.zeros((4, 2, 5)))
@@ -260,6 +264,6 @@ def test_rank_warning():
         (np.zeros((3, 5)), "embeddings of 5 and 4 numbers: give two sets of one network"),
     ],
 )
-def test_what_is_no_set_of_embeddings_is_named(a, message):
+def test_an_invalid_set_of_embeddings_is_named(a, message):
     with pytest.raises(ValueError, match=message):
         frechet.frechet(a, np.zeros((3, 4)))

@@ -1,4 +1,4 @@
-"""The grouped jackknife against formulas for means."""
+"""The grouped jackknife against the formulas for means."""
 
 import numpy as np
 import pytest
@@ -11,34 +11,34 @@ def without(values, blocks):
     return np.array([values[blocks != block].mean() for block in np.unique(blocks)])
 
 
-def test_of_a_mean_it_is_student_s_interval():
+def test_interval_of_a_mean_is_student_s():
     values = np.random.default_rng(0).normal(3, 2, 25)
-    found = jackknife.interval(values.mean(), without(values, jackknife.blocks(25)))
+    limits = jackknife.interval(values.mean(), without(values, jackknife.blocks(25)))
     expected = stats.t.interval(0.95, 24, values.mean(), stats.sem(values))
-    assert found == pytest.approx(expected, rel=1e-9)
+    assert limits == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_difference_of_means_is_the_paired_t_test():
+def test_difference_of_means_is_the_paired_t_test():
     rng = np.random.default_rng(1)
     first = rng.normal(0, 2, 12)
     second = first + rng.normal(0.3, 0.5, 12)
     blocks = jackknife.blocks(12)
-    found = jackknife.difference(first.mean(), second.mean(), without(first, blocks), without(second, blocks))
+    result = jackknife.difference(first.mean(), second.mean(), without(first, blocks), without(second, blocks))
     expected = stats.ttest_rel(first, second)
     limits = expected.confidence_interval(0.95)
-    assert (found.value, found.p) == pytest.approx(((first - second).mean(), expected.pvalue), rel=1e-9)
-    assert (found.low, found.high) == pytest.approx((limits.low, limits.high), rel=1e-9)
-    assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
+    assert (result.value, result.p) == pytest.approx(((first - second).mean(), expected.pvalue), rel=1e-9)
+    assert (result.low, result.high) == pytest.approx((limits.low, limits.high), rel=1e-9)
+    assert (result.p < 0.05) == (result.low > 0 or result.high < 0)
 
 
-def test_a_constant_difference_is_certain_and_none_is_none():
+def test_a_constant_difference_has_p_0_and_no_difference_p_1():
     values = np.arange(5.0)
     assert jackknife.difference(3.0, 2.0, values + 1, values) == jackknife.Difference(1.0, 1.0, 1.0, 0.0)
     assert jackknife.difference(2.0, 2.0, values, values).p == 1.0
 
 
 @pytest.mark.parametrize(("count", "expected"), [(3, 0), (4, 4), (40, 40), (41, 40), (400, 40)])
-def test_blocks_are_at_most_forty_and_equally_large(count, expected):
+def test_there_are_at_most_forty_blocks_of_equal_size(count, expected):
     blocks = jackknife.blocks(count)
     sizes = np.bincount(blocks) if len(blocks) else []
     assert len(sizes) == expected
@@ -48,5 +48,5 @@ def test_blocks_are_at_most_forty_and_equally_large(count, expected):
 
 
 def test_sources_are_numbered_by_name():
-    codes, count = jackknife.numbers(["b", "a", "b", "c"])
+    codes, count = jackknife.source_numbers(["b", "a", "b", "c"])
     assert (codes.tolist(), count) == ([1, 0, 1, 2], 3)

@@ -11,7 +11,7 @@ FPS, FRAMES = 30.0, 150
 
 
 def dancing(fps=FPS, frames=FRAMES):
-    """Joints (N,17,3) in metres: a spread-out body whose joints sway slowly and quickly at their own rates."""
+    """Joints (N,17,3) in metres: a spread-out body whose joints sway slowly and fast, each at its own rates."""
     rng = np.random.default_rng(0)
     rest = rng.normal(size=(17, 3)) * 0.4
     rest[0], rest[8] = (0.0, 0.0, 4.0), (0.0, -0.5, 4.0)
@@ -32,7 +32,7 @@ def standing(height=100.0):
     return joints
 
 
-def test_body_height_is_the_usual_one():
+def test_body_height_is_the_median():
     joints = standing(100.0)
     joints[:3, :, 1] *= 0.5  # crouching in a few frames
     assert pose_accuracy.body_height(joints) == pytest.approx(100.0)
@@ -43,7 +43,7 @@ def test_pck_counts_joints_within_a_tenth_of_the_height():
     keypoints = truth.copy()
     keypoints[:, 0] += (6.0, 7.9)  # 9.9 pixels off: in
     keypoints[:, 1] += (6.0, 8.1)  # 10.1: out
-    keypoints[0] += 1000.0  # a frame lost altogether
+    keypoints[0] += 1000.0  # a frame that is wrong altogether
     assert pose_accuracy.pck(keypoints, truth) == pytest.approx(9 / 10 * 16 / 17)
 
 
@@ -81,11 +81,13 @@ def test_mpjpe_ignores_scale_and_place_and_is_in_torso_lengths():
     truth = dancing()
     torso = np.median(np.linalg.norm(truth[:, 8] - truth[:, 0], axis=-1))
     assert pose_accuracy.mpjpe(truth * 0.3 + (1.0, 2.0, 3.0), truth) == pytest.approx(0.0, abs=1e-12)
-    off = truth.copy()
+    displaced = truth.copy()
     relative = truth - truth[:, :1]
-    direction = np.cross(relative[:, 13], (1.0, 0.0, 0.0))  # square to the joint's place: the best scale stays near 1
-    off[:, 13] += 0.01 * torso * direction / np.linalg.norm(direction, axis=-1, keepdims=True)
-    assert pose_accuracy.mpjpe(off, truth) == pytest.approx(0.01 / 17, rel=0.02)
+    direction = np.cross(
+        relative[:, 13], (1.0, 0.0, 0.0)
+    )  # perpendicular to the joint's position, so that the best scale stays near 1
+    displaced[:, 13] += 0.01 * torso * direction / np.linalg.norm(direction, axis=-1, keepdims=True)
+    assert pose_accuracy.mpjpe(displaced, truth) == pytest.approx(0.01 / 17, rel=0.02)
 
 
 def test_mpjpe_of_a_flat_pose_is_at_most_the_depth_it_lacks():
@@ -115,7 +117,7 @@ def test_a_perfect_pose_of_another_scale_and_frame_rate():
     assert all(value == pytest.approx(1.0, abs=1e-9) for value in result.values())
 
 
-def test_a_part_that_moves_otherwise_loses_its_own_correlation_only():
+def test_a_part_that_moves_differently_loses_only_its_own_correlation():
     pose = dancing()
     pose[:, (11, 12, 13)] = pose[::-1, (11, 12, 13)]
     result = pose_accuracy.of_pose(pose, FPS, truth_of(dancing()), ENERGY)

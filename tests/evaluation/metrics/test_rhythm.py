@@ -1,4 +1,4 @@
-"""Rhythm metrics on click tracks and on events made by hand, whose scores are known."""
+"""Rhythm metrics on click tracks and hand-made events with known scores."""
 
 import warnings
 
@@ -23,7 +23,7 @@ def click_track(times, seconds=5.0, sample_rate=SR):
     return librosa.clicks(times=np.array(times), sr=sample_rate, length=int(seconds * sample_rate))
 
 
-def made(onsets, beats=(), tempo=0.0, duration=5.0):
+def hand_made(onsets, beats=(), tempo=0.0, duration=5.0):
     onsets = np.array(onsets, dtype=float)
     return Events(duration, {name: onsets for name in PICKING}, np.array(beats, dtype=float), tempo)
 
@@ -35,7 +35,7 @@ def no_warnings():
         yield
 
 
-def test_every_way_of_picking_finds_each_click():
+def test_every_way_of_picking_detects_each_click():
     times = np.array(EVERY_SECOND)
     for onsets in events(click_track(times), SR).onsets.values():
         assert onsets.shape == times.shape
@@ -44,17 +44,17 @@ def test_every_way_of_picking_finds_each_click():
 
 def pick(x, pre_max, post_max, pre_avg, post_avg, delta, wait):
     """Peaks as librosa documents them: maximum nearby, `delta` above the mean, `wait` after the last."""
-    found = []
+    peaks = []
     for n in range(len(x)):
         highest = x[n] == x[max(n - pre_max, 0) : n + post_max].max()
         above = x[n] >= x[max(n - pre_avg, 0) : n + post_avg].mean() + delta
-        if highest and above and x[n] > 0 and (not found or n - found[-1] > wait):
-            found.append(n)
-    return np.array(found)
+        if highest and above and x[n] > 0 and (not peaks or n - peaks[-1] > wait):
+            peaks.append(n)
+    return np.array(peaks)
 
 
-def test_picking_has_the_constants_of_the_peers():
-    """FACTS 7, against a plain peak picker; the defaults at 22,050 Hz are librosa's 30 ms and 100 ms in frames."""
+def test_picking_has_the_constants_of_the_published_protocols():
+    """FACTS 7 against a plain peak picker. The strict ones are librosa's 30 ms and 100 ms in frames at 22,050 Hz."""
     rng = np.random.default_rng(1)
     wave = rng.normal(size=5 * SR).astype(np.float32) * np.repeat(rng.random(50) ** 3, SR // 10)
     x = librosa.onset.onset_strength(y=wave, sr=SR)
@@ -71,17 +71,17 @@ def test_picking_has_the_constants_of_the_peers():
 
 def test_beats_and_tempo_of_a_click_track():
     beats = np.arange(0.3, 5, 0.5)
-    heard = events(click_track(beats), SR)
-    assert abs(heard.tempo - 120) < 3  # the tracker's lags are whole frames: 117.5 or 123.0 BPM
+    detected = events(click_track(beats), SR)
+    assert abs(detected.tempo - 120) < 3  # the tracker's lags are whole frames: 117.5 or 123.0 BPM
     assert score(click_track(beats), click_track(beats), SR, "strict", beats)["beat_f70"] > 0.94
 
 
-def test_another_sample_rate_hears_the_same():
+def test_another_sample_rate_gives_the_same_events():
     times = np.array([0.5, 1.25, 2.0, 3.5])
     for rate in (16000, 44100):
-        heard = events(click_track(times, sample_rate=rate), rate)
-        assert heard.duration == 5.0
-        assert np.abs(heard.onsets["loris"] - times).max() <= LAG
+        detected = events(click_track(times, sample_rate=rate), rate)
+        assert detected.duration == 5.0
+        assert np.abs(detected.onsets["loris"] - times).max() <= LAG
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -95,7 +95,7 @@ def test_identity_scores_full_marks(protocol):
         assert result == {name: 0.0 if "error" in name else 1.0 for name in STRICT_METRICS}
 
 
-def test_d2mgan_coverage_passes_100_where_loris_gives_precision():
+def test_d2mgan_coverage_may_exceed_100_and_loris_coverage_is_precision():
     reference, generated = click_track([0.5, 2.5]), click_track(EVERY_SECOND)
     assert score(reference, generated, SR, "d2mgan") == {"bcs": 250.0, "bhs": 100.0}
     assert score(reference, generated, SR, "loris") == {"bcs": 40.0, "bhs": 100.0}
@@ -108,13 +108,13 @@ def test_missed_and_hit_seconds():
 
 
 def test_several_onsets_in_one_second_count_once():
-    assert compare(made([0.1, 0.4, 0.8, 2.2]), made([0.9]), "d2mgan") == {"bcs": 50.0, "bhs": 50.0}
+    assert compare(hand_made([0.1, 0.4, 0.8, 2.2]), hand_made([0.9]), "d2mgan") == {"bcs": 50.0, "bhs": 50.0}
 
 
 def test_5hz_bins_are_200_ms():
-    reference = made([0.15, 1.05])
-    assert compare(reference, made([0.25, 1.15]), "loris") == {"bcs": 100.0, "bhs": 100.0}
-    assert compare(reference, made([0.25, 1.15]), "5hz") == {"bcs": 50.0, "bhs": 50.0}
+    reference = hand_made([0.15, 1.05])
+    assert compare(reference, hand_made([0.25, 1.15]), "loris") == {"bcs": 100.0, "bhs": 100.0}
+    assert compare(reference, hand_made([0.25, 1.15]), "5hz") == {"bcs": 50.0, "bhs": 50.0}
 
 
 def test_loris_cuts_the_reference_to_the_generated_length_and_d2mgan_does_not():
@@ -143,12 +143,12 @@ def test_no_onset_on_either_side_scores_zero_and_stays_in_the_mean(nothing):
 
 
 def test_an_onset_at_the_very_end_has_no_bin():
-    assert compare(made([0.5, 5.0]), made([0.5]), "d2mgan") == {"bcs": 100.0, "bhs": 100.0}
+    assert compare(hand_made([0.5, 5.0]), hand_made([0.5]), "d2mgan") == {"bcs": 100.0, "bhs": 100.0}
 
 
 def test_strict_windows():
-    reference = made([1.0, 2.0, 3.0, 4.0], beats=[1.0, 2.0, 3.0, 4.0], tempo=60.0)
-    late = made([1.06, 2.06, 3.06, 4.06], beats=[1.08, 2.08, 3.0, 4.0], tempo=90.0)
+    reference = hand_made([1.0, 2.0, 3.0, 4.0], beats=[1.0, 2.0, 3.0, 4.0], tempo=60.0)
+    late = hand_made([1.06, 2.06, 3.06, 4.06], beats=[1.08, 2.08, 3.0, 4.0], tempo=90.0)
     result = compare(reference, late, "strict")
     expected = {"onset_f70": 1.0, "onset_f50": 0.0, "beat_f70": 0.5, "tempo_error_bpm": 30.0}
     assert {name: result[name] for name in expected} == expected
@@ -156,19 +156,19 @@ def test_strict_windows():
 
 def test_strict_matches_one_to_one():
     """Two generated onsets near one reference onset: one is a false positive. P = 1/2, R = 1, F = 2/3."""
-    result = compare(made([1.0]), made([0.99, 1.01]), "strict")
+    result = compare(hand_made([1.0]), hand_made([0.99, 1.01]), "strict")
     assert result["onset_f50"] == pytest.approx(2 / 3)
 
 
 def test_beats_of_the_first_five_seconds_count():
     beats = np.arange(0.5, 5, 0.5)
-    result = compare(made([], beats), made([], beats), "strict")
+    result = compare(hand_made([], beats), hand_made([], beats), "strict")
     assert result["beat_f70"] == result["cmlt"] == result["amlt"] == result["information_gain"] == 1.0
 
 
 def test_true_beats_replace_the_tracked_ones():
-    reference = made([], beats=[0.25, 0.75], tempo=120.0)
-    generated = made([], beats=[0.5, 1.1, 1.7, 2.3], tempo=100.0)
+    reference = hand_made([], beats=[0.25, 0.75], tempo=120.0)
+    generated = hand_made([], beats=[0.5, 1.1, 1.7, 2.3], tempo=100.0)
     result = compare(reference, generated, "strict", np.array([0.5, 1.1, 1.7, 2.3]))
     assert result["beat_f70"] == 1.0
     assert result["tempo_error_bpm"] == pytest.approx(0.0)
@@ -179,15 +179,15 @@ BEATS = 0.25 + 0.5 * np.arange(10)  # 120 BPM
 
 
 def strict(beats, tempo=120.0, reference=BEATS, bpm=None):
-    return compare(made([], BEATS, 120.0), made([], beats, tempo), "strict", reference, bpm)
+    return compare(hand_made([], BEATS, 120.0), hand_made([], beats, tempo), "strict", reference, bpm)
 
 
-def test_continuity_wants_beats_of_the_right_period_and_phase():
-    """CMLt counts beats within 17.5 % of the beat (87.5 ms at 120 BPM) that follow one that is as well."""
+def test_continuity_needs_beats_of_the_right_period_and_phase():
+    """CMLt counts beats within 17.5 % of the period (87.5 ms at 120 BPM) that follow another such beat."""
     assert strict(BEATS + 0.08)["cmlt"] == 1.0
     assert strict(BEATS + 0.09)["cmlt"] == 0.0
     broken = BEATS.copy()
-    broken[5] += 0.2  # itself out of phase, and the step to the next one is too short: 2 of 10 lost
+    broken[5] += 0.2  # it is out of phase, and the step to the next beat is too short: 2 of 10 are lost
     assert strict(broken)["cmlt"] == pytest.approx(0.8)
     assert strict(BEATS[::2])["cmlt"] == 0.0  # half the tempo: no step fits
 
@@ -201,10 +201,10 @@ def test_any_metrical_level_forgives_octaves_and_the_off_beat():
 
 
 def test_information_gain_is_that_of_the_error_histogram():
-    """All errors alike: one of 41 bins. Spread evenly over ten bins: 1 - log2(10) / log2(41).
+    """Equal errors fill one of 41 bins and gain 1; errors spread evenly over ten bins gain 1 - log2(10) / log2(41).
 
-    Any delay of all beats leaves one bin too, but for the beat before the first generated one, whose error mir_eval
-    divides by another distance: one in ten beats lies in another bin.
+    A delay of all beats fills one bin too, except for the beat before the first generated one. mir_eval divides its
+    error by another interval, so one in ten beats falls into another bin.
     """
     assert strict(BEATS)["information_gain"] == 1.0
     one_in_ten = -(0.9 * np.log2(0.9) + 0.1 * np.log2(0.1))
@@ -227,24 +227,26 @@ def test_strict_is_mir_eval_without_trimming():
         assert result["beat_f70"] == mir_eval.beat.f_measure(reference, beats)
         assert (result["cmlt"], result["amlt"]) == mir_eval.beat.continuity(reference, beats)[1::2]
         assert result["information_gain"] == mir_eval.beat.information_gain(reference, beats)
-        assert mir_eval.beat.trim_beats(reference).size == 0  # what mir_eval.beat.evaluate would have left
+        assert mir_eval.beat.trim_beats(reference).size == 0  # mir_eval.beat.evaluate would keep none
 
 
 def test_tempo_error_up_to_an_octave():
     for tempo, plain, octave in ((120, 0, 0), (60, 60, 0), (240, 120, 0), (130, 10, 10), (65, 55, 10), (40, 80, 40)):
         result = strict(BEATS, tempo)
         assert (result["tempo_error_bpm"], result["tempo_error_octave_bpm"]) == pytest.approx((plain, octave)), tempo
-    assert strict(np.zeros(0), 0.0)["tempo_error_octave_bpm"] == pytest.approx(120.0)  # no tempo: the whole of it
-    silent = compare(made([]), made([], BEATS, 120.0), "strict")
+    assert strict(np.zeros(0), 0.0)["tempo_error_octave_bpm"] == pytest.approx(
+        120.0
+    )  # without a tempo the error is the whole tempo
+    silent = compare(hand_made([]), hand_made([], BEATS, 120.0), "strict")
     assert silent["tempo_error_octave_bpm"] == silent["tempo_error_bpm"] == 120.0
 
 
-def test_a_known_tempo_goes_before_beats():
+def test_a_given_tempo_takes_precedence_over_beats():
     assert strict(BEATS, 120.0, bpm=117.0)["tempo_error_bpm"] == 3.0
     assert strict(BEATS, 60.0, bpm=117.0)["tempo_error_octave_bpm"] == 3.0
     wave = click_track(BEATS)
-    heard = events(wave, SR).tempo
-    assert score(wave, wave, SR, "strict", BEATS, 100.0)["tempo_error_bpm"] == pytest.approx(abs(heard - 100))
+    tracked = events(wave, SR).tempo
+    assert score(wave, wave, SR, "strict", BEATS, 100.0)["tempo_error_bpm"] == pytest.approx(abs(tracked - 100))
 
 
 def test_tempo_of_beats():
@@ -259,14 +261,14 @@ def test_deviation_is_that_of_a_sample():
     assert summarise([{"bcs": 100.0, "bhs": 30.0}])["csd"] == 0.0
 
 
-def test_coverage_over_100_enters_f1_as_it_is():
+def test_coverage_over_100_enters_f1_uncapped():
     """D2M-GAN's means are not capped: 2 * 250 * 100 / 350 = 142.9."""
     assert summarise([{"bcs": 250.0, "bhs": 100.0}])["f1"] == pytest.approx(50000 / 350)
 
 
-def test_a_generation_without_onsets_counts_as_a_clip_of_zero():
-    """FACTS 7: 0 where the denominator is 0, for either protocol's mean over clips."""
-    reference, silent = made([0.5, 1.5]), made([])
+def test_a_generation_without_onsets_scores_zero_and_counts():
+    """FACTS 7: a score is 0 when its denominator is 0, in the mean over clips of every protocol."""
+    reference, silent = hand_made([0.5, 1.5]), hand_made([])
     for protocol in BINNED:
         result = summarise([compare(reference, reference, protocol), compare(reference, silent, protocol)])
         expected = {"bcs": 50.0, "csd": 100 / np.sqrt(2), "bhs": 50.0, "hsd": 100 / np.sqrt(2), "f1": 50.0}
@@ -275,7 +277,7 @@ def test_a_generation_without_onsets_counts_as_a_clip_of_zero():
 
 
 def test_f1_is_that_of_the_means():
-    """The mean of the two F1s is 0, the F1 of the two means 50."""
+    """The mean of the two F1 scores is 0; the F1 of the two means is 50."""
     assert summarise([{"bcs": 100.0, "bhs": 0.0}, {"bcs": 0.0, "bhs": 100.0}])["f1"] == 50.0
     assert summarise([{"bcs": 0.0, "bhs": 0.0}])["f1"] == 0.0
 
@@ -289,7 +291,7 @@ def test_the_order_of_clips_does_not_matter():
     rng = np.random.default_rng(0)
     scores = [{"bcs": 100 * rng.random(), "bhs": 100 * rng.random()} for _ in range(20)]
     assert summarise(scores) == pytest.approx(summarise([scores[i] for i in rng.permutation(20)]))
-    tracks = [made(np.sort(rng.uniform(0, 5, 9)), np.sort(rng.uniform(0, 5, 8)), 100 + i) for i in range(12)]
+    tracks = [hand_made(np.sort(rng.uniform(0, 5, 9)), np.sort(rng.uniform(0, 5, 8)), 100 + i) for i in range(12)]
     pairs = [tuple(tracks[i : i + 2]) for i in range(11)]
     for protocol in PROTOCOLS:
         forth, back = (summarise([compare(*pair, protocol) for pair in order]) for order in (pairs, pairs[::-1]))
