@@ -8,7 +8,7 @@ import csv
 import dataclasses
 from pathlib import Path
 
-from pace.datasets.listing import given
+from pace.datasets.listing import is_set
 
 PATH = Path(__file__).with_name("published.csv")
 SOURCE = "PACE (paper under review), tables 1 and 2"
@@ -117,7 +117,7 @@ def differences(dataset: str, data: DataParams, test_clips: int, protocol: str =
     if data.name != setting.reader:
         found.append(f"dataset {data.name} instead of {dataset}")
     else:
-        lists = given(data.split_lists)
+        lists = is_set(data.split_lists)
         own = f"the lists in {data.split_lists}" if lists else "a seeded split"
         if lists != setting.lists:
             found.append(f"{own} instead of {setting.split}")

@@ -37,7 +37,7 @@ def dataset(tmp_path_factory):
      ("HO0", 110), ("HO1", 115), ("HO2", 120), ("HO3", 125), ("HO4", 130), ("HO5", 135)],
 )  # fmt: skip
 def test_tempo_from_the_music(music, bpm):
-    name = aistpp.parse(f"g{music[:2]}_sBM_c07_d04_m{music}_ch02")
+    name = aistpp.parse_name(f"g{music[:2]}_sBM_c07_d04_m{music}_ch02")
     assert name.bpm == bpm and name.music_id == f"m{music}"
     assert (name.camera, name.view, name.dancer) == ("c07", 6, "d04")
     assert name.sequence == f"g{music[:2]}_sBM_cAll_d04_m{music}_ch02"
@@ -49,9 +49,9 @@ def test_tempo_from_the_music(music, bpm):
      "gBR_sBM_c01_d04_mBR6_ch01", "gBR_sBM_c01_d04_mBR0_ch01_x", "dance", ""],
 )  # fmt: skip
 def test_other_names(text):
-    assert aistpp.parse(text) is None
+    assert aistpp.parse_name(text) is None
     with pytest.raises(DatasetError, match="not named as an AIST video"):
-        aistpp.parse_video(text, "here")
+        aistpp.parse_video_name(text, "here")
 
 
 def test_official_splits_of_one_camera(dataset):

@@ -143,7 +143,7 @@ def test_videos_that_cannot_be_scored_take_no_place_in_a_seeded_split(tmp_path):
         held = split.index[split != "train"]
         assert sorted(split[held]) == ["test", "val"] and held.str.startswith("dance").all()
         assert made.failures.keys() == {"short", "broken"}
-    silent = "note: 2 videos without sound, of no use in training and scores, such as silent"
+    silent = "note: 2 videos without sound, which training and scores cannot use, such as silent"
     assert silent in index.summary(made) and "clip has sound" not in index.summary(made)
 
 
@@ -221,7 +221,7 @@ def test_wrong_tables(root):
         read("w1", [{"path": "silent.mp4"}])
     with pytest.raises(DatasetError, match=r"videos\.csv: silent\.mp4 has the split 'dev'; allowed: train, val, test"):
         read("w2", [{"file": "silent.mp4", "split": "dev"}])
-    with pytest.raises(DatasetError, match=r"silent\.mp4 has the bpm 'fast'; expected a number"):
+    with pytest.raises(DatasetError, match=r"silent\.mp4 has the bpm 'fast'; give a number or an empty cell"):
         read("w3", [{"file": "silent.mp4", "bpm": "fast"}])
     with pytest.raises(DatasetError, match=r"silent\.mp4 is listed twice"):
         read("w4", [{"file": "silent.mp4"}, {"file": "./silent.mp4"}])
@@ -255,16 +255,16 @@ def test_seeded_split(tmp_path, seed):
     """Shares are near the fractions, groups stay whole, and ten more groups move few of the others."""
     p = params(tmp_path, val_fraction=0.1, test_fraction=0.2, seed=seed)
     groups = {f"v{g:03d}_{i}": f"m{g}" for g in range(100) for i in range(1 + g % 3)}
-    found = splits.by_group(groups, p)
+    found = splits.split_by_group(groups, p)
     assert found.keys() == groups.keys()
     shares = {split: sum(value == split for value in found.values()) / len(groups) for split in splits.SPLITS}
     assert shares == pytest.approx({"train": 0.7, "val": 0.1, "test": 0.2}, abs=0.02)
     for split, other in itertools.combinations(splits.SPLITS, 2):
         sides = [{groups[v] for v, s in found.items() if s == side} for side in (split, other)]
         assert not sides[0] & sides[1]
-    more = splits.by_group(groups | {f"w{g}": f"n{g}" for g in range(10)}, p)
+    more = splits.split_by_group(groups | {f"w{g}": f"n{g}" for g in range(10)}, p)
     assert sum(more[video] != found[video] for video in found) < 0.1 * len(found)
-    assert splits.by_group(groups, params(tmp_path, val_fraction=0.0, test_fraction=0.0)) == dict.fromkeys(
+    assert splits.split_by_group(groups, params(tmp_path, val_fraction=0.0, test_fraction=0.0)) == dict.fromkeys(
         groups, "train"
     )
 

@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 
 from pace.datasets.listing import DatasetError
 from pace.media.video import VideoInfo, read_frames, write_video
-from pace.motion import aistpp_joints
+from pace.motion import aistpp_cameras, aistpp_joints
 from pace.motion import energy as energies
 from pace.motion.dstformer import DSTformer
-from pace.pose import aistpp, numpy_pickles, skeleton
+from pace.pose import aistpp_annotations, aistpp_keypoints, numpy_pickles, skeleton
 from pace.pose.keypoints import KeypointsError, load
 from stages import decode, energy, index, keypoints, lift, mel
 
@@ -60,13 +60,13 @@ def video_id(sequence, view):
 @pytest.mark.parametrize("view", ["c01", "c04"])
 def test_keypoints_are_those_of_the_videos_camera_on_the_decoded_grid(dataset, view):
     root, worlds = dataset
-    path = aistpp.keypoints_file(root / "annotations", video_id(TEST, view))
-    found = aistpp.estimate(path, root / "videos" / f"{video_id(TEST, view)}.mp4", 30.0)
+    path = aistpp_keypoints.keypoints_file(root / "annotations", video_id(TEST, view))
+    found = aistpp_keypoints.estimate(path, root / "videos" / f"{video_id(TEST, view)}.mp4", 30.0)
     expected = project(worlds[TEST], view)[::2]
     assert found.layout == "coco17" and found.fps == 30 and found.size == SIZE and found.detected.all()
     np.testing.assert_allclose(found.keypoints[..., :2], expected, atol=1e-2)
     assert (found.keypoints[..., 2] == np.float32(0.9)).all()
-    other = aistpp.estimate(path, root / "videos" / f"{video_id(TEST, view)}.mp4", 25.0)
+    other = aistpp_keypoints.estimate(path, root / "videos" / f"{video_id(TEST, view)}.mp4", 25.0)
     wrist = np.interp(np.arange(135) / 25, np.arange(324) / 60, project(worlds[TEST], view)[:, 9, 0])
     np.testing.assert_allclose(other.keypoints[:, 9, 0], wrist, atol=0.01)
 
@@ -74,9 +74,9 @@ def test_keypoints_are_those_of_the_videos_camera_on_the_decoded_grid(dataset, v
 def test_views_differ(dataset):
     """Were every view the first one's, no other test would fail for c01."""
     root, worlds = dataset
-    path = aistpp.keypoints_file(root / "annotations", video_id(TEST, "c01"))
+    path = aistpp_keypoints.keypoints_file(root / "annotations", video_id(TEST, "c01"))
     for view, name in enumerate(VIEWS):
-        found, _ = aistpp.read(path, view, INFO)
+        found, _ = aistpp_keypoints.read(path, view, INFO)
         np.testing.assert_allclose(found.keypoints[..., :2], project(worlds[TEST], name), atol=1e-3)
 
 
@@ -96,7 +96,7 @@ def test_nan_joints_and_frames(dataset, annotations):
         points[50, 7, 2] = 1.3
 
     change(path, spoil)
-    found, times = aistpp.read(path, 0, INFO)
+    found, times = aistpp_keypoints.read(path, 0, INFO)
     assert np.isfinite(found.keypoints).all() and len(times) == 324
     missing = np.ones(324, bool)
     missing[[*range(200, 204), 250, 251, *range(300, 324)]] = False
@@ -113,7 +113,7 @@ def test_nan_joints_and_frames(dataset, annotations):
     good = found.detected.copy()
     good[100:105] = False
     np.testing.assert_allclose(found.keypoints[good][:, 9, :2], truth[good][:, 9], atol=1e-3)
-    estimated = aistpp.estimate(path, root / "videos" / f"{video_id(TRAIN, 'c01')}.mp4", 30.0)
+    estimated = aistpp_keypoints.estimate(path, root / "videos" / f"{video_id(TRAIN, 'c01')}.mp4", 30.0)
     assert list(np.flatnonzero(~estimated.detected)) == [100, 101, 125, *range(150, 162)]
     assert list(np.flatnonzero(estimated.keypoints[:, 9, 2] == 0)) == [50, 51, 52, 100, 101, 125, *range(150, 162)]
 
@@ -122,10 +122,10 @@ def test_nan_joints_and_frames(dataset, annotations):
 def test_units_of_time_stamps(tmp_path, unit):
     times = np.delete(np.arange(60), [7, 30, 31]) / 60  # frames may be missing in all views
     stamps = np.round(times / unit).astype(np.int64) if unit != 1 else times
-    np.testing.assert_allclose(aistpp.seconds(stamps, tmp_path), times, atol=6e-4)
+    np.testing.assert_allclose(aistpp_annotations.to_seconds(stamps, tmp_path), times, atol=6e-4)
     for wrong in (stamps * 2, stamps[::-1], np.zeros(5), np.zeros(1), np.zeros((2, 2))):
-        with pytest.raises(KeypointsError, match="timestamps with a usual step"):
-            aistpp.seconds(wrong, tmp_path)
+        with pytest.raises(KeypointsError, match="timestamps with a median step"):
+            aistpp_annotations.to_seconds(wrong, tmp_path)
 
 
 def test_time_stamps_say_when_not_the_frames_number(dataset, annotations):
@@ -136,7 +136,7 @@ def test_time_stamps_say_when_not_the_frames_number(dataset, annotations):
     change(path, lambda data: data.update(
         keypoints2d=data["keypoints2d"][:, kept], det_scores=data["det_scores"][:, kept],
         timestamps=data["timestamps"][kept]))  # fmt: skip
-    found = aistpp.estimate(path, root / "videos" / f"{video_id(TEST, 'c01')}.mp4", 60.0)
+    found = aistpp_keypoints.estimate(path, root / "videos" / f"{video_id(TEST, 'c01')}.mp4", 60.0)
     expected = project(worlds[TEST], "c01")
     np.testing.assert_allclose(found.keypoints[kept, :, :2], expected[kept], atol=0.02)
     np.testing.assert_allclose(found.keypoints[15, :, :2], (expected[14] + expected[16]) / 2, atol=0.02)
@@ -152,7 +152,7 @@ def test_a_long_hole_in_the_time_stamps_is_not_detected(dataset, annotations):
     change(path, lambda data: data.update(
         keypoints2d=data["keypoints2d"][:, kept], det_scores=data["det_scores"][:, kept],
         timestamps=data["timestamps"][kept]))  # fmt: skip
-    found = aistpp.estimate(path, root / "videos" / f"{video_id(TEST, 'c01')}.mp4", 60.0)
+    found = aistpp_keypoints.estimate(path, root / "videos" / f"{video_id(TEST, 'c01')}.mp4", 60.0)
     assert list(np.flatnonzero(~found.detected)) == [*range(101, 159), 201]
     assert (found.keypoints[101:159, :, 2] == 0).all()
 
@@ -160,13 +160,13 @@ def test_a_long_hole_in_the_time_stamps_is_not_detected(dataset, annotations):
 def test_joints_outside_the_frame(dataset, tmp_path):
     """A video that was made smaller than the annotated one."""
     root, _ = dataset
-    path = aistpp.keypoints_file(root / "annotations", video_id(TEST, "c01"))
+    path = aistpp_keypoints.keypoints_file(root / "annotations", video_id(TEST, "c01"))
     video = root / "videos" / f"{video_id(TEST, 'c01')}.mp4"
     (tmp_path / "small").mkdir()
     small = tmp_path / "small" / video.name
     write_video(small, read_frames(video, short_side=20), 60)
     with pytest.raises(KeypointsError, match=r"% of its joints lie outside the 30 x 20 pixels of .*small.*own size"):
-        aistpp.estimate(path, small, 30.0)
+        aistpp_keypoints.estimate(path, small, 30.0)
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, "text", [[1], [2, 3]], [{}]])
@@ -178,7 +178,7 @@ def test_values_of_a_wrong_type_are_named(dataset, annotations, value):
     for key in good:
         path.write_bytes(pickle.dumps(good | {key: value}))
         with pytest.raises(KeypointsError, match=rf"{TEST}\.pkl: its '{key}' is no array of numbers"):
-            aistpp.estimate(path, video, 30.0)
+            aistpp_keypoints.estimate(path, video, 30.0)
     path.write_bytes(pickle.dumps(good))
     path = annotations / "keypoints3d" / f"{TEST}.pkl"
     path.write_bytes(pickle.dumps({"keypoints3d_optim": value}))
@@ -192,16 +192,16 @@ def test_wrong_files_are_named(dataset, annotations, tmp_path):
     path = annotations / "keypoints2d" / f"{TEST}.pkl"
     write_pickle(tmp_path / "other.pkl", joints=np.zeros(3))
     with pytest.raises(KeypointsError, match=r"other\.pkl: has no 'keypoints2d'"):
-        aistpp.estimate(tmp_path / "other.pkl", video, 30.0)
+        aistpp_keypoints.estimate(tmp_path / "other.pkl", video, 30.0)
     change(path, lambda data: data.update(timestamps=data["timestamps"] + 2_000_000))
     with pytest.raises(KeypointsError, match=r"runs to 7\.38 s, but .* lasts 5\.40 s"):
-        aistpp.estimate(path, video, 30.0)
+        aistpp_keypoints.estimate(path, video, 30.0)
     change(path, lambda data: data.update(keypoints2d=data["keypoints2d"][:8]))
     with pytest.raises(KeypointsError, match=r"keypoints2d \(8, 324, 17, 3\).*expected \(9, N, 17, 3\)"):
-        aistpp.estimate(path, video, 30.0)
+        aistpp_keypoints.estimate(path, video, 30.0)
     shutil.copyfile(video, tmp_path / "mine.mp4")
     with pytest.raises(DatasetError, match="'mine' is not named as an AIST video"):
-        aistpp.estimate(path, tmp_path / "mine.mp4", 30.0)
+        aistpp_keypoints.estimate(path, tmp_path / "mine.mp4", 30.0)
 
 
 @pytest.mark.parametrize("view", ["c01", "c04", "c09"])
@@ -255,13 +255,13 @@ def test_3d_gaps_and_faults(dataset, annotations):
     cameras = annotations / "cameras"
     (cameras / "mapping.txt").write_text(f"{VAL} setting7\n{TEST} setting1\n")
     with pytest.raises(KeypointsError, match=rf"mapping\.txt: no environment for {TRAIN}"):
-        aistpp_joints.read_camera(cameras, TRAIN, "c01")
+        aistpp_cameras.read_camera(cameras, TRAIN, "c01")
     with pytest.raises(KeypointsError, match=rf"setting7\.json: no such file; .*mapping\.txt names it for {VAL}"):
-        aistpp_joints.read_camera(cameras, VAL, "c01")
+        aistpp_cameras.read_camera(cameras, VAL, "c01")
     (cameras / "setting1.json").write_text(json.dumps([camera("c01"), {"name": "c02"}]))
     for view in ("c02", "c03"):
         with pytest.raises(KeypointsError, match=rf"setting1\.json: no sound camera {view}"):
-            aistpp_joints.read_camera(cameras, TEST, view)
+            aistpp_cameras.read_camera(cameras, TEST, view)
 
 
 @pytest.fixture

@@ -144,7 +144,9 @@ def test_frames_of_another_rate_come_on_the_grid(tmp_path, monkeypatch, backend)
         return straight(len(seen), fps)
 
     monkeypatch.setattr(getattr(backends, backend), "estimate", estimate)
-    settings = backends.KeypointsParams(backend, "x", "data/none", "data/none", 0.3)
+    settings = backends.KeypointsParams(
+        backend=backend, source="x", rtmpose_det="data/none", rtmpose_pose="data/none", min_detected=0.3
+    )
     inputs = (tmp_path / "v.mp4", *([Path("det"), Path("pose")] if backend == "rtmpose" else []))
     backends.find_keypoints(settings, 30.0, "v", inputs, tmp_path)
     assert len(seen) == 150 and kp.load(tmp_path / "keypoints.npz").fps == 30
