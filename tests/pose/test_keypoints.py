@@ -117,9 +117,9 @@ def test_stage_with_result_files(project, tmp_path):
     (tmp_path / "results/blank.json").write_text(json.dumps(people(range(20))))
     (tmp_path / "results/torn.json").write_text("[{")
     keypoints_stage.main([])
-    found = kp.load(tmp_path / "data/keypoints/good.npz")
-    assert found.keypoints.shape == (150, 26, 3) and found.fps == 30 and found.size == (64, 36)
-    assert np.allclose(found.keypoints[:148, 3, 0], np.arange(148) / 30 * 20 + 3, atol=0.01)
+    dancer = kp.load(tmp_path / "data/keypoints/good.npz")
+    assert dancer.keypoints.shape == (150, 26, 3) and dancer.fps == 30 and dancer.size == (64, 36)
+    assert np.allclose(dancer.keypoints[:148, 3, 0], np.arange(148) / 30 * 20 + 3, atol=0.01)
     failures = json.loads((tmp_path / "data/keypoints/failures.json").read_text())
     assert set(failures) == {"torn", "lost", "blank"}
     assert "torn.json: not JSON" in failures["torn"]
