@@ -1,7 +1,6 @@
 """I3D: the Inflated Inception-v1 network for video, with the published structure and state-dict keys (FACTS 5)."""
 
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -27,7 +26,7 @@ MIXED = {
     "Mixed_5c": (384, 192, 384, 48, 128, 128),
 }
 
-Size = Sequence[int]  # of time, height and width
+Size = tuple[int, ...]  # time, height and width
 _REMEDY = "use the published rgb_imagenet.pt (`python -m pace fetch i3d`) or the output of the stage pretrain_visual"
 
 
