@@ -1,4 +1,4 @@
-"""Bring videos to a constant rate and size, and their audio to 22,050 Hz mono, both on one clock."""
+"""Convert videos to a constant rate and size, and their audio to 22,050 Hz mono, both on one clock."""
 
 import argparse
 import functools
@@ -19,6 +19,7 @@ def decode_video(decode: video.DecodeParams, _: str, inputs: tuple[Path, ...], f
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Write data/decoded/{id}.mp4 and, for videos with audio, data/audio/{id}.wav."""
     argparse.ArgumentParser(prog="python -m stages.decode", description=__doc__).parse_args(argv)
     decode = params.load(PARAMS)["decode"]
     videos = pd.read_parquet(VIDEOS)
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     per_video.map_items(
         "decode",
         functools.partial(decode_video, decode),
-        {row.video_id: (Path(row.path),) for row in videos.itertuples()},
+        {video_id: (Path(path),) for video_id, path in zip(videos.video_id, videos.path, strict=True)},
         {"video.mp4": DECODED / "{id}.mp4", "audio.wav": AUDIO / "{id}.wav"},
         decode,
     )

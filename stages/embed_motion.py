@@ -12,10 +12,11 @@ SOURCES, OUT = {"pose3d": Path("data/pose3d"), "keypoints": Path("data/keypoints
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Write data/motion/{id}.npz."""
     argparse.ArgumentParser(prog="python -m stages.embed_motion", description=__doc__).parse_args(argv)
     settings = params.load(PARAMS)["embed_motion"]
     weights = Path(settings.weights)
-    dstformer.load(weights)  # a wrong file stops the stage here, not once for each video
+    dstformer.load(weights)  # a wrong file stops the stage at once, not in every video
     per_video.map_items(
         "embed_motion",
         functools.partial(embedding.embed_video, settings),

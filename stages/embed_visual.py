@@ -12,10 +12,11 @@ DECODED, OUT = Path("data/decoded"), Path("data/visual")
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Write data/visual/{id}.npz."""
     argparse.ArgumentParser(prog="python -m stages.embed_visual", description=__doc__).parse_args(argv)
     visual = params.load(PARAMS)["visual"]
     weights = Path(visual.weights)
-    i3d.load(weights)  # a wrong file stops the stage here, not once for each video
+    i3d.load(weights)  # a wrong file stops the stage at once, not in every video
     per_video.map_items(
         "embed_visual",
         functools.partial(features.embed_video, params=visual),

@@ -12,6 +12,7 @@ POSE, OUT = Path("data/pose3d"), Path("data/energy")
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Write data/energy/{id}.parquet."""
     argparse.ArgumentParser(prog="python -m stages.energy", description=__doc__).parse_args(argv)
     settings = params.load(PARAMS)["energy"]
     per_video.map_items(

@@ -14,7 +14,7 @@ from pace.pose import backends
 
 @dataclasses.dataclass(frozen=True)
 class DecodedRate:
-    """The key of section `decode` that says at which times the frames lie."""
+    """The key of section `decode` that sets the times of the frames."""
 
     fps: float = limits(1, 240)
 
@@ -25,15 +25,18 @@ VIDEOS, OUT = Path("data/index/videos.parquet"), Path("data/keypoints")
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Write data/keypoints/{id}.npz."""
     argparse.ArgumentParser(prog="python -m stages.keypoints", description=__doc__).parse_args(argv)
     loaded = params.load(PARAMS, partial=PARTIAL)
     keypoints, fps = loaded["keypoints"], loaded["decode"].fps
     if keypoints.backend in ("alphapose", "aistpp"):
         videos = pd.read_parquet(VIDEOS)
-        paths = dict(zip(videos.video_id, map(Path, videos.path), strict=True))
-        inputs = {name: (backends.result_file(keypoints, name), path) for name, path in paths.items()}
+        inputs: dict[str, tuple[Path, ...]] = {
+            video_id: (backends.result_file(keypoints, video_id), Path(path))
+            for video_id, path in zip(videos.video_id, videos.path, strict=True)
+        }
     else:
-        files = backends.estimator_files(keypoints)  # wrong ones stop the stage here, not once for each video
+        files = backends.estimator_files(keypoints)  # a wrong file stops the stage at once, not in every video
         inputs = {path.stem: (path, *files) for path in sorted(Path(keypoints.source).glob("*.mp4"))}
     per_video.map_items(
         "keypoints",

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
 from pace.motion import aistpp_joints, dstformer, lifting
@@ -22,18 +23,21 @@ KEYPOINTS, OUT = Path("data/keypoints"), Path("data/pose3d")
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Write data/pose3d/{id}.npz."""
     argparse.ArgumentParser(prog="python -m stages.lift", description=__doc__).parse_args(argv)
     loaded = params.load(PARAMS, partial=PARTIAL)
     lift, annotations = loaded["lift"], Path(loaded["dataset"].annotations)
-    found = {path.stem: path for path in sorted(KEYPOINTS.glob("*.npz"))}
+    keypoints = {path.stem: path for path in sorted(KEYPOINTS.glob("*.npz"))}
+    function: Callable[[str, tuple[Path, ...], Path], None]
+    inputs: dict[str, tuple[Path, ...]]
     if lift.source == "aistpp":
         function = functools.partial(aistpp_joints.pose_video, annotations)
-        inputs = {name: (path, *aistpp_joints.annotation_files(annotations, name)) for name, path in found.items()}
+        inputs = {name: (path, *aistpp_joints.annotation_files(annotations, name)) for name, path in keypoints.items()}
     else:
         function = functools.partial(lifting.lift_video, lift)
         weights = Path(lift.weights)
-        dstformer.load(weights)  # a wrong file stops the stage here, not once for each video
-        inputs = {name: (path, weights) for name, path in found.items()}
+        dstformer.load(weights)  # a wrong file stops the stage at once, not in every video
+        inputs = {name: (path, weights) for name, path in keypoints.items()}
     per_video.map_items("lift", function, inputs, {"pose3d.npz": OUT / "{id}.npz"}, lift)
 
 

@@ -4,72 +4,76 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from pace.clip import CLIP_SECONDS
 from pace.datasets import leaks, splits
-from pace.datasets.listing import END_SLACK, DatasetError, IndexParams, Listing, counted, find_videos
+from pace.datasets.listing import END_SLACK, DatasetError, IndexParams, Listing, VideoRecord, count_note, find_videos
 from pace.media import streams
 from pace.media.streams import MediaError
 from pace.media.video import probe
 
 TABLE = "videos.csv"
-KNOWN = ("file", "split", "genre", "music_id", "dancer", "bpm", "camera", "sequence", "source")
-_LONGEST = 100  # bytes of a video id; stages add endings to it
+TABLE_COLUMNS = ("file", "split", "genre", "music_id", "dancer", "bpm", "camera", "sequence", "source")
+_LONGEST_ID = 100  # bytes; stages append suffixes to ids
 
 
 def read(params: IndexParams) -> Listing:
     """All videos below `root`, or those that `root`/videos.csv lists.
 
-    videos.csv: column `file` (relative to the folder) and any of split, genre, music_id, dancer, bpm, camera,
-    sequence, source; an empty cell is unknown. Music that is not named has the name of a video with the same sound
-    track; without one it is known by the track alone: `audio-` and a digest of the stored stream, so copies of a stream
-    are one piece of music, and one that was encoded again is another. Videos without a split are split by the seed,
-    grouped by music, sound track, dance and recording; those that cannot be scored (unreadable, too short, without
-    sound) take no place in val and test. Which videos show the same dance is known by `sequence` alone.
-    Raises DatasetError.
+    videos.csv has a column `file` (relative to the folder) and any of split, genre, music_id, dancer, bpm, camera,
+    sequence, source; an empty cell is unknown.
+
+    Music without a music_id takes that of a video with the same sound track. Where there is none, its id is `audio-`
+    and a digest of the stored stream: copies of a stream count as one piece of music, a second encoding as another.
+
+    Videos without a split get a seeded one, which keeps videos of the same music, sound track, dance or recording
+    together. Videos that cannot be scored (unreadable, too short, silent) take no place in val and test. Only
+    `sequence` tells which videos show the same dance. Raises DatasetError.
     """
     root = Path(params.root)
-    rows, notes = described(root)
-    ids = video_ids([row["file"] for row in rows])
-    digests = [_digests(root / row["file"]) for row in rows]
-    music, disputed = _music_of_tracks(rows, [audio for audio, _ in digests])
-    groups = []
-    for row, (audio, video) in zip(rows, digests, strict=True):
-        row["video_id"] = ids[row["file"]]
-        row["source"] = row.get("source") or (f"video-{video}" if video else row["video_id"])
-        row["music_id"] = row.get("music_id") or music.get(audio) or (f"{leaks.TRACK}{audio}" if audio else "")
-        keys = {"music": row["music_id"], "audio": audio, "dance": row.get("sequence"), "source": row["source"]}
-        groups.append([f"{name} {key}" for name, key in keys.items() if key])
-    groups = _components(groups)
-    scored = {
+    videos, notes = described(root)
+    ids = video_ids([video["file"] for video in videos])
+    digests = [_track_digests(root / video["file"]) for video in videos]
+    music_of_track, disputed = _music_of_tracks(videos, [audio for audio, _ in digests])
+    group_keys = []
+    for video, (audio, picture) in zip(videos, digests, strict=True):
+        video["video_id"] = ids[video["file"]]
+        video["source"] = video.get("source") or (f"video-{picture}" if picture else video["video_id"])
+        track_id = f"{leaks.TRACK}{audio}" if audio else ""
+        video["music_id"] = video.get("music_id") or music_of_track.get(audio) or track_id
+        keys = {"music": video["music_id"], "audio": audio, "dance": video.get("sequence"), "source": video["source"]}
+        group_keys.append([f"{name} {key}" for name, key in keys.items() if key])
+    groups = _connected_groups(group_keys)
+    scorable = {
         group
-        for row, group, (audio, _) in zip(rows, groups, digests, strict=True)
-        if audio and _long_enough(root / row["file"])
+        for video, group, (audio, _) in zip(videos, groups, digests, strict=True)
+        if audio and _long_enough(root / video["file"])
     }
-    rows, moved = _with_splits(rows, groups, scored, params)
-    notes += counted(disputed, f"videos with a sound track that {TABLE} gives two music_ids")
-    return Listing.of(rows, notes + counted(moved, "videos moved from train to val (dataset.val_fraction)"))
+    videos, moved = _with_splits(videos, groups, scorable, params)
+    notes += count_note(disputed, f"videos with a sound track that {TABLE} gives two music_ids")
+    return Listing.of(videos, notes + count_note(moved, "videos moved from train to val (dataset.val_fraction)"))
 
 
-def described(root: Path) -> tuple[list[dict], list[str]]:
+def described(root: Path) -> tuple[list[VideoRecord], list[str]]:
     """The videos of a folder as its table describes them, and notes; opens no video. Raises DatasetError."""
-    found, table = find_videos(root), root / TABLE
-    return _table(table, found) if table.is_file() else ([{"file": file} for file in found], [])
+    files, table = find_videos(root), root / TABLE
+    return _read_table(table, files) if table.is_file() else ([{"file": file} for file in files], [])
 
 
 def video_ids(files: list[str]) -> dict[str, str]:
-    """File -> id that may name files: its stem; where stems repeat, with its folders, then with its ending too.
+    """File -> an id that can name files: its stem; where stems repeat, with its folders, then with its suffix too.
 
-    Letters, digits, `_`, `-` and `.` stay, other characters become `_`. Ids differ in more than upper and lower case.
+    Letters, digits, `_`, `-` and `.` stay; other characters become `_`. Ids differ in more than upper and lower case.
     """
 
     def hashed(file: str) -> str:
         return f"{_safe(Path(file).stem)}-{hashlib.sha256(file.encode()).hexdigest()[:8]}"
 
-    forms = (
+    forms: tuple[Callable[[str], str], ...] = (
         lambda file: _safe(Path(file).stem),
         lambda file: _safe(Path(file).with_suffix("").as_posix()),
         lambda file: _safe(file.replace(".", "_")),
@@ -90,14 +94,14 @@ def video_ids(files: list[str]) -> dict[str, str]:
 
 def _safe(text: str) -> str:
     name = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text)).lstrip(".-")
-    if len(name.encode()) > _LONGEST:
-        kept = name.encode()[: _LONGEST - 9].decode(errors="ignore")
+    if len(name.encode()) > _LONGEST_ID:
+        kept = name.encode()[: _LONGEST_ID - 9].decode(errors="ignore")
         name = f"{kept}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     return name or "video"
 
 
-def _table(path: Path, found: list[str]) -> tuple[list[dict], list[str]]:
-    """Rows of videos.csv, and what is said about columns and files that are not used."""
+def _read_table(path: Path, files: list[str]) -> tuple[list[VideoRecord], list[str]]:
+    """The videos that videos.csv lists, and notes on columns and `files` that are not used. Raises DatasetError."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
     except ValueError as error:  # not UTF-8, no columns, rows of different lengths
@@ -105,53 +109,57 @@ def _table(path: Path, found: list[str]) -> tuple[list[dict], list[str]]:
         raise DatasetError(f"{path}: not a table ({reason}); save it as CSV in UTF-8, column names first") from None
     if "file" not in table:
         raise DatasetError(
-            f"{path}: no column 'file'; its columns are {', '.join(table.columns)}; name that of the paths file"
+            f"{path}: no column 'file'; its columns are {', '.join(table.columns)}; rename the one with the paths"
         )
-    used = [name for name in KNOWN if name in table]
-    rows = [{key: value.strip() for key, value in row.items()} for row in table[used].to_dict("records")]
-    nameless = [f"row {number}" for number, row in enumerate(rows, 1) if not row["file"]]
-    rows = [row for row in rows if row["file"]]
-    for row in rows:
-        row["file"] = Path(row["file"].replace("\\", "/")).as_posix()
-        if row.get("split"):
-            splits.check_split(row["split"], f"{path}: {row['file']}")
+    used = [name for name in TABLE_COLUMNS if name in table]
+    videos: list[VideoRecord] = [
+        {str(key): value.strip() for key, value in row.items()} for row in table[used].to_dict("records")
+    ]
+    nameless = [f"row {number}" for number, video in enumerate(videos, 1) if not video["file"]]
+    videos = [video for video in videos if video["file"]]
+    for video in videos:
+        video["file"] = Path(video["file"].replace("\\", "/")).as_posix()
+        if video.get("split"):
+            splits.check_split(video["split"], f"{path}: {video['file']}")
         try:
-            row["bpm"] = float(row.get("bpm") or "nan")
+            video["bpm"] = float(video.get("bpm") or "nan")
         except ValueError:
-            raise DatasetError(f"{path}: {row['file']} has the bpm {row['bpm']!r}; expected a number") from None
-    repeated = [file for file, count in Counter(row["file"] for row in rows).items() if count > 1]
+            raise DatasetError(
+                f"{path}: {video['file']} has the bpm {video['bpm']!r}; give a number or an empty cell"
+            ) from None
+    repeated = [file for file, count in Counter(video["file"] for video in videos).items() if count > 1]
     if repeated:
-        raise DatasetError(f"{path}: {repeated[0]} is listed twice")
-    unlisted = sorted(set(found) - {row["file"] for row in rows})
-    unused = [f"{name} (used: {', '.join(KNOWN)})" for name in table.columns if name not in KNOWN]
-    return rows, [
-        *counted(unlisted, f"videos not in {TABLE}"),
-        *counted(unused, f"columns of {TABLE} not used"),
-        *counted(nameless, f"rows of {TABLE} without a file"),
+        raise DatasetError(f"{path}: {repeated[0]} is listed twice; remove one of its rows")
+    unlisted = sorted(set(files) - {video["file"] for video in videos})
+    unused = [f"{name} (used: {', '.join(TABLE_COLUMNS)})" for name in table.columns if name not in TABLE_COLUMNS]
+    return videos, [
+        *count_note(unlisted, f"videos not in {TABLE}"),
+        *count_note(unused, f"columns of {TABLE} not used"),
+        *count_note(nameless, f"rows of {TABLE} without a file"),
     ]
 
 
-def _music_of_tracks(rows: list[dict], tracks: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Sound track -> the music_id that rows give it, the first of several, and the files of tracks with several."""
-    named = defaultdict(set)
-    for row, track in zip(rows, tracks, strict=True):
-        if track and row.get("music_id"):
-            named[track].add(row["music_id"])
-    disputed = [row["file"] for row, track in zip(rows, tracks, strict=True) if len(named.get(track, ())) > 1]
-    return {track: min(found) for track, found in named.items()}, disputed
+def _music_of_tracks(videos: list[VideoRecord], tracks: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Sound track -> the music_id that videos with it have, the first of several; and the files with several."""
+    music_ids = defaultdict(set)
+    for video, track in zip(videos, tracks, strict=True):
+        if track and video.get("music_id"):
+            music_ids[track].add(video["music_id"])
+    disputed = [video["file"] for video, track in zip(videos, tracks, strict=True) if len(music_ids.get(track, ())) > 1]
+    return {track: min(ids) for track, ids in music_ids.items()}, disputed
 
 
-def _digests(path: Path) -> tuple[str, str]:
-    """Digests of the stored sound and video track, '' for one that is not there or empty or in an unreadable file."""
+def _track_digests(path: Path) -> tuple[str, str]:
+    """Digests of the stored sound and video track; '' for a missing or empty track and for an unreadable file."""
     try:
         with streams.open_media(path) as container:
             tracks = [streams.audio_stream(container), streams.video_stream(container, path)]
-            hashes = {}
+            hashes: dict[int, hashlib._Hash] = {}
             for packet in container.demux([track for track in tracks if track]):
                 if packet.size:
                     hashes.setdefault(packet.stream.index, hashlib.sha256()).update(bytes(packet))
-            found = [hashes.get(track.index) if track else None for track in tracks]
-            audio, video = (digest.hexdigest()[:12] if digest else "" for digest in found)
+            digests = [hashes.get(track.index) if track else None for track in tracks]
+            audio, video = (digest.hexdigest()[:12] if digest else "" for digest in digests)
             return audio, video
     except (MediaError, OSError, ValueError):  # the index reports it when it probes the file
         return "", ""
@@ -165,8 +173,8 @@ def _long_enough(path: Path) -> bool:
         return False
 
 
-def _components(groups: list[list[str]]) -> list[str]:
-    """One name for each video such that videos with a common key, also through others, have the same."""
+def _connected_groups(keys: list[list[str]]) -> list[str]:
+    """One group name for each video's keys: videos that share a key, directly or through others, share the group."""
     parent: dict[str, str] = {}
 
     def root(key: str) -> str:
@@ -174,39 +182,45 @@ def _components(groups: list[list[str]]) -> list[str]:
             key = parent[key]
         return key
 
-    for keys in groups:
-        for key in keys[1:]:
-            first, second = sorted((root(keys[0]), root(key)))
+    for first_key, *other_keys in keys:
+        for key in other_keys:
+            first, second = sorted((root(first_key), root(key)))
             parent[second] = first
-    return [root(keys[0]) for keys in groups]
+    return [root(first_key) for first_key, *_ in keys]
 
 
 def _with_splits(
-    rows: list[dict], groups: list[str], scored: set[str], params: IndexParams
-) -> tuple[list[dict], list[str]]:
-    """Rows with a split each: their own, or that of their group, or a seeded one; and the files moved out of train.
+    videos: list[VideoRecord], groups: list[str], scorable: set[str], params: IndexParams
+) -> tuple[list[VideoRecord], list[str]]:
+    """The videos, each with its own split, that of its group, or a seeded one; and the files moved out of train.
 
-    Groups that are not in `scored` are never chosen for val or test: a split could be empty or silent for them. Where
-    the table names test videos, the rest is for training, and groups of that are for validation where the table names
-    none, as with published lists.
+    Only groups in `scorable` are chosen for val or test, which could be empty or silent otherwise. Where the table
+    names test videos, the rest is for training; where it names no validation videos, groups of the rest become those,
+    as with published lists.
     """
     named = defaultdict(set)
-    for row, group in zip(rows, groups, strict=True):
-        if row.get("split"):
-            named[group].add(row["split"])
+    for video, group in zip(videos, groups, strict=True):
+        if video.get("split"):
+            named[group].add(video["split"])
     # In a group that the table itself divides, what it leaves open goes to train, where it cannot flatter a score.
-    of_group = {group: found.pop() if len(found) == 1 else "train" for group, found in named.items()}
-    settled = [row.get("split") or of_group.get(group) for row, group in zip(rows, groups, strict=True)]
-    videos = [row["video_id"] for row in rows]
-    group_of = dict(zip(videos, groups, strict=True))
-    chosen = {video: split or "train" for video, split in zip(videos, settled, strict=True)}
-    free = {video: group_of[video] for video, split in zip(videos, settled, strict=True) if not split}
-    free = {video: group for video, group in free.items() if group in scored}
-    given = {row["split"] for row in rows if row.get("split")}
-    if "test" in given:
-        some = {video: split for video, split in chosen.items() if split != "train" or group_of[video] in scored}
-        chosen |= splits.hold_out_val(some, group_of, params)
-    elif free:
-        chosen |= splits.by_group(free, params, needs_train="train" not in given)
-    moved = [row["file"] for row in rows if row.get("split") == "train" and chosen[row["video_id"]] == "val"]
-    return [{**row, "split": chosen[row["video_id"]]} for row in rows], moved
+    of_group = {group: names.pop() if len(names) == 1 else "train" for group, names in named.items()}
+    settled = [video.get("split") or of_group.get(group) for video, group in zip(videos, groups, strict=True)]
+    ids = [video["video_id"] for video in videos]
+    group_of = dict(zip(ids, groups, strict=True))
+    split_of = {video_id: split or "train" for video_id, split in zip(ids, settled, strict=True)}
+    open_ids = {video_id: group_of[video_id] for video_id, split in zip(ids, settled, strict=True) if not split}
+    open_ids = {video_id: group for video_id, group in open_ids.items() if group in scorable}
+    splits_in_table = {video["split"] for video in videos if video.get("split")}
+    if "test" in splits_in_table:
+        eligible = {
+            video_id: split
+            for video_id, split in split_of.items()
+            if split != "train" or group_of[video_id] in scorable
+        }
+        split_of |= splits.hold_out_val(eligible, group_of, params)
+    elif open_ids:
+        split_of |= splits.split_by_group(open_ids, params, needs_train="train" not in splits_in_table)
+    moved = [
+        video["file"] for video in videos if video.get("split") == "train" and split_of[video["video_id"]] == "val"
+    ]
+    return [{**video, "split": split_of[video["video_id"]]} for video in videos], moved

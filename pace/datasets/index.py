@@ -4,17 +4,18 @@ import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from pace.clip import CLIP_SECONDS, SPLITS
 from pace.datasets import aistpp, folder, leaks, synthetic, tiktok
-from pace.datasets.listing import COLUMNS, END_SLACK, MORE_COLUMNS, DatasetError, IndexParams, Listing, counted
+from pace.datasets.listing import COLUMNS, END_SLACK, MORE_COLUMNS, DatasetError, IndexParams, Listing, count_note
 from pace.datasets.splits import check_split
 from pace.media import video
 
-# What follows where no clip of a split has sound.
-WITHOUT = {"train": "nothing can be trained", "val": "there is no validation", "test": "there is nothing to score"}
+# What it means that no clip of a split has sound.
+SILENT_SPLIT = {"train": "nothing can be trained", "val": "there is no validation", "test": "there is nothing to score"}
 # Name of a dataset -> its reader.
 READERS: dict[str, Callable[[IndexParams], Listing]] = {
     "synthetic": synthetic.read,
@@ -29,8 +30,10 @@ class Index:
     """The tables of a dataset.
 
     videos: video_id, path, split, genre, music_id, dancer, bpm, camera, sequence, source, duration_s, fps, width,
-    height, has_audio. clips: clip_id, video_id, split, start_s. failures: video left out -> reason. notes: sentences
-    of the reader on what it left out.
+    height, has_audio.
+    clips: clip_id, video_id, split, start_s.
+    failures: video left out -> reason.
+    notes: the reader's sentences on what it left out.
     """
 
     videos: pd.DataFrame
@@ -42,42 +45,51 @@ class Index:
 def build(params: IndexParams) -> Index:
     """Read a dataset, probe its videos and cut them into clips.
 
-    Raises DatasetError for a wrong table and when no video is usable.
+    Raises DatasetError for a wrong table, and where no video is usable.
     """
     root = Path(params.root)
     listing = read(params)
-    listed, described = listing.videos, [*COLUMNS[2:], *MORE_COLUMNS]
-    rows, failures = [], {}
-    for row in listed.sort_values("video_id").itertuples(index=False):
-        path = root / row.file
+    described = [*COLUMNS[2:], *MORE_COLUMNS]
+    usable: list[dict[str, Any]] = []
+    failures: dict[str, str] = {}
+    for listed in _records(listing.videos.sort_values("video_id")):
+        path = root / listed["file"]
         try:
             info = video.probe(path)
             _check_length(info, path)
         except (ValueError, OSError) as error:
-            failures[row.video_id] = str(error)
+            failures[listed["video_id"]] = str(error)
             continue
-        known = {name: getattr(row, name) for name in ("video_id", *described)}
-        rows.append({**known, **dataclasses.asdict(info), "path": path.as_posix()})
-    if not rows:
+        description = {name: listed[name] for name in ("video_id", *described)}
+        usable.append({**description, **dataclasses.asdict(info), "path": path.as_posix()})
+    if not usable:
         raise DatasetError(
-            f"{root}: none of its {len(listed)} videos can be used; the first: {next(iter(failures.values()))}"
+            f"{root}: none of its {len(listing.videos)} videos can be used; the first: {next(iter(failures.values()))}"
         )
     order = ["video_id", "path", *described, *(field.name for field in dataclasses.fields(video.VideoInfo))]
-    videos = pd.DataFrame(rows)[order]
     clips = [
-        {"clip_id": clip_id(row.video_id, start), "video_id": row.video_id, "split": row.split, "start_s": start}
-        for row in videos.itertuples()
-        for start in clip_starts(row.duration_s, params.train_stride if row.split == "train" else params.eval_stride)
+        {
+            "clip_id": clip_id(row["video_id"], start),
+            "video_id": row["video_id"],
+            "split": row["split"],
+            "start_s": start,
+        }
+        for row in usable
+        for start in clip_starts(
+            row["duration_s"], params.train_stride if row["split"] == "train" else params.eval_stride
+        )
     ]
-    return Index(videos, pd.DataFrame(clips), failures, listing.notes)
+    return Index(pd.DataFrame(usable)[order], pd.DataFrame(clips), failures, listing.notes)
 
 
 def read(params: IndexParams) -> Listing:
-    """The videos that a dataset's reader lists, one at least. Raises DatasetError for a wrong folder or table."""
+    """The videos that a dataset's reader lists, at least one. Raises DatasetError for a wrong folder or table."""
     listing = READERS[params.name](params)
     if listing.videos.empty:
         reason = "; ".join(listing.notes) or "its table is empty"
-        raise DatasetError(f"{params.root}: no video for dataset.name {params.name}: {reason}; correct name or root")
+        raise DatasetError(
+            f"{params.root}: no video for dataset.name {params.name}: {reason}; correct dataset.name or dataset.root"
+        )
     _check_table(listing.videos, Path(params.root))
     return listing
 
@@ -94,20 +106,25 @@ def clip_id(video_id: str, start_s: float) -> str:
 
 
 def summary(index: Index) -> str:
-    """Counts for each split, the leak check, notes on what is not used, and each video left out with its reason."""
+    """The counts of each split, the leak check, notes on what is not used, and each video left out with its reason."""
     videos, clips = index.videos, index.clips
     silent = videos.video_id[~videos.has_audio].tolist()
-    heard = set(clips.split[~clips.video_id.isin(silent)])
+    splits_with_sound = set(clips.split[~clips.video_id.isin(silent)])
     lines = []
     for split in SPLITS:
         of_split = videos[videos.split == split]
-        count, music = (clips.split == split).sum(), of_split.music_id[of_split.music_id != ""].nunique()
-        lines.append(f"{split}: {len(of_split)} videos, {count} clips, {music} pieces of music")
+        clip_count, music = (clips.split == split).sum(), of_split.music_id[of_split.music_id != ""].nunique()
+        lines.append(f"{split}: {len(of_split)} videos, {clip_count} clips, {music} pieces of music")
     lines.append(leaks.sentence(leaks.count(videos, clips), int((clips.split == "test").sum())))
-    notes = [*index.notes, *counted(silent, "videos without sound, of no use in training and scores")]
-    notes += [f"no {split} clip has sound: {WITHOUT[split]}" for split in SPLITS if split not in heard]
+    notes = [*index.notes, *count_note(silent, "videos without sound, which training and scores cannot use")]
+    notes += [f"no {split} clip has sound: {SILENT_SPLIT[split]}" for split in SPLITS if split not in splits_with_sound]
     lines += [f"note: {note}" for note in notes]
     return "\n".join(lines + [f"left out: {video_id}: {reason}" for video_id, reason in index.failures.items()])
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table, each as column -> value."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _check_table(videos: pd.DataFrame, root: Path) -> None:
@@ -118,7 +135,9 @@ def _check_table(videos: pd.DataFrame, root: Path) -> None:
     for video_id, split in zip(videos.video_id, videos.split, strict=True):
         check_split(split, f"{root}: video {video_id}")
         if not re.fullmatch(r"[\w.-]+", video_id):
-            raise DatasetError(f"{root}: video_id {video_id!r}; it names files: use letters, digits, '_', '-' and '.'")
+            raise DatasetError(
+                f"{root}: video_id {video_id!r} cannot name files; use letters, digits, '_', '-' and '.' alone"
+            )
 
 
 def _check_length(info: video.VideoInfo, path: Path) -> None:

@@ -1,32 +1,37 @@
-"""What a dataset's reader gets and gives: parameters, the table of videos, and the files of a folder."""
+"""What every dataset reader takes and returns: its parameters, the table of videos, and the files below a folder."""
 
 import dataclasses
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from pace.pipeline.params import choice, limits
 
-END_SLACK = 0.02  # seconds that the last clip may run past the end: files end a frame early
-# Columns of a table of videos. `file` is relative to the root; the rest is text, '' where unknown.
+END_SLACK = 0.02  # seconds that the last clip may run past the end of its video: files end a frame early
+# Columns of a table of videos. `file` is relative to the root; the others are text, '' where unknown.
 COLUMNS = ("video_id", "file", "split", "genre", "music_id", "dancer")
-# More columns and their values where unknown. bpm: true tempo; camera: name of the view; sequence: the dance, the same
-# for every camera that filmed it; source: the recording, the same for every piece and copy of it.
-MORE_COLUMNS = {"bpm": float("nan"), "camera": "", "sequence": "", "source": ""}
-PLACEHOLDER = Path("data/none")
+# More columns, with the value that stands for unknown. bpm: true tempo; camera: name of the view; sequence: the dance,
+# the same for every camera that filmed it; source: the recording, the same for every excerpt and copy of it.
+MORE_COLUMNS: dict[str, object] = {"bpm": float("nan"), "camera": "", "sequence": "", "source": ""}
+PLACEHOLDER = Path("data/none")  # the value of a path parameter that is not set; DVC needs a folder that exists
 VIDEO_SUFFIXES = frozenset(
     [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts", ".ogv", ".3gp"]
 )  # fmt: skip
 
+# One video as a reader describes it: some of COLUMNS and MORE_COLUMNS.
+VideoRecord = dict[str, Any]
+
 
 class DatasetError(ValueError):
-    """A dataset folder is not as its reader expects; the message names the file and what to do."""
+    """A dataset folder is not as its reader expects; the message names the file and the remedy."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class IndexParams:
-    """The keys of section `dataset` that the index depends on; strides in seconds, fractions of all videos."""
+    """The keys of section `dataset` that the index depends on: strides in seconds, fractions of all videos."""
 
     name: str = choice("synthetic", "aistpp", "tiktok", "folder")
     root: str
@@ -42,43 +47,46 @@ class IndexParams:
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """The videos of a dataset (COLUMNS and MORE_COLUMNS), and sentences on what its reader left out."""
+    """The videos of a dataset (COLUMNS and MORE_COLUMNS), and notes: sentences on what its reader left out."""
 
     videos: pd.DataFrame
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, rows: list[dict], notes: list[str] | tuple[str, ...] = ()) -> "Listing":
-        """From one dict per video; a key that is not there is unknown."""
+    def of(cls, records: Iterable[Mapping[str, Any]], notes: Iterable[str] = ()) -> "Listing":
+        """Make a listing from one record per video; a key that a record lacks is unknown."""
         unknown = dict.fromkeys(COLUMNS, "") | MORE_COLUMNS
-        return cls(pd.DataFrame([unknown | row for row in rows], columns=list(unknown)), tuple(notes))
+        table = pd.DataFrame([unknown | dict(record) for record in records], columns=list(unknown))
+        return cls(table, tuple(notes))
 
 
-def given(path: str) -> bool:
-    """Whether an optional input is set to something else than the placeholder."""
+def is_set(path: str) -> bool:
+    """Whether an optional path parameter names something other than the placeholder."""
     return Path(path) != PLACEHOLDER
 
 
 def find_videos(root: Path) -> list[str]:
-    """Paths of all video files below a folder, relative to it, sorted; hidden ones left out.
+    """Paths of all video files below a folder, relative to it, sorted, without hidden ones.
 
-    Linked folders are looked into, each folder once, so that links in a circle end. Raises DatasetError.
+    Follows links to folders and visits each folder once, so that circular links end.
+    Raises DatasetError where there is no such folder or no video in it.
     """
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder; set dataset.root to the folder of your videos")
-    found, seen = [], set()
+    videos: list[str] = []
+    visited: set[str] = set()
     for name, folders, files in os.walk(root, followlinks=True):
         folder, real = Path(name), os.path.realpath(name)
-        folders[:] = [] if real in seen else sorted(inner for inner in folders if not inner.startswith("."))
-        paths = [] if real in seen else [folder / file for file in files if not file.startswith(".")]
-        seen.add(real)
-        chosen = (path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
-        found += [path.relative_to(root).as_posix() for path in chosen]
-    if not found:
+        folders[:] = [] if real in visited else sorted(inner for inner in folders if not inner.startswith("."))
+        paths = [] if real in visited else [folder / file for file in files if not file.startswith(".")]
+        visited.add(real)
+        of_type = (path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
+        videos += [path.relative_to(root).as_posix() for path in of_type]
+    if not videos:
         raise DatasetError(f"{root}: no video in it; set dataset.root to the folder of your videos")
-    return sorted(found)
+    return sorted(videos)
 
 
-def counted(names: list[str], what: str) -> list[str]:
-    """One sentence on names that were left out, none when there are none."""
-    return [f"{len(names)} {what}, such as {names[0]}"] if names else []
+def count_note(names: Sequence[str], description: str) -> list[str]:
+    """One note that counts `names` and shows the first, such as `3 videos in no list, such as a`; none for no name."""
+    return [f"{len(names)} {description}, such as {names[0]}"] if names else []

@@ -1,14 +1,14 @@
-"""The audio that a network takes, from the audio at hand: one channel at the network's own rate."""
+"""Converting audio for a network: to one channel at the network's own sample rate."""
 
 import numpy as np
 
 
-def mono_at(wave: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:
-    """Samples (S',) float32 at `wanted` Hz of a wave (S,) or (C,S) in [-1,1]; channels are averaged.
+def mono_at(wave: np.ndarray, sample_rate: int, target_rate: int) -> np.ndarray:
+    """Samples (S',) float32 at `target_rate` Hz of a wave (S,) or (C,S) in [-1,1]; channels are averaged.
 
-    S' = ceil(S * wanted / sample_rate) exactly. Resampled by soxr's high quality, which keeps what lies below 0.91 of
-    half the lower rate. Raises ValueError for an empty wave, integers, NaN or infinity, a shape like (S,C), or a sample
-    rate that is not a positive integer.
+    S' = ceil(S * target_rate / sample_rate) exactly. soxr resamples at its high quality, which keeps frequencies below
+    0.91 of half the lower rate. Raises ValueError for an empty wave, integers, NaN or infinity, a shape like (S,C), or
+    a sample rate that is not a positive integer.
     """
     wave = np.asarray(wave)
     if sample_rate != int(sample_rate) or sample_rate <= 0:
@@ -22,12 +22,12 @@ def mono_at(wave: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:
     if not np.isfinite(wave).all():
         raise ValueError(f"the wave holds {np.count_nonzero(~np.isfinite(wave))} samples that are NaN or infinite")
     wave = (wave.mean(axis=0) if wave.ndim == 2 else wave).astype(np.float32)
-    sample_rate, wanted = int(sample_rate), int(wanted)
-    if sample_rate == wanted:
+    sample_rate, target_rate = int(sample_rate), int(target_rate)
+    if sample_rate == target_rate:
         return wave
-    import librosa  # here: importing it takes a second, and a wave at the right rate does without
+    import librosa  # here, since importing it takes a second and a wave at the right rate does not need it
 
-    # librosa takes the length from a float ratio, which makes 240,001 samples of some five-second clips.
-    length = -(-len(wave) * wanted // sample_rate)
-    resampled = librosa.resample(wave, orig_sr=sample_rate, target_sr=wanted, res_type="soxr_hq")
-    return librosa.util.fix_length(resampled, size=length)
+    # librosa computes the length from a float ratio, which makes 240,001 samples of some five-second clips.
+    length = -(-len(wave) * target_rate // sample_rate)
+    resampled = librosa.resample(wave, orig_sr=sample_rate, target_sr=target_rate, res_type="soxr_hq")
+    return np.asarray(librosa.util.fix_length(resampled, size=length))

@@ -1,6 +1,6 @@
-"""Video and audio files in and out through PyAV, with both on one clock.
+"""Reading and writing video and audio files through PyAV, with both streams on one clock.
 
-Time zero of every file is the moment its first video frame is shown; audio is cut or padded there to the sample.
+Time zero of every file is the moment its first video frame is shown; audio is cut or padded there, exact to the sample.
 Real files start their streams up to 45 ms apart, as much as the tolerance of the rhythm metrics.
 """
 
@@ -16,7 +16,7 @@ from av.video.reformatter import VideoReformatter
 
 from pace.clip import SAMPLE_RATE
 from pace.media import streams
-from pace.media.streams import MediaError
+from pace.media.streams import MediaError as MediaError
 from pace.pipeline.params import limits
 
 
@@ -30,7 +30,7 @@ class DecodeParams:
 
 @dataclasses.dataclass(frozen=True)
 class VideoInfo:
-    """What a video is, as shown: duration in seconds from the first frame, size in pixels after rotation."""
+    """A video's properties as shown: duration in seconds from the first frame, size in pixels after rotation."""
 
     duration_s: float
     fps: float
@@ -46,7 +46,7 @@ def probe(path: Path | str) -> VideoInfo:
         first, frame = streams.first_frame(container, path)
         rate = float(streams.frame_rate(stream))
         if stream.duration:
-            duration = float(stream.duration * stream.time_base)
+            duration = float(stream.duration * streams.time_base(stream))
         else:
             duration = float(streams.packet_times(path).max(initial=0.0)) + 1 / rate - first
         width, height = streams.Display.of(stream, frame).size(frame)
@@ -60,7 +60,7 @@ def codec(path: Path | str) -> str:
 
 
 def frame_count(info: VideoInfo, fps: float) -> int:
-    """Number of frames at a constant rate that cover a video."""
+    """Number of frames at the constant rate `fps` that cover a video, at least 1."""
     return max(1, round(info.duration_s * fps))
 
 
@@ -69,15 +69,16 @@ def frame_times(path: Path | str) -> np.ndarray:
     times = streams.packet_times(path)
     if not len(times):
         raise MediaError(f"{path}: its video has no time stamps; convert it")
-    return times - times[0]
+    return np.asarray(times - times[0])
 
 
 def read_frames(path: Path | str, fps: float | None = None, short_side: int | None = None) -> Iterator[np.ndarray]:
     """Frames (H,W,3) uint8 RGB as shown: rotation applied, pixels square.
 
-    With `fps`, round(duration * fps) frames of that constant rate: frame i is the one shown at i/fps, times
-    rounded to the nearest frame. Without, each frame as it comes. With `short_side`, area-filtered to that size,
-    both sides even. Raises MediaError, also at the end when the file is truncated.
+    fps: read round(duration * fps) frames at that constant rate; frame i is the one nearest to i/fps. Without it, read
+    each stored frame once.
+    short_side: area-filter the frames to that size, both sides even.
+    Raises MediaError, also at the end when the file is truncated.
     """
     info = probe(path)
     with streams.open_media(path) as container:
@@ -85,15 +86,17 @@ def read_frames(path: Path | str, fps: float | None = None, short_side: int | No
         display = streams.Display.of(stream, streams.first_frame(container, path)[1])
     timed = streams.timed_frames(path, info.duration_s)
     frames = (frame for _, frame in timed) if fps is None else streams.on_grid(timed, fps, frame_count(info, fps))
-    last, image, reformatter = None, None, VideoReformatter()
+    reformatter = VideoReformatter()
+    last: av.VideoFrame | None = None
+    image = np.zeros(0, np.uint8)
     for frame in frames:
-        if frame is not last:
+        if frame is not last:  # the grid may repeat a frame
             last, image = frame, display.rgb(frame, short_side, reformatter)
         yield image
 
 
 def read_audio(path: Path | str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Mono samples (S,) float32 in [-1,1]: mean of the channels, sample 0 at time zero of the video if there is one.
+    """Mono samples (S,) float32 in [-1,1]: the mean of the channels; sample 0 lies at time zero of a video.
 
     Raises MediaError, also for a file without audio.
     """
@@ -104,26 +107,26 @@ def read_audio(path: Path | str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
 
 
 def decode(path: Path | str, video_out: Path, audio_out: Path, fps: float, short_side: int) -> None:
-    """Write a video again at a constant rate without audio, and its audio as a wav on the same clock.
+    """Write a video at a constant rate without audio, and its audio as a wav on the same clock.
 
     Frame i of `video_out` (H.264 mp4, even sizes) is time i/fps, sample j of `audio_out` (22,050 Hz mono PCM16,
-    as long as the video) is time j/22050. No wav is written for a video without audio. Raises MediaError.
+    as long as the video) is time j/22050. A video without audio gets no wav. Raises MediaError.
     """
     write_video(video_out, read_frames(path, fps, short_side), fps)
-    wanted = round(frame_count(probe(path), fps) / fps * SAMPLE_RATE)
+    sample_count = round(frame_count(probe(path), fps) / fps * SAMPLE_RATE)
     chunks = streams.audio_chunks(path, SAMPLE_RATE)
     chunk = next(chunks, None)
     if chunk is None:
         return
     with wave.open(str(audio_out), "wb") as file:
-        file.setparams((1, 2, SAMPLE_RATE, wanted, "NONE", "not compressed"))
+        file.setparams((1, 2, SAMPLE_RATE, sample_count, "NONE", "not compressed"))
         written = 0
-        while chunk is not None and written < wanted:
-            chunk = chunk[: wanted - written]
+        while chunk is not None and written < sample_count:
+            chunk = chunk[: sample_count - written]
             file.writeframes(np.round(np.clip(chunk, -1, 1) * 32767).astype("<i2").tobytes())
             written += len(chunk)
             chunk = next(chunks, None)
-        file.writeframes(bytes(2 * (wanted - written)))
+        file.writeframes(bytes(2 * (sample_count - written)))
 
 
 def write_video(
@@ -133,9 +136,9 @@ def write_video(
     audio: np.ndarray | None = None,
     sample_rate: int = SAMPLE_RATE,
 ) -> None:
-    """Write frames (H,W,3) uint8 RGB, and audio (S,) float32 mono in [-1,1], as an H.264 + AAC mp4 on one zero.
+    """Write frames (H,W,3) uint8 RGB, and audio (S,) float32 mono in [-1,1], as an H.264 + AAC mp4.
 
-    Frames may come from a generator; an odd last row or column is cut off.
+    Frame 0 and sample 0 share time zero. An odd last row or column is cut off.
     Raises ValueError when there are no frames.
     """
     frames = iter(frames)
@@ -168,7 +171,7 @@ def write_video(
 
 
 def mux(video_path: Path | str, audio: np.ndarray, sample_rate: int, out: Path | str) -> None:
-    """Copy the video stream of a file into an mp4 and set audio (S,) float32 mono to it, sample 0 at its first frame.
+    """Copy a file's video stream into an mp4 and add audio (S,) float32 mono, sample 0 at the first frame.
 
     Raises MediaError for an unreadable video or one whose codec an mp4 cannot hold.
     """
@@ -182,9 +185,9 @@ def mux(video_path: Path | str, audio: np.ndarray, sample_rate: int, out: Path |
             sound = _AudioWriter(container, audio, sample_rate)
             container.start_encoding()
         except (ValueError, av.error.FFmpegError) as error:
-            codec = template.codec_context.name
-            raise MediaError(f"{video_path}: an mp4 cannot hold its {codec} video; convert it to H.264") from error
-        shift = round(Fraction(first) / template.time_base)
+            name = template.codec_context.name
+            raise MediaError(f"{video_path}: an mp4 cannot hold its {name} video; convert it to H.264") from error
+        shift = round(Fraction(first) / streams.time_base(template))
         for packet in source.demux(template):
             if packet.dts is None:
                 continue
@@ -198,9 +201,9 @@ def mux(video_path: Path | str, audio: np.ndarray, sample_rate: int, out: Path |
 
 
 class _AudioWriter:
-    """Encodes an array as AAC into an open container, piece by piece beside the video."""
+    """Encodes an array as AAC into an open container, piece by piece alongside the video."""
 
-    def __init__(self, container: av.container.OutputContainer, audio: np.ndarray, sample_rate: int):
+    def __init__(self, container: av.container.OutputContainer, audio: np.ndarray, sample_rate: int) -> None:
         if audio.ndim != 1:
             raise ValueError(f"audio of shape {audio.shape}; expected mono samples (S,)")
         self.container, self.audio, self.sample_rate, self.done = container, audio, sample_rate, 0

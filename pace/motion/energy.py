@@ -12,7 +12,7 @@ from scipy import signal
 from pace.pipeline.params import choice, limits
 from pace.pose.skeleton import H36M, PARTS
 
-# Lumped joint masses, shares of the body's, after Winter. The head's .081 is shared by nose and head.
+# Masses lumped at the joints, as shares of the body's mass, after Winter. Nose and head share the head's 0.081.
 _WINTER = {
     "root": 0.142, "belly": 0.139, "neck": 0.216, "nose": 0.0405, "head": 0.0405,
     "hip": 0.0567, "knee": 0.0673, "ankle": 0.0370, "shoulder": 0.0158, "elbow": 0.0192, "wrist": 0.0150,
@@ -26,6 +26,8 @@ COLUMNS = tuple(f"{band}_{part}" for band in ("slow", "fast") for part in PARTS)
 
 @dataclass(frozen=True)
 class EnergyParams:
+    """Section `energy`: cutoffs in Hz, order of each filter pass, joint masses, and whether the root's path counts."""
+
     smooth_hz: float = limits(0.1)
     split_hz: float = limits(0.01)
     order: int = limits(1, 8)
@@ -36,8 +38,8 @@ class EnergyParams:
 def lowpass(track: np.ndarray, fps: float, cutoff_hz: float, order: int) -> np.ndarray:
     """Zero-phase Butterworth low-pass of a track (N,...) along its first axis, float64.
 
-    `order` is that of each of the two passes. The design frequency is prewarped and corrected for the two passes, so
-    that the -3 dB point of the whole filter lies at `cutoff_hz` exactly (FACTS 6).
+    order: that of each of the two passes. The design frequency is prewarped and corrected for the two passes, so that
+    the -3 dB point of the whole filter lies exactly at `cutoff_hz` (FACTS 6).
     Raises ValueError where the frame rate is too low for the cutoff or the track too short for the filter.
     """
     if cutoff_hz >= fps / 2:
@@ -48,9 +50,9 @@ def lowpass(track: np.ndarray, fps: float, cutoff_hz: float, order: int) -> np.n
     correction = (np.sqrt(2) - 1) ** (1 / (2 * order))
     design = 2 * np.arctan(np.tan(np.pi * cutoff_hz / fps) / correction) / np.pi  # share of the Nyquist frequency
     sos = signal.butter(order, design, output="sos")
-    # The odd extension at the ends lasts a period of the cutoff: the default of a few frames leaves a transient.
+    # The odd extension at the ends lasts a period of the cutoff: SciPy's default of a few frames leaves a transient.
     padding = min(len(track) - 1, max(shortest - 1, round(fps / cutoff_hz)))
-    return signal.sosfiltfilt(sos, track, axis=0, padlen=padding)
+    return np.asarray(signal.sosfiltfilt(sos, track, axis=0, padlen=padding))
 
 
 def part_energies(track: np.ndarray, fps: float, masses: np.ndarray) -> np.ndarray:
@@ -61,14 +63,15 @@ def part_energies(track: np.ndarray, fps: float, masses: np.ndarray) -> np.ndarr
 
 
 def torso_length(pose: np.ndarray) -> float:
-    """Median distance of root and neck over a video's pose (N,17,3), the unit of length of the energies."""
+    """Median distance of root and neck over a video's pose (N,17,3): the unit of length of the energies."""
     return float(np.median(np.linalg.norm(pose[:, H36M.index("neck")] - pose[:, 0], axis=-1)))
 
 
 def energies(pose: np.ndarray, fps: float, params: EnergyParams) -> tuple[np.ndarray, np.ndarray]:
     """Slow and fast energies S, F, each (N,5), of a whole video's pose (N,17,3), in (torso lengths / s)^2.
 
-    slow: below `split_hz`; fast: the rest of the track smoothed at `smooth_hz`; the two tracks sum to the smoothed one.
+    The track is smoothed at `smooth_hz`. Slow is the energy of its part below `split_hz`, fast that of the remainder:
+    the two tracks sum to the smoothed one. Raises ValueError for a wrong cutoff and for a torso of length 0.
     """
     if not params.split_hz < params.smooth_hz:
         raise ValueError(f"energy.split_hz {params.split_hz:g} must lie below energy.smooth_hz {params.smooth_hz:g}")
@@ -89,10 +92,10 @@ def energy_video(params: EnergyParams, video_id: str, inputs: tuple[Path, ...], 
     with np.load(inputs[0], allow_pickle=False) as file:
         pose, fps = file["pose"], float(file["fps"])
     try:
-        both = np.concatenate(energies(pose, fps, params), axis=1)
+        bands = np.concatenate(energies(pose, fps, params), axis=1)
     except ValueError as error:
         raise ValueError(f"video {video_id}: {error}") from None
     frame = np.arange(len(pose), dtype=np.int32)
     table = {"frame": frame, "time_s": frame / fps}
-    table |= {name: both[:, i].astype(np.float32) for i, name in enumerate(COLUMNS)}
+    table |= {name: bands[:, i].astype(np.float32) for i, name in enumerate(COLUMNS)}
     pd.DataFrame(table).to_parquet(folder / "energy.parquet", index=False)

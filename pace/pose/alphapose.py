@@ -1,9 +1,10 @@
-"""Result files of AlphaPose in all their forms (FACTS 2), on the frame grid of the decoded video."""
+"""Reader of AlphaPose's result files in all their forms (FACTS 2), on the frame grid of the decoded video."""
 
 import json
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from pace.pose.tracks import Detection, follow
 
 log = logging.getLogger(__name__)
 
-# COCO-17's place among the 18 points of OpenPose, which adds the neck.
+# Where COCO-17's keypoints are among OpenPose's 18, which include the neck.
 _OPENPOSE18_TO_COCO17 = (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10)
 
 
@@ -30,20 +31,21 @@ def estimate(path: Path, video: Path, fps: float) -> Keypoints:
 def read(path: Path, count: int, info: VideoInfo) -> Keypoints:
     """Read a result file of a video with `count` frames: its main dancer in every frame, gaps interpolated.
 
-    Frames are told by the number in `image_id`. Raises KeypointsError.
+    The number in `image_id` is the frame's. Raises KeypointsError.
     """
     detections = _detections(_load(path), path)
     if not detections:
         raise KeypointsError(f"{path}: no person in it; give a video that shows a dancer")
-    sizes = {len(item.points) for item in detections}
-    if len(sizes) > 1:
+    keypoint_counts = {len(detection.points) for detection in detections}
+    if len(keypoint_counts) > 1:
         raise KeypointsError(
-            f"{path}: persons with {' and '.join(map(str, sorted(sizes)))} keypoints; expected one layout"
+            f"{path}: persons with {' and '.join(map(str, sorted(keypoint_counts)))} keypoints; expected one layout"
         )
-    size = sizes.pop()
-    first, last = (pick(item.frame for item in detections) for pick in (min, max))
-    shift = 1 if last == count and first >= 1 else 0  # numbered from 1, as in a folder of extracted frames
-    if last - shift >= count:
+    keypoint_count = keypoint_counts.pop()
+    first = min(detection.frame for detection in detections)
+    last = max(detection.frame for detection in detections)
+    offset = 1 if last == count and first >= 1 else 0  # numbered from 1, as in a folder of extracted frames
+    if last - offset >= count:
         raise KeypointsError(f"{path}: has frame {last}, but its video has {count} frames; is it of another video?")
     if first < 0:
         raise KeypointsError(f"{path}: has frame {first}; expected image_id to count the video's frames from 0")
@@ -53,13 +55,14 @@ def read(path: Path, count: int, info: VideoInfo) -> Keypoints:
             "run AlphaPose on every frame of the original",
             *(path, last, count),
         )
-    points, detected = np.zeros((count, size, 3), np.float32), np.zeros(count, bool)
-    for frame, item in follow(detections, str(path)).items():
-        points[frame - shift], detected[frame - shift] = item.points, True
-    return Keypoints(fill_gaps(points, detected), skeleton.LAYOUTS[size], info.fps, (info.width, info.height), detected)
+    points, detected = np.zeros((count, keypoint_count, 3), np.float32), np.zeros(count, bool)
+    for frame, detection in follow(detections, str(path)).items():
+        points[frame - offset], detected[frame - offset] = detection.points, True
+    layout, size = skeleton.LAYOUTS[keypoint_count], (info.width, info.height)
+    return Keypoints(fill_gaps(points, detected), layout, info.fps, size, detected)
 
 
-def _load(path: Path) -> list | dict:
+def _load(path: Path) -> object:
     if not path.is_file():
         raise KeypointsError(f"{path}: no such file; run AlphaPose on the video, or set keypoints.backend: mediapipe")
     try:
@@ -68,59 +71,64 @@ def _load(path: Path) -> list | dict:
         raise KeypointsError(f"{path}: not JSON ({error}); expected a result file of AlphaPose") from None
 
 
-def _detections(content: list | dict, path: Path) -> list[Detection]:
+def _detections(content: object, path: Path) -> list[Detection]:
     """Every person of every frame, from a flat list or from a dictionary keyed by image."""
+    entries: list[tuple[object, object]]  # image, person
     if isinstance(content, list):
-        entries = [(item.get("image_id"), item) if isinstance(item, dict) else (None, item) for item in content]
+        entries = [(person.get("image_id") if isinstance(person, dict) else None, person) for person in content]
     elif isinstance(content, dict):
         entries = [(image, person) for image, value in content.items() for person in _people(value, image, path)]
     else:
         raise _unexpected(path, f"a JSON {type(content).__name__}")
-    found = []
-    for image, item in entries:
-        points = _points(item, image, path)
+    detections = []
+    for image, entry in entries:
+        person = _person(entry, path)
+        points = _points(person, image, path)
         if np.isfinite(points).all():
-            found.append(Detection(_frame(image, path), points, _number(item)))
-    return found
+            detections.append(Detection(_frame(image, path), points, _person_number(person)))
+    return detections
 
 
-def _people(value: object, image: str, path: Path) -> list:
-    people = (
-        next((value[key] for key in ("bodies", "people") if key in value), None) if isinstance(value, dict) else None
-    )
+def _people(value: object, image: str, path: Path) -> list[Any]:
+    fields = value if isinstance(value, dict) else {}
+    people = next((fields[key] for key in ("bodies", "people") if key in fields), None)
     if not isinstance(people, list):
         raise _unexpected(path, f"{image!r} without a list `bodies` or `people`")
     return people
 
 
-def _points(item: object, image: object, path: Path) -> np.ndarray:
+def _person(entry: object, path: Path) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise _unexpected(path, f"{json.dumps(entry)[:40]} instead of a person")
+    return entry
+
+
+def _points(person: dict[str, Any], image: object, path: Path) -> np.ndarray:
     """Keypoints (K,3) of one person in a layout of `skeleton.LAYOUTS`, confidence within [0,1]."""
-    if not isinstance(item, dict):
-        raise _unexpected(path, f"{json.dumps(item)[:40]} instead of a person")
-    name = next((key for key in ("keypoints", "joints", "pose_keypoints_2d") if key in item), None)
+    name = next((key for key in ("keypoints", "joints", "pose_keypoints_2d") if key in person), None)
     try:
-        points = np.array(item[name], np.float64).reshape(-1, 3) if name else None
+        points = np.array(person[name], np.float64).reshape(-1, 3) if name else None
     except (ValueError, TypeError):
         raise _unexpected(path, f"{name} of {image!r} that are not numbers x, y, confidence") from None
     if points is None:
-        raise _unexpected(path, f"{image!r} with the keys {', '.join(map(str, item)) or 'none'}")
+        raise _unexpected(path, f"{image!r} with the keys {', '.join(map(str, person)) or 'none'}")
     if len(points) == 18:
         points = points[list(_OPENPOSE18_TO_COCO17)]
     elif len(points) == 136:
         points = points[:26]
-    elif len(points) not in skeleton.LAYOUTS and "pred_xyz_jts" in item:
-        points = _from_xyz(item, points, path)
+    elif len(points) not in skeleton.LAYOUTS and "pred_xyz_jts" in person:
+        points = _project_xyz(person["pred_xyz_jts"], points, path)
     if len(points) not in skeleton.LAYOUTS:
-        known = ", ".join(f"{number} ({layout})" for number, layout in skeleton.LAYOUTS.items())
-        raise _unexpected(path, f"{len(points)} keypoints per person; known: {known}, 18 (OpenPose), 136 (Halpe)")
+        layouts = ", ".join(f"{number} ({layout})" for number, layout in skeleton.LAYOUTS.items())
+        raise _unexpected(path, f"{len(points)} keypoints per person; known: {layouts}, 18 (OpenPose), 136 (Halpe)")
     points[:, 2] = np.clip(points[:, 2], 0, 1)
     return points.astype(np.float32)
 
 
-def _from_xyz(item: dict, points: np.ndarray, path: Path) -> np.ndarray:
-    """SMPL-24 in the image from the 3D joints `pred_xyz_jts`, scaled and moved onto the 2D keypoints' box."""
+def _project_xyz(joints: object, points: np.ndarray, path: Path) -> np.ndarray:
+    """SMPL-24 in the image from the 3D joints `pred_xyz_jts`, scaled and moved onto the box of the 2D keypoints."""
     try:
-        xyz = np.array(item["pred_xyz_jts"], np.float64).reshape(-1, 3)[:24]
+        xyz = np.array(joints, np.float64).reshape(-1, 3)[:24]
     except (ValueError, TypeError):
         raise _unexpected(path, "pred_xyz_jts that are not numbers x, y, z") from None
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
@@ -140,16 +148,16 @@ def _frame(image: object, path: Path) -> int:
     return int(numbers[-1])
 
 
-def _number(item: dict) -> int | None:
-    """The person's number: an int, a float or a nested list of one, or absent."""
-    number = item.get("idx")
+def _person_number(person: dict[str, Any]) -> int | None:
+    """AlphaPose's number of the person: an int, a float or a nested list of one; None where it is absent."""
+    number = person.get("idx")
     while isinstance(number, list):
         number = number[0] if number else None
     return None if number is None else round(number)
 
 
-def _unexpected(path: Path, found: str) -> KeypointsError:
+def _unexpected(path: Path, content: str) -> KeypointsError:
     return KeypointsError(
-        f"{path}: found {found}; expected AlphaPose results: a list of persons with image_id and keypoints, "
+        f"{path}: found {content}; expected AlphaPose results: a list of persons with image_id and keypoints, "
         "or a dictionary of images with bodies or people"
     )

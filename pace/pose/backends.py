@@ -5,13 +5,13 @@ from pathlib import Path
 
 from pace.media.video import read_frames
 from pace.pipeline.params import choice, limits
-from pace.pose import aistpp, alphapose, mediapipe, rtmpose
+from pace.pose import aistpp_keypoints, alphapose, mediapipe, rtmpose
 from pace.pose.keypoints import require_person
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class KeypointsParams:
-    """Section `keypoints`: estimator, folder it reads, RTMPose's files, and the least share of frames with a person."""
+    """Section `keypoints`: backend, folder it reads, RTMPose's files, and the least share of frames with a person."""
 
     backend: str = choice("mediapipe", "alphapose", "rtmpose", "aistpp")
     source: str
@@ -21,9 +21,9 @@ class KeypointsParams:
 
 
 def estimator_files(params: KeypointsParams) -> tuple[Path, ...]:
-    """What an estimator reads beside the decoded video: RTMPose's two ONNX files, nothing for MediaPipe.
+    """The files that an estimator reads beside the decoded video: RTMPose's two ONNX files, none for MediaPipe.
 
-    Raises KeypointsError when a file cannot be used.
+    Raises KeypointsError for a file that cannot be used.
     """
     if params.backend != "rtmpose":
         return ()
@@ -33,28 +33,33 @@ def estimator_files(params: KeypointsParams) -> tuple[Path, ...]:
 
 
 def result_file(params: KeypointsParams, video_id: str) -> Path:
-    """The file of the folder `source` that has a video's keypoints, for alphapose and aistpp.
+    """The file of a video's keypoints in the folder `source`, for alphapose and aistpp.
 
-    Raises KeypointsError when the folder is not AIST++'s.
+    Raises KeypointsError for a folder that is not AIST++'s.
     """
     source = Path(params.source)
-    return aistpp.keypoints_file(source, video_id) if params.backend == "aistpp" else source / f"{video_id}.json"
+    if params.backend == "aistpp":
+        return aistpp_keypoints.keypoints_file(source, video_id)
+    return source / f"{video_id}.json"
 
 
-def find_keypoints(params: KeypointsParams, fps: float, item: str, inputs: tuple[Path, ...], folder: Path) -> None:
+def find_keypoints(params: KeypointsParams, fps: float, video_id: str, inputs: tuple[Path, ...], folder: Path) -> None:
     """Write keypoints.npz of one video, frame i at i/fps.
 
     inputs: (decoded video, *estimator_files), or (result file, original video) for alphapose and aistpp.
-    Raises ValueError for an unusable file and when too few frames show a person.
+    Raises ValueError for an unusable file, and where too few frames show a person.
     """
     if params.backend == "alphapose":
-        found = alphapose.estimate(*inputs, fps)
+        results, video = inputs
+        keypoints = alphapose.estimate(results, video, fps)
     elif params.backend == "aistpp":
-        found = aistpp.estimate(*inputs, fps)
+        annotation, video = inputs
+        keypoints = aistpp_keypoints.estimate(annotation, video, fps)
     elif params.backend == "rtmpose":
         video, detector, pose = inputs
-        found = rtmpose.estimate(read_frames(video, fps), fps, detector, pose, item)
+        keypoints = rtmpose.estimate(read_frames(video, fps), fps, detector, pose, video_id)
     else:
-        found = mediapipe.estimate(read_frames(inputs[0], fps), fps)
-    require_person(found, params.min_detected, str(inputs[0]))
-    found.save(folder / "keypoints.npz")
+        (video,) = inputs
+        keypoints = mediapipe.estimate(read_frames(video, fps), fps)
+    require_person(keypoints, params.min_detected, str(inputs[0]))
+    keypoints.save(folder / "keypoints.npz")

@@ -1,4 +1,4 @@
-"""2D keypoints of one dancer through a video: the file that every estimator writes, gaps, and changes of rate."""
+"""2D keypoints of one dancer through a video: the file that every backend writes, filled gaps, changes of rate."""
 
 import dataclasses
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class KeypointsError(ValueError):
-    """Keypoints cannot be used; the message names the file, what was found and what is expected."""
+    """Keypoints cannot be used; the message names the file, the fault and the remedy."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Keypoints:
 
 
 def load(path: Path) -> Keypoints:
-    """Read what `Keypoints.save` wrote. Raises KeypointsError when the file is something else."""
+    """Read a file of `Keypoints.save`. Raises KeypointsError for any other file."""
     try:
         with np.load(path, allow_pickle=False) as file:
             width, height = (int(side) for side in file["size"])
@@ -49,24 +49,26 @@ def load(path: Path) -> Keypoints:
 
 
 def fill_gaps(keypoints: np.ndarray, detected: np.ndarray) -> np.ndarray:
-    """Keypoints (N,K,3) with the frames not `detected` (N,) interpolated in time, ends held, confidence 0 there."""
+    """Keypoints (N,K,3) float32 with the frames not `detected` (N,) interpolated in time, at confidence 0.
+
+    Before the first detected frame and after the last, the keypoints of that frame are held.
+    """
     out = np.asarray(keypoints, np.float32).copy()
-    known, missing = np.flatnonzero(detected), np.flatnonzero(~detected)
-    if len(known) and len(missing):
-        where = np.clip(np.interp(missing, known, np.arange(len(known))), 0, len(known) - 1)
-        before = np.minimum(where.astype(int), len(known) - 1)
-        after = np.minimum(before + 1, len(known) - 1)
-        weight = (where - before)[:, None, None].astype(np.float32)
-        out[missing] = (1 - weight) * out[known[before]] + weight * out[known[after]]
+    present, missing = np.flatnonzero(detected), np.flatnonzero(~detected)
+    if len(present) and len(missing):
+        position = np.clip(np.interp(missing, present, np.arange(len(present))), 0, len(present) - 1)
+        before = np.minimum(position.astype(int), len(present) - 1)
+        after = np.minimum(before + 1, len(present) - 1)
+        weight = (position - before)[:, None, None].astype(np.float32)
+        out[missing] = (1 - weight) * out[present[before]] + weight * out[present[after]]
     out[missing, :, 2] = 0
     return out
 
 
 def resample(source: Keypoints, times: np.ndarray, fps: float, count: int) -> Keypoints:
-    """The same motion at `fps` on `count` frames; `times` (N,) seconds says when the source's frames were shown.
+    """The same motion at `fps` on `count` frames; times: (N,) seconds at which the source's frames were shown.
 
-    Linear in time, the ends held. A frame counts as detected when the frames it lies between were; else its
-    confidence is 0.
+    Linear in time, the ends held. A frame is detected when both frames around it are; otherwise its confidence is 0.
     """
     position = np.interp(np.arange(count) / fps, times, np.arange(len(times)))
     before = np.floor(position + 1e-3).astype(int)
@@ -80,9 +82,9 @@ def resample(source: Keypoints, times: np.ndarray, fps: float, count: int) -> Ke
     return Keypoints(mixed.astype(np.float32), source.layout, fps, source.size, detected)
 
 
-def require_person(found: Keypoints, min_detected: float, name: str) -> None:
-    """Raises KeypointsError when a person was found in a smaller share of the frames than `min_detected`."""
-    share = float(found.detected.mean()) if len(found.detected) else 0.0
+def require_person(keypoints: Keypoints, min_detected: float, name: str) -> None:
+    """Raise KeypointsError when the share of frames with a person is smaller than `min_detected`, or 0."""
+    share = float(keypoints.detected.mean()) if len(keypoints.detected) else 0.0
     if share < min_detected or share == 0:
         raise KeypointsError(
             f"{name}: no person in {100 * (1 - share):.0f} % of its frames; give a video that shows one dancer whole, "

@@ -1,17 +1,18 @@
-"""Reading pickles of numpy arrays without running what a pickle may hold.
+"""Reading pickles of numpy arrays without running the code that a pickle may contain.
 
-A pickle is a program that may call any function. Here it may only name the few that numpy's own pickles call, and each
-of those is replaced by a plain one of this module: nothing is imported, no object but arrays and containers is made.
+A pickle is a program that may call any function. Here it may only name the few that numpy's own pickles call, and a
+plain function of this module replaces each of those: nothing is imported, and only arrays and containers are made.
 """
 
 import collections
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-_KINDS = "biufcSU"  # kinds of dtype that hold numbers and text; objects and structures are refused
+_KINDS = "biufcSU"  # dtype kinds of numbers and text; objects and structures are refused
 
 
 class PickleError(ValueError):
@@ -21,7 +22,7 @@ class PickleError(ValueError):
 def load(path: Path | str) -> object:
     """Read a pickle (protocol 2 to 5) of dict, list, tuple, set, text, numbers, numpy arrays, scalars and dtypes.
 
-    The names of numpy 1 (numpy.core) and 2 (numpy._core) are known. Raises PickleError for anything else in it and
+    Pickles of numpy 1 (numpy.core) and numpy 2 (numpy._core) can be read. Raises PickleError for any other content and
     for a broken file, FileNotFoundError for a missing one.
     """
     with open(path, "rb") as file:
@@ -39,12 +40,12 @@ class _Dtype:
 
     __slots__ = ("dtype",)
 
-    def __init__(self, code: str, align: object = False, copy: object = True):
+    def __init__(self, code: str, align: object = False, copy: object = True) -> None:
         self.dtype = np.dtype(code) if isinstance(code, str) else np.dtype("O")
         if self.dtype.kind not in _KINDS:
             raise pickle.UnpicklingError(f"refuses arrays of dtype {code!r}")
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         order = state[1]
         if order not in ("<", ">", "|", "="):
             raise pickle.UnpicklingError(f"byte order {order!r} is unknown")
@@ -56,20 +57,20 @@ class _Array:
 
     __slots__ = ("array",)
 
-    def __init__(self, *_: object):
-        self.array = np.zeros(0)
+    def __init__(self, *_: object) -> None:
+        self.array: np.ndarray = np.zeros(0)
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, dtype, fortran, data = state
         self.array = _from_buffer(data, dtype, shape, "F" if fortran else "C")
 
 
 class _Allowed:
-    """A function that a pickle may call, and do nothing else with."""
+    """A function that a pickle may call but not keep or change."""
 
     __slots__ = ("_function",)
 
-    def __init__(self, function: Callable):
+    def __init__(self, function: Callable[..., object]) -> None:
         self._function = function
 
     def __call__(self, *arguments: object) -> object:
@@ -80,19 +81,24 @@ class _Allowed:
 
 
 def _from_buffer(
-    data: object, dtype: object, shape: tuple[int, ...], order: str, axes: tuple[int, ...] | None = None
+    data: object,
+    dtype: object,
+    shape: tuple[int, ...],
+    order: Literal["C", "F", "A"],
+    axes: tuple[int, ...] | None = None,
 ) -> np.ndarray:
-    """An array from its bytes. axes: for transposed arrays; then shape and bytes are those before the transposition."""
+    """An array from its bytes. axes: for transposed arrays; shape and bytes are then those before transposing."""
     if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray):
         raise pickle.UnpicklingError("refuses an array that is not stored as numbers or text")
-    array = np.frombuffer(data, dtype.dtype)
+    array: np.ndarray = np.frombuffer(data, dtype.dtype)
     if axes is not None:
         return array.reshape(shape).transpose(axes).copy(order="K")
     return array.reshape(shape, order=order).copy(order="K")
 
 
 def _scalar(dtype: object, data: object) -> np.generic:
-    return _from_buffer(data, dtype, (1,), "C")[0]
+    scalar: np.generic = _from_buffer(data, dtype, (1,), "C")[0]
+    return scalar
 
 
 def _encode(text: str, encoding: str) -> bytes:
@@ -102,8 +108,8 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-def _filled(kind: type[bytes] | type[bytearray]) -> Callable:
-    """The type as a function that takes content alone: of a number it would make as many zeros, in memory at once."""
+def _from_content(kind: type[bytes] | type[bytearray]) -> Callable[..., object]:
+    """The type as a function that takes content alone. Of a number n it would make n zeros, however many."""
 
     def make(*arguments: object) -> bytes | bytearray:
         if arguments and not isinstance(arguments[0], str | bytes | bytearray | list | tuple):
@@ -118,18 +124,25 @@ _NUMPY = {
     ("multiarray", "scalar"): _Allowed(_scalar),
     ("numeric", "_frombuffer"): _Allowed(_from_buffer),
 }
+_CONTAINERS: dict[str, Callable[..., object]] = {
+    "set": set,
+    "frozenset": frozenset,
+    "bytearray": _from_content(bytearray),
+    "bytes": _from_content(bytes),
+    "complex": complex,
+}
 _GLOBALS = {
-    **{(f"numpy.{core}.{module}", name): value
-       for core in ("core", "_core") for (module, name), value in _NUMPY.items()},
+    **{
+        (f"numpy.{core}.{module}", name): function
+        for core in ("core", "_core")
+        for (module, name), function in _NUMPY.items()
+    },
     ("numpy", "ndarray"): _Allowed(_Array),
     ("numpy", "dtype"): _Allowed(_Dtype),
     ("_codecs", "encode"): _Allowed(_encode),
     ("collections", "OrderedDict"): _Allowed(collections.OrderedDict),
-    **{(module, name): _Allowed(kind)
-       for module in ("builtins", "__builtin__")
-       for name, kind in {"set": set, "frozenset": frozenset, "bytearray": _filled(bytearray), "bytes": _filled(bytes),
-                          "complex": complex}.items()},
-}  # fmt: skip
+    **{(module, name): _Allowed(kind) for module in ("builtins", "__builtin__") for name, kind in _CONTAINERS.items()},
+}
 
 
 class _Unpickler(pickle.Unpickler):

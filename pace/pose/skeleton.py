@@ -1,6 +1,14 @@
 """Joint orders, the maps between them, and the five body parts (FACTS 1, joint orders)."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_Pose = TypeVar("_Pose", np.ndarray, "Tensor")
 
 H36M = (
     "root", "rhip", "rknee", "rankle", "lhip", "lknee", "lankle", "belly", "neck", "nose", "head",
@@ -19,7 +27,8 @@ SMPL24 = (
     "lhand", "rhand",
 )  # fmt: skip
 
-# The order of the parts everywhere: torso, left arm, right arm, left leg, right leg (the paper's 5+3+3+3+3 joints).
+# The joints of each part in H36M (the paper's 5+3+3+3+3). The order is the same everywhere: torso, left arm, right arm,
+# left leg, right leg.
 PARTS = {
     "to": (0, 7, 8, 9, 10),
     "la": (11, 12, 13),
@@ -28,7 +37,7 @@ PARTS = {
     "rl": (1, 2, 3),
 }
 PART_NAMES = {"to": "torso", "la": "left arm", "ra": "right arm", "ll": "left leg", "rl": "right leg"}
-MIRRORED_PARTS = (0, 2, 1, 4, 3)  # the places of the parts with left and right exchanged
+MIRRORED_PARTS = (0, 2, 1, 4, 3)  # indices of the parts with left and right exchanged
 
 # H36M joints exchanged by a left-right flip.
 FLIP_LEFT = (4, 5, 6, 11, 12, 13)
@@ -70,7 +79,7 @@ def to_h36m(keypoints: np.ndarray, layout: str) -> np.ndarray:
 
     Raises ValueError for an unknown layout.
     """
-    maps = {
+    maps: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "halpe26": halpe26_to_h36m,
         "coco17": coco17_to_h36m,
         "smpl24": smpl24_to_h36m,
@@ -81,9 +90,9 @@ def to_h36m(keypoints: np.ndarray, layout: str) -> np.ndarray:
     return maps[layout](keypoints)
 
 
-def flip(pose: np.ndarray) -> np.ndarray:
-    """Mirror an H36M pose (...,17,C): negate x, exchange left and right. Works on arrays and tensors."""
-    out = pose.clone() if hasattr(pose, "clone") else pose.copy()
+def flip(pose: _Pose) -> _Pose:
+    """Mirror an H36M pose (...,17,C), an array or a tensor: negate x, exchange left and right."""
+    out = pose.copy() if isinstance(pose, np.ndarray) else pose.clone()
     out[..., 0] = -out[..., 0]
     left, right = list(FLIP_LEFT), list(FLIP_RIGHT)
     out[..., left + right, :] = out[..., right + left, :]

@@ -1,4 +1,4 @@
-"""Following one dancer when a pose estimator reports several people, or the same one under changing numbers."""
+"""Following one dancer where an estimator reports several people, or numbers the same person anew."""
 
 import dataclasses
 import logging
@@ -14,7 +14,10 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Detection:
-    """One person in one frame: points (K,3) x, y in pixels and confidence; the estimator's number of the person."""
+    """One person in one frame.
+
+    points: (K,3) x, y in pixels and confidence. person: the estimator's number of the person, None where it has none.
+    """
 
     frame: int
     points: np.ndarray
@@ -32,14 +35,14 @@ Track = list[Detection]
 def follow(detections: list[Detection], name: str) -> dict[int, Detection]:
     """The main dancer, frame -> detection: the track with the greatest sum of body sizes over its frames.
 
-    Tracks come from the estimator's numbers where those are unique in every frame, else from matching each
-    frame's keypoints to the last ones seen. Other tracks are joined to the main one where they carry it on.
-    What is dropped is logged under `name`.
+    Tracks come from the estimator's numbers where those are unique in every frame, otherwise from matching each
+    frame's keypoints to the last ones of each track. Tracks that continue the main one are joined to it. A warning
+    under `name` counts the detections dropped.
     """
     tracks = _by_number(detections) or _by_distance(detections)
     if not tracks:
         return {}
-    tracks.sort(key=lambda track: (-sum(item.extent for item in track), track[0].frame))
+    tracks.sort(key=lambda track: (-sum(detection.extent for detection in track), track[0].frame))
     main, others = _join(tracks[0], tracks[1:])
     if others:
         count = sum(map(len, others))
@@ -47,7 +50,7 @@ def follow(detections: list[Detection], name: str) -> dict[int, Detection]:
             "%s: followed one person through %d frames; dropped %d detections of %d other tracks",
             *(name, len(main), count, len(others)),
         )
-    return {item.frame: item for item in main}
+    return {detection.frame: detection for detection in main}
 
 
 def distance(first: Detection, second: Detection) -> float:
@@ -57,37 +60,45 @@ def distance(first: Detection, second: Detection) -> float:
 
 
 def _by_number(detections: list[Detection]) -> list[Track] | None:
-    tracks = defaultdict(list)
-    for item in sorted(detections, key=lambda item: item.frame):
-        if item.person is None or (tracks[item.person] and tracks[item.person][-1].frame == item.frame):
+    """One track for each number; None where a detection has no number or a frame has one twice."""
+    tracks: dict[int, Track] = defaultdict(list)
+    for detection in sorted(detections, key=lambda detection: detection.frame):
+        if detection.person is None:
             return None
-        tracks[item.person].append(item)
+        track = tracks[detection.person]
+        if track and track[-1].frame == detection.frame:
+            return None
+        track.append(detection)
     return list(tracks.values())
 
 
 def _by_distance(detections: list[Detection]) -> list[Track]:
-    """Greedy: in each frame the closest pair of track and detection first."""
-    frames = defaultdict(list)
-    for item in detections:
-        frames[item.frame].append(item)
+    """Greedy matching: in each frame the closest pair of track and detection first."""
+    by_frame: dict[int, list[Detection]] = defaultdict(list)
+    for detection in detections:
+        by_frame[detection.frame].append(detection)
     tracks: list[Track] = []
-    for frame in sorted(frames):
+    for frame in sorted(by_frame):
+        current = by_frame[frame]
         alive = [track for track in tracks if frame - track[-1].frame <= MAX_GAP]
         pairs = [
-            (distance(track[-1], item), t, i) for t, track in enumerate(alive) for i, item in enumerate(frames[frame])
+            (distance(track[-1], detection), t, d)
+            for t, track in enumerate(alive)
+            for d, detection in enumerate(current)
         ]
-        used_tracks, used_items = set(), set()
-        for cost, t, i in sorted(pairs):
-            if cost <= MAX_DISTANCE and t not in used_tracks and i not in used_items:
-                alive[t].append(frames[frame][i])
-                used_tracks.add(t)
-                used_items.add(i)
-        tracks += [[item] for i, item in enumerate(frames[frame]) if i not in used_items]
+        matched_tracks: set[int] = set()
+        matched_detections: set[int] = set()
+        for cost, t, d in sorted(pairs):
+            if cost <= MAX_DISTANCE and t not in matched_tracks and d not in matched_detections:
+                alive[t].append(current[d])
+                matched_tracks.add(t)
+                matched_detections.add(d)
+        tracks += [[detection] for d, detection in enumerate(current) if d not in matched_detections]
     return tracks
 
 
 def _join(main: Track, others: list[Track]) -> tuple[Track, list[Track]]:
-    """Add tracks that start where the main one ends, or end where it starts, in time and place, until none is left."""
+    """Add the tracks that continue the main one, near in time and place, at either end; return it and the others."""
     while True:
         costs = []
         for index, other in enumerate(others):
@@ -98,5 +109,5 @@ def _join(main: Track, others: list[Track]) -> tuple[Track, list[Track]]:
         if not costs:
             return main, others
         index = min(costs)[2]
-        main = sorted(main + others[index], key=lambda item: item.frame)
+        main = sorted(main + others[index], key=lambda detection: detection.frame)
         others = others[:index] + others[index + 1 :]

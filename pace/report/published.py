@@ -10,7 +10,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from pace.datasets.listing import given
+from pace.datasets.listing import is_set
 
 PATH = Path(__file__).with_name("published.csv")
 SOURCE = "PACE (paper under review), tables 1 and 2"
@@ -124,7 +124,7 @@ def differences(dataset: str, data: DataParams, test_clips: int, protocol: str =
     if data.name != setting.reader:
         reasons.append(f"dataset {data.name} instead of {dataset}")
     else:
-        lists = given(data.split_lists)
+        lists = is_set(data.split_lists)
         split = f"the lists in {data.split_lists}" if lists else "a seeded split"
         if lists != setting.lists:
             reasons.append(f"{split} instead of {setting.split}")

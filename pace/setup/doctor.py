@@ -235,7 +235,7 @@ def _dataset(setup: Setup) -> Iterator[Item]:
 def _read_dataset(setup: Setup) -> None:
     """What the stage index reads before it opens a video. Raises DatasetError."""
     from pace.datasets import folder, index
-    from pace.datasets.listing import IndexParams, given
+    from pace.datasets.listing import IndexParams, is_set
     from pace.pipeline import params
 
     if setup.value("dataset.name") == "folder":  # its reader would read all of every video, for copies
@@ -247,7 +247,7 @@ def _read_dataset(setup: Setup) -> None:
         return  # an item of its own
     p = params.section(setup.content, "dataset", IndexParams, partial=True)
     inputs = {key: getattr(p, key) for key in ("root", "annotations", "split_lists")}
-    index.read(dataclasses.replace(p, **{key: str(setup.root / v) if given(v) else v for key, v in inputs.items()}))
+    index.read(dataclasses.replace(p, **{key: str(setup.root / v) if is_set(v) else v for key, v in inputs.items()}))
 
 
 def _inputs(setup: Setup) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""Visual features of a whole video: 25 fps RGB through I3D in overlapping chunks of bounded memory."""
+"""Visual features G of a whole video by I3D (paper 4.2), in overlapping chunks that bound the memory."""
 
 import functools
 from collections.abc import Iterable, Iterator
@@ -13,12 +13,12 @@ from pace.pipeline.params import limits
 from pace.visual import i3d
 
 # I3D halves time three times and then averages two neighbours: a chunk of 64 frames gives 7 steps, 8 frames apart.
-# Chunks start 56 frames apart, so steps keep that spacing through the whole video: ceil(frames / 8) - 1 of them, as
-# many as one pass over all frames would give.
+# Chunks start 56 frames apart, so that the steps of the whole video keep that spacing. It has ceil(frames / 8) - 1 of
+# them, as many as one pass over all frames would give.
 CHUNK = 64
 STRIDE = 8
 ADVANCE = CHUNK - STRIDE
-CENTRE = 9  # frame at the centre of the first step's receptive field, from the SAME paddings of the strided layers
+CENTRE = 9  # the frame at the centre of the first step's receptive field, by the SAME padding of the strided layers
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ def centre_crop(frame: np.ndarray, size: int) -> np.ndarray:
 def chunks(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
     """Cut a stream of frames (H,W,3) into chunks (<=64,H,W,3), each with the number of its first steps to skip.
 
-    The video is lengthened by its last frame to a multiple of 8 frames. The last chunk is shifted back, not
+    Repeats of the last frame lengthen the video to a multiple of 8 frames. The last chunk is shifted back, not
     shortened, so that its steps see as much context as the others'. Holds at most 120 frames.
     Raises ValueError for fewer than 9 frames.
     """
     held: list[np.ndarray] = []
-    start = count = steps = 0  # index of held[0], frames seen, steps given out
+    start = count = steps = 0  # index of held[0], frames read, steps of the chunks so far
     for frame in frames:
         held.append(frame)
         count += 1
@@ -77,12 +77,12 @@ def embed(model: i3d.I3D, frames: Iterable[np.ndarray], fps: float) -> tuple[np.
     Returns (k,D) float16 and the centre time of each step (k,) float32 in seconds, k = ceil(frames / 8) - 1.
     """
     device = next(model.parameters()).device
-    found = []
+    features = []
     for chunk, skip in chunks(frames):
         x = torch.from_numpy(chunk).to(device).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
         with torch.inference_mode():
-            found.append(model.features(x)[0].T[skip:].cpu().numpy().astype(np.float16))
-    embedding = np.concatenate(found)
+            features.append(model.features(x)[0].T[skip:].cpu().numpy().astype(np.float16))
+    embedding = np.concatenate(features)
     time_s = (CENTRE + STRIDE * np.arange(len(embedding))) / fps
     return embedding, time_s.astype(np.float32)
 
@@ -92,10 +92,10 @@ def _model(weights: Path) -> i3d.I3D:
     return i3d.load(weights).to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def embed_video(item: str, inputs: tuple[Path, Path], folder: Path, params: VisualParams) -> None:
-    """Write `visual.npz` (embedding (k,D) float16, time_s (k,) float32) for `inputs`: decoded video, I3D weights.
+def embed_video(video_id: str, inputs: tuple[Path, ...], folder: Path, params: VisualParams) -> None:
+    """Write `visual.npz` (embedding (k,D) float16, time_s (k,) float32) for one video.
 
-    A worker of `pace.pipeline.per_video.map_items`. Raises ValueError naming the video when it is too short.
+    inputs: its decoded video, the I3D weights. Raises ValueError that names the video when it is too short.
     """
     video, weights = inputs
     model = _model(weights)

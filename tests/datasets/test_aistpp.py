@@ -13,8 +13,8 @@ SPLITS = {TRAIN: "train", TRAIN_HO: "train", VAL: "val", TEST: "test", IGNORED: 
 
 
 def params(dataset, **changes):
-    given = {"annotations": str(dataset / "annotations")} | changes
-    return index_params("aistpp", dataset / "videos", **given)
+    settings = {"annotations": str(dataset / "annotations")} | changes
+    return index_params("aistpp", dataset / "videos", **settings)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def dataset(tmp_path_factory):
      ("HO0", 110), ("HO1", 115), ("HO2", 120), ("HO3", 125), ("HO4", 130), ("HO5", 135)],
 )  # fmt: skip
 def test_tempo_from_the_music(music, bpm):
-    name = aistpp.parse(f"g{music[:2]}_sBM_c07_d04_m{music}_ch02")
+    name = aistpp.parse_name(f"g{music[:2]}_sBM_c07_d04_m{music}_ch02")
     assert name.bpm == bpm and name.music_id == f"m{music}"
     assert (name.camera, name.view, name.dancer) == ("c07", 6, "d04")
     assert name.sequence == f"g{music[:2]}_sBM_cAll_d04_m{music}_ch02"
@@ -49,9 +49,9 @@ def test_tempo_from_the_music(music, bpm):
      "gBR_sBM_c01_d04_mBR6_ch01", "gBR_sBM_c01_d04_mBR0_ch01_x", "dance", ""],
 )  # fmt: skip
 def test_other_names(text):
-    assert aistpp.parse(text) is None
+    assert aistpp.parse_name(text) is None
     with pytest.raises(DatasetError, match="not named as an AIST video"):
-        aistpp.parse_video(text, "here")
+        aistpp.parse_video_name(text, "here")
 
 
 def test_official_splits_of_one_camera(dataset):
@@ -72,13 +72,14 @@ def test_official_splits_of_one_camera(dataset):
 
 
 def test_cameras_multiply_clips_and_never_divide_a_sequence(dataset):
-    made = {name: index.build(params(dataset, cameras=list(name))) for name in (("c01",), ("c03", "c09"), ("all",))}
-    assert {name: len(found.clips) for name, found in made.items()} == {("c01",): 4, ("c03", "c09"): 8, ("all",): 36}
-    assert set(made["c03", "c09"].videos.camera) == {"c03", "c09"}
-    videos = made[("all",)].videos
+    choices = (("c01",), ("c03", "c09"), ("all",))
+    tables = {cameras: index.build(params(dataset, cameras=list(cameras))) for cameras in choices}
+    assert [len(tables[cameras].clips) for cameras in choices] == [4, 8, 36]
+    assert set(tables["c03", "c09"].videos.camera) == {"c03", "c09"}
+    videos = tables[("all",)].videos
     assert (videos.groupby("sequence").split.nunique() == 1).all()
     assert sorted(videos.camera[videos.sequence == TEST]) == list(VIEWS)
-    leak = leaks.count(videos, made[("all",)].clips)
+    leak = leaks.count(videos, tables[("all",)].clips)
     assert leak == {"music": 0, "dance": 0, "video": 0, "unknown_music": 0, "unknown_dance": 0}
 
 
@@ -99,12 +100,12 @@ def test_d2m_gan_lists(dataset, tmp_path):
         test=["gKR_sBM_c01_d30_mKR2_ch02"],
     )
     listing = aistpp.read(params(dataset, split_lists=lists, cameras=["c05"]))
-    found = {row.sequence: row.split for row in listing.videos.itertuples()}
-    assert found == {TRAIN: "train", UNSPLIT: "train", TEST: "test", VAL: "val"}
+    split_of = {row.sequence: row.split for row in listing.videos.itertuples()}
+    assert split_of == {TRAIN: "train", UNSPLIT: "train", TEST: "test", VAL: "val"}
     alone = aistpp.read(params(dataset, split_lists=lists, annotations="data/none"))
-    found = {row.sequence: row.split for row in alone.videos.itertuples()}
-    assert set(found) == {TRAIN, UNSPLIT, IGNORED, TEST}  # no annotation, no ignore list
-    assert sorted(found.values()) == ["test", "train", "train", "val"]  # a piece of the training music is held out
+    split_of = {row.sequence: row.split for row in alone.videos.itertuples()}
+    assert set(split_of) == {TRAIN, UNSPLIT, IGNORED, TEST}  # no annotation, no ignore list
+    assert sorted(split_of.values()) == ["test", "train", "train", "val"]  # a piece of the training music is held out
 
 
 def test_split_by_camera_as_in_loris_leaks_dance_and_music(dataset, tmp_path):
@@ -112,11 +113,11 @@ def test_split_by_camera_as_in_loris_leaks_dance_and_music(dataset, tmp_path):
     of = [name.replace("cAll", "{}") for name in (TRAIN, TRAIN_HO)]
     lists = write_lists(tmp_path / "lists", train=[n.format("c01") for n in of], test=[n.format("c02") for n in of])
     settings = params(dataset, split_lists=lists, cameras=["all"], annotations="data/none", val_fraction=0)
-    made = index.build(settings)
-    assert dict(made.videos.groupby("camera").split.first()) == {"c01": "train", "c02": "test"}
-    leak = leaks.count(made.videos, made.clips)
+    tables = index.build(settings)
+    assert dict(tables.videos.groupby("camera").split.first()) == {"c01": "train", "c02": "test"}
+    leak = leaks.count(tables.videos, tables.clips)
     assert leak == {"music": 2, "dance": 2, "video": 0, "unknown_music": 0, "unknown_dance": 0}
-    assert "of 2 test clips, 2 share their music, 2 their dance and 0 their source video" in index.summary(made)
+    assert "of 2 test clips, 2 share their music, 2 their dance and 0 their source video" in index.summary(tables)
 
 
 def test_what_is_missing_is_named(dataset, tmp_path):

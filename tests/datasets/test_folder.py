@@ -49,9 +49,9 @@ def test_ids_are_unique_safe_and_tell_the_folder_where_names_repeat():
 
 
 def test_a_tree_without_a_table(root):
-    made = index.build(params(root))
-    videos = made.videos.set_index("video_id")
-    assert set(made.failures) == {"broken"} and "not a readable media file" in made.failures["broken"]
+    tables = index.build(params(root))
+    videos = tables.videos.set_index("video_id")
+    assert set(tables.failures) == {"broken"} and "not a readable media file" in tables.failures["broken"]
     assert set(videos.index) == {"again", "copy_dance0", "day_0_dance0", "silent", *(f"dance{i}" for i in range(1, 10))}
     copied = videos.loc[["again", "copy_dance0", "day_0_dance0"]]
     assert copied.music_id.nunique() == copied.split.nunique() == copied.source.nunique() == 1
@@ -59,11 +59,11 @@ def test_a_tree_without_a_table(root):
     assert videos.music_id[[f"dance{i}" for i in range(1, 10)]].nunique() == 9
     assert set(videos.split) == {"train", "val", "test"}
     assert (videos.sequence == "").all()
-    tested = int((made.clips.split == "test").sum())  # nobody says their dance, nor whether their music was heard
-    assert tested > 0 and leaks.count(made.videos, made.clips) == {
+    tested = int((tables.clips.split == "test").sum())  # neither their dance nor their music is named
+    assert tested > 0 and leaks.count(tables.videos, tables.clips) == {
         "music": 0, "dance": 0, "video": 0, "unknown_music": tested, "unknown_dance": tested,
     }  # fmt: skip
-    assert index.build(params(root)).videos.equals(made.videos)
+    assert index.build(params(root)).videos.equals(tables.videos)
 
 
 def write_table(root, name, rows):
@@ -87,8 +87,8 @@ def test_a_table_describes_the_videos(root):
     rows.append({"file": "copy/again.mkv", "split": "test"})
     rows.append({"file": "silent.mp4", "split": "test", "sequence": "solo"})
     rows.append({"file": "", "split": "test"})
-    made = index.build(params(write_table(root, "table", rows)))
-    videos = made.videos.set_index("video_id")
+    tables = index.build(params(write_table(root, "table", rows)))
+    videos = tables.videos.set_index("video_id")
     split = ["day_0_dance0", "dance4", "dance5", "dance6", "dance7"]
     assert set(videos.index) == {*split, "copy_dance0", "again", "silent"}
     assert dict(videos.split[split]) == {
@@ -96,22 +96,22 @@ def test_a_table_describes_the_videos(root):
     }  # fmt: skip
     assert videos.bpm["day_0_dance0"] == 97.5 and videos.bpm.isna().sum() == 7
     assert videos.music_id["again"] == "m0"
-    assert made.failures.keys() == {"gone"}
-    notes = [note.split(", such as ")[0] for note in made.notes]
+    assert tables.failures.keys() == {"gone"}
+    notes = [note.split(", such as ")[0] for note in tables.notes]
     assert notes == [
         "6 videos not in videos.csv", "1 columns of videos.csv not used", "1 rows of videos.csv without a file",
         "3 videos with a sound track that videos.csv gives two music_ids",
     ]  # fmt: skip
-    # Two copies of a training video are in test. One has no music_id: its sound track gives the music away. The other
-    # has another one than the training video, which the reader says; its pictures give the video away, as
-    # they do of the silent one.
-    assert leaks.count(made.videos, made.clips) == {
+    # Two copies of a training video are in test. One has no music_id: its sound track reveals the music. The other has
+    # a music_id that differs from the training video's, which a note reports; its pictures reveal the video, as those
+    # of the silent one do.
+    assert leaks.count(tables.videos, tables.clips) == {
         "music": 1, "dance": 0, "video": 3, "unknown_music": 1, "unknown_dance": 3,
     }  # fmt: skip
 
 
 def test_copies_without_a_table_are_counted_as_shared_music():
-    """A sound track says something of the music only where training has the very same."""
+    """A sound track tells something about the music only where training has the same track."""
     videos = pd.DataFrame({"video_id": list("abcd"), "music_id": ["audio-1", "audio-1", "audio-2", "m"]})
     videos[["sequence", "source"]] = ["", "s"]
     clips = pd.DataFrame({"video_id": list("abcd"), "split": ["train", "test", "test", "test"]})
@@ -138,16 +138,16 @@ def test_videos_that_cannot_be_scored_take_no_place_in_a_seeded_split(tmp_path):
     tiny_video(tmp_path / "short.mp4", 6, seconds=4.9)
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     for seed in range(8):
-        made = index.build(params(tmp_path, seed=seed, val_fraction=0.1, test_fraction=0.1))
-        split = made.videos.set_index("video_id").split
+        tables = index.build(params(tmp_path, seed=seed, val_fraction=0.1, test_fraction=0.1))
+        split = tables.videos.set_index("video_id").split
         held = split.index[split != "train"]
         assert sorted(split[held]) == ["test", "val"] and held.str.startswith("dance").all()
-        assert made.failures.keys() == {"short", "broken"}
-    silent = "note: 2 videos without sound, of no use in training and scores, such as silent"
-    assert silent in index.summary(made) and "clip has sound" not in index.summary(made)
+        assert tables.failures.keys() == {"short", "broken"}
+    silent = "note: 2 videos without sound, which training and scores cannot use, such as silent"
+    assert silent in index.summary(tables) and "clip has sound" not in index.summary(tables)
 
 
-def test_val_is_held_out_of_videos_with_sound_and_an_empty_split_is_said(tmp_path):
+def test_val_is_held_out_of_videos_with_sound_and_a_silent_split_is_noted(tmp_path):
     for seed in range(4):
         tiny_video(tmp_path / f"dance{seed}.mp4", seed)
     tiny_video(tmp_path / "silent.mp4", 4, sound=False)
@@ -165,25 +165,25 @@ def test_val_is_held_out_of_videos_with_sound_and_an_empty_split_is_said(tmp_pat
 @pytest.mark.parametrize("empty", [1, 2])
 def test_a_table_of_training_videos_leaves_the_others_for_test_and_val(root, empty):
     rows = [{"file": file, "split": "train" if i >= empty else ""} for i, file in enumerate(DANCES)]
-    found = folder.read(params(write_table(root, f"trained{empty}", rows))).videos
-    assert sorted(found.split) == ["test", *["train"] * (10 - empty), *["val"] * (empty - 1)]
-    assert set(found.split[found.file.isin([row["file"] for row in rows[empty:]])]) == {"train"}
+    videos = folder.read(params(write_table(root, f"trained{empty}", rows))).videos
+    assert sorted(videos.split) == ["test", *["train"] * (10 - empty), *["val"] * (empty - 1)]
+    assert set(videos.split[videos.file.isin([row["file"] for row in rows[empty:]])]) == {"train"}
 
 
 def test_val_is_held_out_of_a_table_with_train_and_test_alone(root):
     rows = [{"file": file, "split": "train" if i < 8 else "test"} for i, file in enumerate(DANCES)]
     table = write_table(root, "two", rows)
     listing = folder.read(params(table, val_fraction=0.25))
-    found = dict(zip(listing.videos.file, listing.videos.split, strict=True))
-    moved = [row["file"] for row in rows[:8] if found[row["file"]] == "val"]
-    assert len(moved) == 2 and all(found[row["file"]] == "test" for row in rows[8:])
+    split_of = dict(zip(listing.videos.file, listing.videos.split, strict=True))
+    moved = [row["file"] for row in rows[:8] if split_of[row["file"]] == "val"]
+    assert len(moved) == 2 and all(split_of[row["file"]] == "test" for row in rows[8:])
     assert listing.notes[-1] == f"2 videos moved from train to val (dataset.val_fraction), such as {moved[0]}"
     asked = folder.read(params(table, val_fraction=0))
     assert list(asked.videos.split) == [row["split"] for row in rows]
     assert not any("moved" in note for note in asked.notes)
 
 
-def test_empty_sound_tracks_are_no_common_music(root, monkeypatch):
+def test_empty_sound_tracks_do_not_count_as_the_same_music(root, monkeypatch):
     """A track without a packet must not join all videos that have one."""
 
     class Track:
@@ -221,7 +221,7 @@ def test_wrong_tables(root):
         read("w1", [{"path": "silent.mp4"}])
     with pytest.raises(DatasetError, match=r"videos\.csv: silent\.mp4 has the split 'dev'; allowed: train, val, test"):
         read("w2", [{"file": "silent.mp4", "split": "dev"}])
-    with pytest.raises(DatasetError, match=r"silent\.mp4 has the bpm 'fast'; expected a number"):
+    with pytest.raises(DatasetError, match=r"silent\.mp4 has the bpm 'fast'; give a number or an empty cell"):
         read("w3", [{"file": "silent.mp4", "bpm": "fast"}])
     with pytest.raises(DatasetError, match=r"silent\.mp4 is listed twice"):
         read("w4", [{"file": "silent.mp4"}, {"file": "./silent.mp4"}])
@@ -255,21 +255,21 @@ def test_seeded_split(tmp_path, seed):
     """Shares are near the fractions, groups stay whole, and ten more groups move few of the others."""
     p = params(tmp_path, val_fraction=0.1, test_fraction=0.2, seed=seed)
     groups = {f"v{g:03d}_{i}": f"m{g}" for g in range(100) for i in range(1 + g % 3)}
-    found = splits.by_group(groups, p)
-    assert found.keys() == groups.keys()
-    shares = {split: sum(value == split for value in found.values()) / len(groups) for split in splits.SPLITS}
+    split_of = splits.split_by_group(groups, p)
+    assert split_of.keys() == groups.keys()
+    shares = {split: sum(value == split for value in split_of.values()) / len(groups) for split in splits.SPLITS}
     assert shares == pytest.approx({"train": 0.7, "val": 0.1, "test": 0.2}, abs=0.02)
     for split, other in itertools.combinations(splits.SPLITS, 2):
-        sides = [{groups[v] for v, s in found.items() if s == side} for side in (split, other)]
+        sides = [{groups[v] for v, s in split_of.items() if s == side} for side in (split, other)]
         assert not sides[0] & sides[1]
-    more = splits.by_group(groups | {f"w{g}": f"n{g}" for g in range(10)}, p)
-    assert sum(more[video] != found[video] for video in found) < 0.1 * len(found)
-    assert splits.by_group(groups, params(tmp_path, val_fraction=0.0, test_fraction=0.0)) == dict.fromkeys(
+    more = splits.split_by_group(groups | {f"w{g}": f"n{g}" for g in range(10)}, p)
+    assert sum(more[video] != split_of[video] for video in split_of) < 0.1 * len(split_of)
+    assert splits.split_by_group(groups, params(tmp_path, val_fraction=0.0, test_fraction=0.0)) == dict.fromkeys(
         groups, "train"
     )
 
 
-def test_linked_folders_are_looked_into_once(tmp_path):
+def test_linked_folders_are_searched_once(tmp_path):
     root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
     for path in (root / "in/a.mp4", elsewhere / "deep/b.mp4", tmp_path / "c.mp4"):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -31,8 +31,8 @@ def write_lists(folder, test):
 def test_published_lists_leak_music_and_the_check_says_so(root, tmp_path):
     test = [NAMES[23], NAMES[22], NAMES[20]]
     lists = write_lists(tmp_path / "lists", test)
-    made = index.build(params(root, split_lists=lists))
-    videos = made.videos.set_index("video_id")
+    tables = index.build(params(root, split_lists=lists))
+    videos = tables.videos.set_index("video_id")
     assert set(videos.index[videos.split == "test"]) == set(test)
     assert NAMES[1] not in videos.index and videos.loc[NAMES[23], "music_id"] == "000007"
     held = videos[videos.split == "val"]
@@ -44,9 +44,9 @@ def test_published_lists_leak_music_and_the_check_says_so(root, tmp_path):
     )
     shared = sum(name[:6] not in val_music for name in test)
     assert shared > 0
-    leak = leaks.count(made.videos, made.clips)
+    leak = leaks.count(tables.videos, tables.clips)
     assert leak == {"music": shared, "dance": 0, "video": 0, "unknown_music": 0, "unknown_dance": 3}
-    summary = index.summary(made)
+    summary = index.summary(tables)
     assert f"of 3 test clips, {shared} share their music" in summary
     assert "Not known: the dance of 3 test clips" in summary
     assert "note: 1 videos in no list, such as 000000_0_1" in summary
@@ -54,11 +54,11 @@ def test_published_lists_leak_music_and_the_check_says_so(root, tmp_path):
 
 
 def test_seeded_split_shares_no_music(root):
-    made = index.build(params(root))
-    videos = made.videos
+    tables = index.build(params(root))
+    videos = tables.videos
     assert dict(videos.split.value_counts()) == {"train": 18, "test": 3, "val": 3}
     assert (videos.groupby("music_id").split.nunique() == 1).all()
-    assert leaks.count(videos, made.clips)["music"] == 0
+    assert leaks.count(videos, tables.clips)["music"] == 0
     splits = [dict(zip(v.video_id, v.split, strict=True)) for v in (
         videos, tiktok.read(params(root)).videos, tiktok.read(params(root, seed=1)).videos)]  # fmt: skip
     assert splits[0] == splits[1] != splits[2]

@@ -105,13 +105,13 @@ def test_forward_is_the_published_formula():
     with torch.no_grad():
         representation, pose = model.represent(x), model(x)
     for b in range(2):
-        wanted, wanted_pose = reference(model.state_dict(), x[b].numpy(), list(range(17)), 8, 2)
-        np.testing.assert_allclose(representation[b].numpy(), wanted, atol=1e-4)
-        np.testing.assert_allclose(pose[b].numpy(), wanted_pose, atol=5e-4)
+        expected, expected_pose = reference(model.state_dict(), x[b].numpy(), list(range(17)), 8, 2)
+        np.testing.assert_allclose(representation[b].numpy(), expected, atol=1e-4)
+        np.testing.assert_allclose(pose[b].numpy(), expected_pose, atol=5e-4)
 
 
-def relative(found: torch.Tensor, wanted: np.ndarray) -> float:
-    return float(np.linalg.norm(found.double().numpy() - wanted) / np.linalg.norm(wanted))
+def relative_error(output: torch.Tensor, expected: np.ndarray) -> float:
+    return float(np.linalg.norm(output.double().numpy() - expected) / np.linalg.norm(expected))
 
 
 @pytest.fixture(scope="module")
@@ -136,18 +136,18 @@ def test_lite_network_agrees_with_the_published_formula_in_float32(lite):
     x = torch.randn(1, 27, 17, 3, generator=torch.Generator().manual_seed(6))
     representation, pose = lite.represent(x), lite(x)
     assert representation.shape == (1, 27, 17, 512) and pose.shape == (1, 27, 17, 3)
-    wanted = reference(lite.state_dict(), x[0].double().numpy(), list(range(17)), 8, 5)
-    assert np.quantile(np.abs(wanted[0]), 0.9) < 0.99
-    assert relative(representation[0], wanted[0]) < 1e-5
-    assert relative(pose[0], wanted[1]) < 1e-5
+    expected = reference(lite.state_dict(), x[0].double().numpy(), list(range(17)), 8, 5)
+    assert np.quantile(np.abs(expected[0]), 0.9) < 0.99
+    assert relative_error(representation[0], expected[0]) < 1e-5
+    assert relative_error(pose[0], expected[1]) < 1e-5
 
 
 @pytest.mark.parametrize("fault", ["eps", "gelu", "block order", "fusion input", "fusion output"])
 def test_the_comparison_finds_a_mistake(lite, fault):
     x = torch.randn(1, 5, 17, 3, generator=torch.Generator().manual_seed(7))
-    wanted = reference(lite.state_dict(), x[0].double().numpy(), list(range(17)), 8, 5, fault)
-    assert relative(lite.represent(x)[0], wanted[0]) > 1e-4
-    assert relative(lite(x)[0], wanted[1]) > 1e-4
+    expected = reference(lite.state_dict(), x[0].double().numpy(), list(range(17)), 8, 5, fault)
+    assert relative_error(lite.represent(x)[0], expected[0]) > 1e-4
+    assert relative_error(lite(x)[0], expected[1]) > 1e-4
 
 
 def test_every_norm_has_the_published_epsilon(lite):
@@ -171,8 +171,8 @@ def test_joint_subset_is_attention_within_the_part():
     with torch.no_grad():
         part = model.represent(x, joints)
         same = model.represent(x[:, :, joints], joints)
-    wanted, _ = reference(model.state_dict(), x[0, :, joints].numpy(), joints, 8, 2)
-    np.testing.assert_allclose(part[0].numpy(), wanted, atol=1e-4)
+    expected, _ = reference(model.state_dict(), x[0, :, joints].numpy(), joints, 8, 2)
+    np.testing.assert_allclose(part[0].numpy(), expected, atol=1e-4)
     assert torch.equal(part, same)
 
 

@@ -72,7 +72,10 @@ def test_file_contract(tmp_path, model, source):
     save_file(model.state_dict(), tmp_path / "w.safetensors")
     values = np.abs(track(25)) * 100
     np.savez(tmp_path / "pose3d.npz", pose=values, fps=np.float32(25))
-    np.savez(tmp_path / "keypoints.npz", keypoints=values, layout="coco17", fps=25.0, size=(200, 200))
+    detected = np.ones(25, bool)
+    np.savez(
+        tmp_path / "keypoints.npz", keypoints=values, layout="coco17", fps=25.0, size=(200, 200), detected=detected
+    )
     params = EmbedMotionParams(weights="w.safetensors", input=source, parts="tokens")
     out = tmp_path / "out"
     out.mkdir()

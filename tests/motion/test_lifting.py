@@ -192,6 +192,7 @@ def test_file_contract(tmp_path):
         assert float(file["fps"]) == 30.0
         expected = lift(model, normalise(skeleton.halpe26_to_h36m(halpe)), 81, False, "relative")
         np.testing.assert_allclose(file["pose"], expected, atol=1e-6)
-    np.savez(tmp_path / "empty.npz", keypoints=halpe * 0, layout="halpe26", fps=30.0, size=(256, 256))
+    nobody = np.zeros(20, bool)
+    np.savez(tmp_path / "empty.npz", keypoints=halpe * 0, layout="halpe26", fps=30.0, size=(256, 256), detected=nobody)
     with pytest.raises(ValueError, match=r"empty\.npz: fewer than four keypoints"):
         lifting.lift_video(params, "v", (tmp_path / "empty.npz", tmp_path / "w.safetensors"), tmp_path)

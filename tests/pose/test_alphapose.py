@@ -35,16 +35,16 @@ def read(tmp_path, content, count=30):
 @pytest.mark.parametrize("name", ["{}.jpg", "frame_{:06d}.png", "dir7/{}.jpg", None])
 @pytest.mark.parametrize("idx", [{}, {"idx": 3}, {"idx": 3.0}, {"idx": [[3.0]]}, {"idx": []}])
 def test_default_list(tmp_path, name, idx):
-    found = read(tmp_path, [entry(frame, name, **idx) for frame in range(30)])
-    assert np.allclose(found.keypoints, [person(frame) for frame in range(30)])
-    assert found.layout == "halpe26" and found.size == (640, 360) and found.fps == 30 and found.detected.all()
+    dancer = read(tmp_path, [entry(frame, name, **idx) for frame in range(30)])
+    assert np.allclose(dancer.keypoints, [person(frame) for frame in range(30)])
+    assert dancer.layout == "halpe26" and dancer.size == (640, 360) and dancer.fps == 30 and dancer.detected.all()
 
 
 @pytest.mark.parametrize("count, layout, kept", [(17, "coco17", 17), (24, "smpl24", 24), (136, "halpe26", 26)])
 def test_layouts(tmp_path, count, layout, kept):
-    found = read(tmp_path, [entry(frame, count=count) for frame in range(30)])
-    assert found.layout == layout
-    assert np.allclose(found.keypoints[7], person(7, count)[:kept])
+    dancer = read(tmp_path, [entry(frame, count=count) for frame in range(30)])
+    assert dancer.layout == layout
+    assert np.allclose(dancer.keypoints[7], person(7, count)[:kept])
 
 
 @pytest.mark.parametrize("form", ["cmu", "open"])
@@ -54,10 +54,10 @@ def test_openpose_dictionaries_become_coco17(tmp_path, form):
         flat = person(frame, 18).ravel().tolist()
         people = {"bodies": [{"joints": flat}]} if form == "cmu" else {"people": [{"pose_keypoints_2d": flat}]}
         content[f"{frame}.jpg"] = {"version": "x", **people}
-    found = read(tmp_path, content)
-    assert found.layout == "coco17"
+    dancer = read(tmp_path, content)
+    assert dancer.layout == "coco17"
     for index, name in enumerate(skeleton.COCO17):
-        assert np.allclose(found.keypoints[4, index], person(4, 18)[OPENPOSE18.index(name)]), name
+        assert np.allclose(dancer.keypoints[4, index], person(4, 18)[OPENPOSE18.index(name)]), name
 
 
 def test_smpl_joints_are_laid_on_the_2d_box(tmp_path):
@@ -70,28 +70,28 @@ def test_smpl_joints_are_laid_on_the_2d_box(tmp_path):
         entries.append(
             {"image_id": frame, "keypoints": points.ravel().tolist(), "pred_xyz_jts": xyz.tolist(), "idx": 0}
         )
-    found = read(tmp_path, entries)
-    assert found.layout == "smpl24"
-    assert np.allclose(found.keypoints[9, :, :2], person(9, 24)[:, :2], atol=1e-3)
+    dancer = read(tmp_path, entries)
+    assert dancer.layout == "smpl24"
+    assert np.allclose(dancer.keypoints[9, :, :2], person(9, 24)[:, :2], atol=1e-3)
 
 
 def test_missing_frames_are_interpolated_on_image_id(tmp_path):
     """Frames 10-14 and 29 are absent: the others keep their times (upstream readers shift them)."""
     kept = [frame for frame in range(29) if not 10 <= frame < 15]
-    found = read(tmp_path, [entry(frame) for frame in reversed(kept)])
+    dancer = read(tmp_path, [entry(frame) for frame in reversed(kept)])
     expected = np.array([person(min(frame, 28)) for frame in range(30)])
-    assert np.allclose(found.keypoints[..., :2], expected[..., :2], atol=1e-3)
-    assert list(np.flatnonzero(~found.detected)) == [10, 11, 12, 13, 14, 29]
-    assert (found.keypoints[~found.detected, :, 2] == 0).all()
+    assert np.allclose(dancer.keypoints[..., :2], expected[..., :2], atol=1e-3)
+    assert list(np.flatnonzero(~dancer.detected)) == [10, 11, 12, 13, 14, 29]
+    assert (dancer.keypoints[~dancer.detected, :, 2] == 0).all()
 
 
 def test_confidence_is_clipped_and_frames_may_count_from_one(tmp_path):
     entries = [entry(frame) for frame in range(1, 31)]
     entries[0]["keypoints"][2::3] = [1.7] * 26
     entries[1]["keypoints"][2::3] = [-0.2] * 26
-    found = read(tmp_path, entries)
-    assert np.allclose(found.keypoints[0], [[*xy, 1.0] for xy in person(1)[:, :2]])
-    assert (found.keypoints[1, :, 2] == 0).all() and found.detected.all()
+    dancer = read(tmp_path, entries)
+    assert np.allclose(dancer.keypoints[0], [[*xy, 1.0] for xy in person(1)[:, :2]])
+    assert (dancer.keypoints[1, :, 2] == 0).all() and dancer.detected.all()
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,13 @@ def test_wrong_files(tmp_path, content, message):
         read(tmp_path, content)
 
 
-def test_results_that_end_early_are_told(tmp_path, caplog):
-    """As those of a copy with half the frames do, which nothing else tells from a dancer who leaves."""
+def test_results_that_end_early_raise_a_warning(tmp_path, caplog):
+    """Results of a copy with half the frames end early; nothing else tells them from a dancer who leaves."""
     read(tmp_path, [entry(frame) for frame in range(26)])
     assert not caplog.records
-    found = read(tmp_path, [entry(frame) for frame in range(15)])
+    dancer = read(tmp_path, [entry(frame) for frame in range(15)])
     assert "r.json: ends at frame 14 of 30; if it was made from a copy with fewer frames" in caplog.text
-    assert found.detected.sum() == 15
+    assert dancer.detected.sum() == 15
 
 
 def test_missing_file(tmp_path):
@@ -135,6 +135,6 @@ def test_estimate_follows_the_times_of_a_variable_rate_video(tmp_path):
     frames = [np.full((36, 64, 3), 50, np.uint8)] * 100
     video.write_video(tmp_path / "v.mp4", frames, 25)
     (tmp_path / "r.json").write_text(json.dumps([entry(frame) for frame in range(100)]))
-    found = alphapose.estimate(tmp_path / "r.json", tmp_path / "v.mp4", 30)
-    assert found.keypoints.shape == (120, 26, 3) and found.fps == 30
-    assert np.allclose(found.keypoints[:118, 0, 0], np.arange(118) / 30 * 25, atol=0.02)
+    dancer = alphapose.estimate(tmp_path / "r.json", tmp_path / "v.mp4", 30)
+    assert dancer.keypoints.shape == (120, 26, 3) and dancer.fps == 30
+    assert np.allclose(dancer.keypoints[:118, 0, 0], np.arange(118) / 30 * 25, atol=0.02)

@@ -117,9 +117,9 @@ def test_stage_with_result_files(project, tmp_path):
     (tmp_path / "results/blank.json").write_text(json.dumps(people(range(20))))
     (tmp_path / "results/torn.json").write_text("[{")
     keypoints_stage.main([])
-    found = kp.load(tmp_path / "data/keypoints/good.npz")
-    assert found.keypoints.shape == (150, 26, 3) and found.fps == 30 and found.size == (64, 36)
-    assert np.allclose(found.keypoints[:148, 3, 0], np.arange(148) / 30 * 20 + 3, atol=0.01)
+    dancer = kp.load(tmp_path / "data/keypoints/good.npz")
+    assert dancer.keypoints.shape == (150, 26, 3) and dancer.fps == 30 and dancer.size == (64, 36)
+    assert np.allclose(dancer.keypoints[:148, 3, 0], np.arange(148) / 30 * 20 + 3, atol=0.01)
     failures = json.loads((tmp_path / "data/keypoints/failures.json").read_text())
     assert set(failures) == {"torn", "lost", "blank"}
     assert "torn.json: not JSON" in failures["torn"]
@@ -144,7 +144,9 @@ def test_frames_of_another_rate_come_on_the_grid(tmp_path, monkeypatch, backend)
         return straight(len(seen), fps)
 
     monkeypatch.setattr(getattr(backends, backend), "estimate", estimate)
-    settings = backends.KeypointsParams(backend, "x", "data/none", "data/none", 0.3)
+    settings = backends.KeypointsParams(
+        backend=backend, source="x", rtmpose_det="data/none", rtmpose_pose="data/none", min_detected=0.3
+    )
     inputs = (tmp_path / "v.mp4", *([Path("det"), Path("pose")] if backend == "rtmpose" else []))
     backends.find_keypoints(settings, 30.0, "v", inputs, tmp_path)
     assert len(seen) == 150 and kp.load(tmp_path / "keypoints.npz").fps == 30

@@ -32,22 +32,22 @@ VALUES = {
 }
 
 
-def assert_same(found, expected):
-    assert type(found) is type(expected)
+def assert_same(loaded, expected):
+    assert type(loaded) is type(expected)
     if isinstance(expected, np.ndarray):
-        assert found.dtype == expected.dtype and found.shape == expected.shape
-        np.testing.assert_array_equal(found, expected)
-        found.flat[:1] = found.flat[:1]  # may be written to
+        assert loaded.dtype == expected.dtype and loaded.shape == expected.shape
+        np.testing.assert_array_equal(loaded, expected)
+        loaded.flat[:1] = loaded.flat[:1]  # may be written to
     elif isinstance(expected, dict):
-        assert list(found) == list(expected)
+        assert list(loaded) == list(expected)
         for key, value in expected.items():
-            assert_same(found[key], value)
+            assert_same(loaded[key], value)
     elif isinstance(expected, list | tuple):
-        assert len(found) == len(expected)
-        for pair in zip(found, expected, strict=True):
+        assert len(loaded) == len(expected)
+        for pair in zip(loaded, expected, strict=True):
             assert_same(*pair)
     else:
-        assert found == expected
+        assert loaded == expected
 
 
 def as_numpy_1(data: bytes) -> bytes:

@@ -36,8 +36,8 @@ def body_box(cx, cy):
 def test_boxes_of_both_kinds_of_detector(files, tmp_path):
     """In pixels of the picture, whose size and shape are not the network's; of persons alone where classes are told."""
     both = stub_onnx.picture((60, 50), (190, 80))
-    found = rtmpose.load(*files).boxes(both)
-    np.testing.assert_allclose(found, [body_box(60, 50), body_box(190, 80)], atol=2)
+    boxes = rtmpose.load(*files).boxes(both)
+    np.testing.assert_allclose(boxes, [body_box(60, 50), body_box(190, 80)], atol=2)
     raw = rtmpose.load(stub_onnx.raw_detector(tmp_path / "raw.onnx"), files[1])
     np.testing.assert_allclose(raw.boxes(both), [body_box(60, 50)], atol=2)
     assert raw.boxes(stub_onnx.picture((190, 80))).shape == (0, 4)
@@ -47,14 +47,14 @@ def test_boxes_of_both_kinds_of_detector(files, tmp_path):
 def test_dancer_through_a_video(files):
     """Each spot within a pixel of the pose network, its confidence at the network's peak."""
     centres = np.column_stack([60 + 1.75 * np.arange(20), 60 - np.arange(20) / 2])
-    found = rtmpose.estimate((stub_onnx.picture(tuple(at)) for at in centres), 30.0, *files, "v")
-    assert (found.layout, found.fps, found.size) == ("halpe26", 30.0, (240, 120))
-    assert found.keypoints.shape == (20, 26, 3) and found.keypoints.dtype == np.float32 and found.detected.all()
+    dancer = rtmpose.estimate((stub_onnx.picture(tuple(at)) for at in centres), 30.0, *files, "v")
+    assert (dancer.layout, dancer.fps, dancer.size) == ("halpe26", 30.0, (240, 120))
+    assert dancer.keypoints.shape == (20, 26, 3) and dancer.keypoints.dtype == np.float32 and dancer.detected.all()
     for index in range(26):
         spot = stub_onnx.BLUE_SPOT if index == 25 else stub_onnx.RED_SPOT
-        error = found.keypoints[:, index, :2] - centres - spot
+        error = dancer.keypoints[:, index, :2] - centres - spot
         assert abs(error).max() < 1.2 * PIXEL, index
-    np.testing.assert_allclose(found.keypoints[:, :25, 2], stub_onnx.CONFIDENCE, atol=0.05)
+    np.testing.assert_allclose(dancer.keypoints[:, :25, 2], stub_onnx.CONFIDENCE, atol=0.05)
 
 
 def test_a_frame_without_a_person_is_a_gap(files):
@@ -70,10 +70,10 @@ def test_a_frame_without_a_person_is_a_gap(files):
     points, _ = whole(stub_onnx.picture())
     assert points.shape == (1, 26, 2)
     frames = [stub_onnx.picture((80, 60)) if i not in (0, 3, 4) else stub_onnx.picture() for i in range(8)]
-    found = rtmpose.estimate(frames, 30.0, *files, "v")
-    assert list(np.flatnonzero(~found.detected)) == [0, 3, 4]
-    assert (found.keypoints[[0, 3, 4], :, 2] == 0).all() and (found.keypoints[found.detected, :, 2] > 0.3).all()
-    np.testing.assert_array_equal(found.keypoints[3, :, :2], found.keypoints[2, :, :2])
+    dancer = rtmpose.estimate(frames, 30.0, *files, "v")
+    assert list(np.flatnonzero(~dancer.detected)) == [0, 3, 4]
+    assert (dancer.keypoints[[0, 3, 4], :, 2] == 0).all() and (dancer.keypoints[dancer.detected, :, 2] > 0.3).all()
+    np.testing.assert_array_equal(dancer.keypoints[3, :, :2], dancer.keypoints[2, :, :2])
     nobody = rtmpose.estimate([stub_onnx.picture()] * 3, 30.0, *files, "v")
     assert not nobody.detected.any() and nobody.keypoints.shape == (3, 26, 3)
 
@@ -82,16 +82,16 @@ def test_one_of_several_people_is_followed(files, caplog):
     """The one on the right comes first in no frame, but stays longer."""
     frames = [stub_onnx.picture(*([(60, 60)] if 5 <= i < 15 else []), (180 + i / 2, 60)) for i in range(30)]
     with caplog.at_level(logging.WARNING):
-        found = rtmpose.estimate(frames, 30.0, *files, "two")
+        dancer = rtmpose.estimate(frames, 30.0, *files, "two")
     expected = 180 + np.arange(30) / 2 + stub_onnx.RED_SPOT[0]
-    assert abs(found.keypoints[:, 0, 0] - expected).max() < 1.2 * PIXEL
+    assert abs(dancer.keypoints[:, 0, 0] - expected).max() < 1.2 * PIXEL
     assert "two: followed one person through 30 frames; dropped 10 detections of 1 other tracks" in caplog.text
 
 
 def test_confidence_is_at_most_one(files, tmp_path):
     loud = stub_onnx.pose(tmp_path / "loud.onnx", gain=2.2)
-    found = rtmpose.estimate([stub_onnx.picture((60, 60))], 30.0, files[0], loud, "v")
-    assert (found.keypoints[0, :25, 2] == 1).all()
+    dancer = rtmpose.estimate([stub_onnx.picture((60, 60))], 30.0, files[0], loud, "v")
+    assert (dancer.keypoints[0, :25, 2] == 1).all()
 
 
 def test_device_and_threads(files, monkeypatch):
@@ -200,10 +200,10 @@ def project(files, tmp_path, monkeypatch):
 
 def test_stage(project, files):
     keypoints_stage.main([])
-    found = kp.load(project / "data/keypoints/dance.npz")
-    assert found.detected.all() and found.layout == "halpe26"
+    dancer = kp.load(project / "data/keypoints/dance.npz")
+    assert dancer.detected.all() and dancer.layout == "halpe26"
     expected = 60 + np.arange(30) + stub_onnx.RED_SPOT[0]
-    assert abs(found.keypoints[:, 0, 0] - expected).max() < 2 * PIXEL
+    assert abs(dancer.keypoints[:, 0, 0] - expected).max() < 2 * PIXEL
     failures = json.loads((project / "data/keypoints/failures.json").read_text())
     assert list(failures) == ["empty"]
     assert failures["empty"].startswith("data/decoded/empty.mp4: no person in 100 % of its frames")
@@ -237,11 +237,13 @@ def test_compose_uses_the_backend(project, files, monkeypatch, backend):
     settings = compose.ComposeParams.of(params.read(ROOT / "params.yaml"))
     names = {"backend": backend, "rtmpose_det": str(files[0]), "rtmpose_pose": str(files[1])}
     settings = dataclasses.replace(settings, keypoints=dataclasses.replace(settings.keypoints, **names))
-    said = []
+    messages = []
     expected = pytest.raises(Lifted) if backend == "rtmpose" else pytest.raises(kp.KeypointsError, match="no person")
     with expected:
-        compose._conditions(Path("data/decoded/dance.mp4"), project, settings, None, said.append)
-    assert said == (["data/decoded/dance.mp4: person found in 100.0 % of 30 frames (rtmpose)"] * (backend == "rtmpose"))
+        compose._conditions(Path("data/decoded/dance.mp4"), project, settings, None, messages.append)
+    assert messages == (
+        ["data/decoded/dance.mp4: person found in 100.0 % of 30 frames (rtmpose)"] * (backend == "rtmpose")
+    )
 
 
 def test_mediapipe_needs_no_files():

@@ -38,22 +38,22 @@ def test_without_numbers_two_dancers_keep_apart():
     for frame in range(90):
         pair = [at(frame, 100 + 2 * frame)] + ([at(frame, 420 - frame)] if frame < 60 else [])
         people += [pair[i] for i in rng.permutation(len(pair))]
-    found = centres(follow(people, "v"))
-    assert all(abs(found[frame] - (100 + 2 * frame)) < 1e-6 for frame in range(90))
+    positions = centres(follow(people, "v"))
+    assert all(abs(positions[frame] - (100 + 2 * frame)) < 1e-6 for frame in range(90))
 
 
 def test_numbers_repeated_in_a_frame_are_not_trusted():
     people = [at(f, x, person=0) for f in range(30) for x in ((100, 500) if f % 2 else (500, 100))]
-    found = centres(follow(people, "v"))
-    assert len(found) == 30 and np.ptp(list(found.values())) < 1e-6
+    positions = centres(follow(people, "v"))
+    assert len(positions) == 30 and np.ptp(list(positions.values())) < 1e-6
 
 
 def test_a_renumbered_person_is_followed_on():
     people = [at(f, 100 + f, person=1) for f in range(40)] + [at(f, 100 + f, person=7) for f in range(45, 100)]
     people += [at(f, 500, size=40, person=3) for f in range(60)]
-    found = centres(follow(people, "v"))
-    assert sorted(found) == [*range(40), *range(45, 100)]
-    assert all(abs(x - (100 + frame)) < 1e-6 for frame, x in found.items())
+    positions = centres(follow(people, "v"))
+    assert sorted(positions) == [*range(40), *range(45, 100)]
+    assert all(abs(x - (100 + frame)) < 1e-6 for frame, x in positions.items())
 
 
 def test_nobody():

@@ -225,7 +225,7 @@ def test_clips_are_as_many_as_the_papers():
     dataset = params.read(PAPER)["dataset"]
 
     def clips(music: str, beats: int, stride: float) -> int:
-        name = aistpp.parse(f"g{music[1:3]}_sBM_cAll_d01_{music}_ch01")
+        name = aistpp.parse_name(f"g{music[1:3]}_sBM_cAll_d01_{music}_ch01")
         return 9 * len(clip_starts(beats * 60 / name.bpm, stride))
 
     assert sum(2 * clips(music, 16, dataset["eval_stride"]) for music in TEST_MUSIC) == 234

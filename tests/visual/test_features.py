@@ -83,8 +83,8 @@ def test_video_of_another_rate_is_sampled_at_25_fps(tmp_path, model):
     torch.save(model.state_dict(), tmp_path / "weights.pt")
     params = features.VisualParams("unused", 25.0, 48, 32)
     features.embed_video("ramp", (tmp_path / "ramp.mp4", tmp_path / "weights.pt"), tmp_path, params)
-    with np.load(tmp_path / "visual.npz", allow_pickle=False) as found:
-        embedding, time_s = found["embedding"], found["time_s"]
+    with np.load(tmp_path / "visual.npz", allow_pickle=False) as file:
+        embedding, time_s = file["embedding"], file["time_s"]
     assert embedding.shape == (6, model.dim)
     assert time_s[-1] == pytest.approx((9 + 8 * 5) / 25)
 

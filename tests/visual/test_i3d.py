@@ -95,7 +95,7 @@ def test_number_of_steps(frames):
 
 
 def test_too_few_frames():
-    with pytest.raises(ValueError, match="at least 9 frames, got 8"):
+    with pytest.raises(ValueError, match="at least 9 frames, got 8; give a longer video"):
         small().features(torch.zeros(1, 3, 8, 32, 32))
 
 
