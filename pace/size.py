@@ -14,7 +14,7 @@ from pace.autoencoder.vae import AutoencoderKL, VaeParams
 from pace.clip import CLIP_SECONDS, LATENT_SIZE, N_FRAMES, N_MELS
 from pace.conditioning.hsf_encoder import Conditions, EncoderParams, Encoding
 from pace.diffusion.flops import GeneratorSize, generator_lines, generator_size, parameter_count
-from pace.diffusion.generator import Generator, Scale, Shape
+from pace.diffusion.generator import Generator, LatentScale, DataShape
 from pace.diffusion.unet import UNetParams
 from pace.diffusion_training.training import DiffusionParams
 from pace.media.video import DecodeParams
@@ -73,7 +73,7 @@ def sizes(content: dict) -> Sizes:
     return Sizes(generator_size(encoder, unet, shape(content)), vae_size(vae), evaluations(sample, training))
 
 
-def shape(content: dict) -> Shape:
+def shape(content: dict) -> DataShape:
     """What the data will decide of the networks.
 
     The width of the visual condition is that of the stand-in where `visual.weights` names it, else of the published
@@ -84,7 +84,7 @@ def shape(content: dict) -> Shape:
     with torch.device("meta"):
         width = I3D(stand_in.width if visual.weights == STAND_IN_I3D else 1.0).dim
     fps = section(content, "decode", DecodeParams).fps
-    return Shape(section(content, "vae", VaeParams).latent_channels, width, round(CLIP_SECONDS * fps), fps)
+    return DataShape(section(content, "vae", VaeParams).latent_channels, width, round(CLIP_SECONDS * fps), fps)
 
 
 def vae_size(vae: VaeParams) -> VaeSize:
@@ -105,8 +105,8 @@ def evaluations(sample: SampleParams, training: DiffusionParams) -> int:
     """
     counting = _Counting()
     blank = Encoding(torch.zeros(1, 1, 1), None, None, None, None)
-    shape, scale = Shape(channels=1, visual_width=1, frames=1, fps=1.0), Scale(torch.zeros(1), torch.ones(1))
-    generator = Generator(lambda _: blank, counting, training.trained(), shape, scale)
+    shape, scale = DataShape(channels=1, visual_width=1, frames=1, fps=1.0), LatentScale(torch.zeros(1), torch.ones(1))
+    generator = Generator(lambda _: blank, counting, training.task(), shape, scale)
     sample_latents(generator, Conditions(*[torch.zeros(1)] * 4), ["clip"], sample)
     return counting.clips
 

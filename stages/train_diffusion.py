@@ -14,9 +14,9 @@ from pace.conditioning.condition_files import read_clips, read_videos
 from pace.conditioning.conditions import ConditionStore
 from pace.conditioning.hsf_encoder import EncoderParams
 from pace.diffusion.flops import generator_lines, generator_size
-from pace.diffusion.generator import Generator, Scale, Shape, save_generator
+from pace.diffusion.generator import Generator, LatentScale, DataShape, save_generator
 from pace.diffusion.unet import UNetParams
-from pace.diffusion_training.latents import Data, make_data, measure_scale, placement
+from pace.diffusion_training.latents import LatentDataset, make_dataset, measure_scale, placement
 from pace.diffusion_training.training import DiffusionParams, fresh_networks, total_steps, train
 from pace.pipeline import closure, params, stage
 from pace.training import accelerate, distributed
@@ -47,7 +47,7 @@ def read_split(split: str, say: Callable[[str], None]) -> tuple[np.ndarray, np.n
     return mean[kept], log_variance[kept], ids, videos
 
 
-def load_data(device: torch.device, say: Callable[[str], None]) -> tuple[Data, Data | None, Scale, str]:
+def load_data(device: torch.device, say: Callable[[str], None]) -> tuple[LatentDataset, LatentDataset | None, LatentScale, str]:
     """Training and validation data, the scale of the latents, and a fingerprint of all of it."""
     found, scale, keys, clips = [], None, [], read_clips(CLIPS)
     for split in ("train", "val"):
@@ -61,7 +61,7 @@ def load_data(device: torch.device, say: Callable[[str], None]) -> tuple[Data, D
         home = placement(videos.values(), device)
         conditions = ConditionStore(videos, [(clips[clip][0], clips[clip][2]) for clip in ids], home)
         del videos  # the store has them
-        found.append(make_data(mean, log_variance, scale, conditions, device))
+        found.append(make_dataset(mean, log_variance, scale, conditions, device))
         tracks = (conditions.slow, conditions.fast, conditions.semantic, conditions.visual)
         keys.append(fingerprint(mean, log_variance, ids, *[fingerprint(x.cpu().numpy()) for x in tracks]))
     return *found, scale, fingerprint(keys)
@@ -76,7 +76,7 @@ def run() -> None:
     data, val, scale, data_key = load_data(processes.device, say)
     conditions = data.conditions
     training = dataclasses.replace(training, steps=total_steps(training, len(data.mean)))
-    shape = Shape(data.mean.shape[1], conditions.visual_width, conditions.frames, conditions.fps)
+    shape = DataShape(data.mean.shape[1], conditions.visual_width, conditions.frames, conditions.fps)
     encoder, unet = fresh_networks(encoder_params, unet_params, shape, training.seed)
     sizes = generator_size(encoder_params, unet_params, shape)
     say(", ".join([*generator_lines(sizes), f"on {processes.count} x {processes.device.type}"]))
@@ -101,7 +101,7 @@ def run() -> None:
         curve = train(encoder, unet, data, val, training, resume, progress, processes)
     if not processes.first:
         return
-    save_generator(OUT, Generator(encoder, unet, training.trained(), shape, scale), dataclasses.asdict(training))
+    save_generator(OUT, Generator(encoder, unet, training.task(), shape, scale), dataclasses.asdict(training))
     CURVE.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(curve).to_csv(CURVE, index=False, float_format="%.6g")
     resume.clear()

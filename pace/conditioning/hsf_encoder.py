@@ -107,7 +107,7 @@ class Branch(nn.Module):
         return self.out((weights @ v).transpose(2, 3).flatten(3))
 
 
-class Encoder(nn.Module):
+class HSFEncoder(nn.Module):
     """Slow and fast energies, semantic and visual embeddings -> context tokens C = [H, G] and the frame sequence.
 
     `visual_width` is D of the visual embeddings, `frames` and `fps` those of a clip.

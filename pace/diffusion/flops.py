@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pace.clip import LATENT_SIZE
 from pace.conditioning.hsf_encoder import SEMANTIC_WIDTH, Conditions, EncoderParams
-from pace.diffusion.generator import Shape, build
+from pace.diffusion.generator import DataShape, build
 from pace.diffusion.unet import UNetParams
 from pace.pose.skeleton import PARTS
 
@@ -32,7 +32,7 @@ class GeneratorSize:
         return 3 * (self.encoder_flops + self.unet_flops)
 
 
-def generator_size(encoder: EncoderParams, unet: UNetParams, shape: Shape) -> GeneratorSize:
+def generator_size(encoder: EncoderParams, unet: UNetParams, shape: DataShape) -> GeneratorSize:
     """Size of encoder and U-Net for data of `shape`. Raises ValueError for parameters that do not go together."""
     with torch.device("meta"), torch.no_grad():
         encoder_net, unet_net = build(encoder, unet, shape)

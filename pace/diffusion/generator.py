@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from pace.conditioning.conditions import ConditionStore
-from pace.conditioning.hsf_encoder import Conditions, Encoder, EncoderParams, Encoding
+from pace.conditioning.hsf_encoder import Conditions, HSFEncoder, EncoderParams, Encoding
 from pace.diffusion import objectives
 from pace.diffusion.unet import FrameShape, UNet, UNetParams
 from pace.pipeline.params import ParamsError, choice, limits, section
@@ -15,7 +15,7 @@ from pace.training.checkpoint import load_weights, read_config, save_model, writ
 
 
 @dataclasses.dataclass(frozen=True)
-class Shape:
+class DataShape:
     """What the data decides of the networks."""
 
     channels: int  # of the latents
@@ -24,7 +24,7 @@ class Shape:
     fps: float
 
 
-class Scale(NamedTuple):
+class LatentScale(NamedTuple):
     """Mean and standard deviation of each latent channel (C,), measured on the training latents."""
 
     mean: torch.Tensor
@@ -40,7 +40,7 @@ class Scale(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainedParams:
+class DenoisingTask:
     """What sampling must know of section `train_diffusion`."""
 
     objective: str = choice(*objectives.OBJECTIVES)
@@ -48,14 +48,14 @@ class TrainedParams:
     min_snr: float = limits(0)
     drop: float = limits(0, 1)
 
-    def process(self) -> objectives.Process:
+    def process(self) -> objectives.ForwardProcess:
         """The forward process that the U-Net learned to undo."""
-        return objectives.Process(self.objective, self.schedule, self.min_snr)
+        return objectives.ForwardProcess(self.objective, self.schedule, self.min_snr)
 
 
-def build(encoder: EncoderParams, unet: UNetParams, shape: Shape) -> tuple[Encoder, UNet]:
+def build(encoder: EncoderParams, unet: UNetParams, shape: DataShape) -> tuple[HSFEncoder, UNet]:
     """Encoder and U-Net that fit each other, with fresh weights."""
-    encoder_net = Encoder(encoder, shape.visual_width, shape.frames, shape.fps)
+    encoder_net = HSFEncoder(encoder, shape.visual_width, shape.frames, shape.fps)
     frames = FrameShape(encoder_net.width, shape.frames, shape.fps) if encoder.align else None
     return encoder_net, UNet(unet, shape.channels, encoder_net.context_width, frames)
 
@@ -64,11 +64,11 @@ def build(encoder: EncoderParams, unet: UNetParams, shape: Shape) -> tuple[Encod
 class Generator:
     """Encoder and U-Net with averaged weights, how they were trained, and the scale of their latents."""
 
-    encoder: Encoder
+    encoder: HSFEncoder
     unet: UNet
-    trained: TrainedParams
-    shape: Shape
-    scale: Scale
+    trained: DenoisingTask
+    shape: DataShape
+    scale: LatentScale
 
     def to(self, device: torch.device | str) -> "Generator":
         """Move both networks to a device."""
@@ -121,9 +121,9 @@ def load_generator(folder: Path | str) -> Generator:
     try:
         encoder_params = section(config, "encoder", EncoderParams)
         unet_params = section(config, "unet", UNetParams)
-        trained = section(config, "train_diffusion", TrainedParams, partial=True)
-        shape = section(config, "shape", Shape)
-        scale = Scale(torch.tensor(config["latent_mean"]), torch.tensor(config["latent_std"]))
+        trained = section(config, "train_diffusion", DenoisingTask, partial=True)
+        shape = section(config, "shape", DataShape)
+        scale = LatentScale(torch.tensor(config["latent_mean"]), torch.tensor(config["latent_std"]))
     except (ParamsError, KeyError) as error:
         raise ValueError(f"{Path(folder) / 'config.json'}: {error}; train the diffusion again") from None
     encoder, unet = build(encoder_params, unet_params, shape)

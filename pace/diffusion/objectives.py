@@ -34,7 +34,7 @@ def _cosine(time: torch.Tensor) -> torch.Tensor:
 
 
 @dataclasses.dataclass(frozen=True)
-class Process:
+class ForwardProcess:
     """What is done to latents in training, and what the network learns of it.
 
     `epsilon` (the paper's equation 8) and `v` (Salimans and Ho 2022) keep the variance: Z_t is
@@ -57,7 +57,7 @@ class Process:
         if self.signal is None:
             object.__setattr__(self, "signal", signal_levels(self.schedule).float())
 
-    def to(self, device: torch.device | str) -> "Process":
+    def to(self, device: torch.device | str) -> "ForwardProcess":
         """The same process with its table on `device`."""
         return dataclasses.replace(self, signal=self.signal.to(device))
 

@@ -8,18 +8,18 @@ import numpy as np
 import torch
 
 from pace.conditioning.conditions import ConditionStore, VideoConditions
-from pace.diffusion.generator import Scale
+from pace.diffusion.generator import LatentScale
 
 
-def measure_scale(mean: np.ndarray, log_variance: np.ndarray) -> Scale:
-    """Scale of samples from the posteriors (clips,C,32,32): the spread of the means and the mean variance."""
+def measure_scale(mean: np.ndarray, log_variance: np.ndarray) -> LatentScale:
+    """LatentScale of samples from the posteriors (clips,C,32,32): the spread of the means and the mean variance."""
     axes = (0, 2, 3)
     mean = mean.astype(np.float64)
     variance = mean.var(axis=axes) + np.exp(log_variance.astype(np.float64)).mean(axis=axes)
-    return Scale(torch.tensor(mean.mean(axis=axes)).float(), torch.tensor(np.sqrt(variance)).float())
+    return LatentScale(torch.tensor(mean.mean(axis=axes)).float(), torch.tensor(np.sqrt(variance)).float())
 
 
-class Data(NamedTuple):
+class LatentDataset(NamedTuple):
     """Clips of one split: posterior of the normalised latents (n,C,32,32) on the device, and their conditions."""
 
     mean: torch.Tensor
@@ -27,20 +27,20 @@ class Data(NamedTuple):
     conditions: ConditionStore
 
 
-def make_data(
+def make_dataset(
     mean: np.ndarray,
     log_variance: np.ndarray,
-    scale: Scale,
+    scale: LatentScale,
     conditions: ConditionStore,
     device: torch.device | str | None = None,
-) -> Data:
+) -> LatentDataset:
     """Put latents on `device` (default: that of `conditions`, whose clips are the same in the same order)."""
     if len(mean) != len(conditions):
         raise ValueError(f"{len(mean)} latents but {len(conditions)} clips with conditions")
     device = conditions.slow.device if device is None else device
     normal = scale.normalise(torch.from_numpy(mean.astype(np.float32)).to(device))
     deviation = torch.from_numpy(np.exp(0.5 * log_variance.astype(np.float32))).to(device)
-    return Data(normal, deviation / scale.std[:, None, None].to(device), conditions)
+    return LatentDataset(normal, deviation / scale.std[:, None, None].to(device), conditions)
 
 
 def placement(videos: Iterable[VideoConditions], device: torch.device) -> torch.device:

@@ -12,11 +12,11 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from pace.conditioning.hsf_encoder import Conditions, Encoder, EncoderParams
+from pace.conditioning.hsf_encoder import Conditions, HSFEncoder, EncoderParams
 from pace.diffusion import objectives
-from pace.diffusion.generator import Shape, TrainedParams, build
+from pace.diffusion.generator import DataShape, DenoisingTask, build
 from pace.diffusion.unet import UNet, UNetParams
-from pace.diffusion_training.latents import Data, batch_index
+from pace.diffusion_training.latents import LatentDataset, batch_index
 from pace.pipeline.params import choice, limits
 from pace.training import accelerate
 from pace.training.distributed import ALONE, Processes
@@ -56,15 +56,15 @@ class DiffusionParams:
         """The learning rate of a step, counted from 0."""
         return learning_rate(step, self.lr, self.warmup, self.steps, self.decay)
 
-    def trained(self) -> TrainedParams:
+    def trained(self) -> DenoisingTask:
         """What sampling must know of the training."""
-        return TrainedParams(self.objective, self.schedule, self.min_snr, self.drop)
+        return DenoisingTask(self.objective, self.schedule, self.min_snr, self.drop)
 
 
 class Model(nn.Module):
     """Encoder and U-Net as one: noisy latents, time steps and conditions to a prediction."""
 
-    def __init__(self, encoder: Encoder, unet: UNet) -> None:
+    def __init__(self, encoder: HSFEncoder, unet: UNet) -> None:
         super().__init__()
         self.encoder = encoder
         self.unet = unet
@@ -74,7 +74,7 @@ class Model(nn.Module):
         return self.unet(z, t, encoding.tokens, encoding.frames)
 
 
-def fresh_networks(encoder: EncoderParams, unet: UNetParams, shape: Shape, seed: int) -> tuple[Encoder, UNet]:
+def fresh_networks(encoder: EncoderParams, unet: UNetParams, shape: DataShape, seed: int) -> tuple[HSFEncoder, UNet]:
     """Encoder and U-Net with the first weights that a seed gives."""
     torch.manual_seed(seed)
     return build(encoder, unet, shape)
@@ -89,10 +89,10 @@ def total_steps(params: DiffusionParams, clips: int) -> int:
 
 
 def train(
-    encoder: Encoder,
+    encoder: HSFEncoder,
     unet: UNet,
-    data: Data,
-    val: Data | None,
+    data: LatentDataset,
+    val: LatentDataset | None,
     params: DiffusionParams,
     resume: Resume | None = None,
     progress: Callable[[int, dict[str, float]], None] | None = None,
@@ -126,7 +126,7 @@ def train(
             "the processes of `train.launcher` found different saved states: .resume must lie on a disk that they share"
         )
     network = processes.wrap(model)
-    process = params.trained().process().to(data.mean.device)
+    process = params.task().process().to(data.mean.device)
     pending: list[torch.Tensor] = []
     saved = start
     clock = time.perf_counter()
@@ -181,9 +181,9 @@ def train(
 
 def _step_loss(
     model: nn.Module,
-    data: Data,
+    data: LatentDataset,
     params: DiffusionParams,
-    process: objectives.Process,
+    process: objectives.ForwardProcess,
     step: int,
     processes: Processes = ALONE,
 ) -> torch.Tensor:
@@ -207,7 +207,7 @@ def _step_loss(
 
 
 @torch.no_grad()
-def validate(model: nn.Module, data: Data, params: DiffusionParams, process: objectives.Process) -> float:
+def validate(model: nn.Module, data: LatentDataset, params: DiffusionParams, process: objectives.ForwardProcess) -> float:
     """Mean loss of the clips, each at the same few time steps and noises every time.
 
     Of the means of the latents' posteriors, where training draws from these.

@@ -14,21 +14,21 @@ from collections.abc import Callable
 
 import torch
 
-from pace.diffusion.objectives import STEPS, Process, signal_levels
+from pace.diffusion.objectives import STEPS, ForwardProcess, signal_levels
 
 Denoiser = Callable[[torch.Tensor, float], torch.Tensor]
 Network = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Noise = Callable[[], torch.Tensor]
 
 
-def schedule_times(schedule: str) -> torch.Tensor:
+def schedule_levels(schedule: str) -> torch.Tensor:
     """The noise level t of each training step (1000,) float64, rising."""
     signal = signal_levels(schedule)
     noise = (1 - signal).sqrt()
     return noise / (signal.sqrt() + noise)
 
 
-def denoiser(network: Network, process: Process) -> Denoiser:
+def denoiser(network: Network, process: ForwardProcess) -> Denoiser:
     """Wrap a network of `process`, which predicts from (Z_t, time (B,)), as a denoiser.
 
     A variance-preserving network is asked at the step with the same ratio of noise to signal; between two steps it is
@@ -36,7 +36,7 @@ def denoiser(network: Network, process: Process) -> Denoiser:
     """
     if process.objective == "flow":
         return lambda z, t: z - t * _ask(network, z, t * STEPS)
-    log_sigmas = schedule_times(process.schedule).logit()
+    log_sigmas = schedule_levels(process.schedule).logit()
 
     def denoise(z: torch.Tensor, t: float) -> torch.Tensor:
         norm = math.hypot(1 - t, t)
@@ -71,7 +71,7 @@ def guided(conditional: Denoiser, unconditional: Denoiser, scale: float) -> Deno
     return denoise
 
 
-def karras_times(count: int, low: float, high: float, rho: float = 7.0) -> list[float]:
+def karras_levels(count: int, low: float, high: float, rho: float = 7.0) -> list[float]:
     """`count` levels whose sigma falls from high to low after Karras et al. 2022 (equation 5), and 0."""
     ramp = torch.linspace(0, 1, count, dtype=torch.float64)
     sigmas = (high ** (1 / rho) + ramp * (low ** (1 / rho) - high ** (1 / rho))) ** rho
@@ -151,7 +151,7 @@ METHODS = {
 SAMPLERS = tuple(METHODS)
 
 
-def spacing(name: str, process: Process, steps: int, sigma_max: float) -> list[float]:
+def spacing(name: str, process: ForwardProcess, steps: int, sigma_max: float) -> list[float]:
     """The levels of `steps` steps, falling to 0.
 
     A flow's run evenly from 1, whatever the sampler. With a variance-preserving process `ddpm` takes the training's own
@@ -164,13 +164,13 @@ def spacing(name: str, process: Process, steps: int, sigma_max: float) -> list[f
         raise ValueError(f"sampler {name!r} is unknown; use one of {', '.join(SAMPLERS)}")
     if process.objective == "flow":
         return _even(1.0, steps)
-    levels = schedule_times(process.schedule)
+    levels = schedule_levels(process.schedule)
     if name == "ddpm":
         ends = torch.arange(steps, 0, -1, dtype=torch.float64) * (STEPS / steps)
         return [*levels[ends.round().long() - 1].tolist(), 0.0]
     high = min(float(levels[-1]), sigma_max / (1 + sigma_max))
     if name == "dpm++2m":
-        return karras_times(steps, *(t / (1 - t) for t in (float(levels[0]), high)))
+        return karras_levels(steps, *(t / (1 - t) for t in (float(levels[0]), high)))
     return _even(high, steps)
 
 
@@ -178,7 +178,7 @@ def _even(high: float, steps: int) -> list[float]:
     return [high * (1 - i / steps) for i in range(steps)] + [0.0]
 
 
-def sample(name: str, denoise: Denoiser, noise: Noise, process: Process, steps: int, sigma_max: float) -> torch.Tensor:
+def sample(name: str, denoise: Denoiser, noise: Noise, process: ForwardProcess, steps: int, sigma_max: float) -> torch.Tensor:
     """Draw samples with the sampler `name` over its own levels."""
     levels = spacing(name, process, steps, sigma_max)
     return METHODS[name](denoise, noise, levels)

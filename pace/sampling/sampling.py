@@ -40,14 +40,14 @@ def sample_latents(
     A clip's noise depends on `params.seed` and its id only, drawn on the CPU whatever the device.
     Raises ValueError for guidance of a generator that never saw a clip without conditions.
     """
-    if params.guidance != 1 and generator.trained.drop == 0:
+    if params.guidance != 1 and generator.task.drop == 0:
         raise ValueError(
             f"sample.guidance is {params.guidance:g}, but the generator was trained with train_diffusion.drop 0; "
             "it knows no music without conditions: set sample.guidance to 1, or train with a drop such as 0.1"
         )
     encoding = generator.encode(conditions)
     null = encoding.masked(torch.zeros(len(clip_ids), device=encoding.tokens.device))
-    process = generator.trained.process()
+    process = generator.task.process()
     sources = [torch.Generator().manual_seed(clip_seed(params.seed, clip)) for clip in clip_ids]
     size = (generator.shape.channels, LATENT_SIZE, LATENT_SIZE)
 

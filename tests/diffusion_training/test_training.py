@@ -10,10 +10,10 @@ import torch
 from pace.conditioning.alignment import resampling
 from pace.conditioning.conditions import ConditionStore, VideoConditions
 from pace.conditioning.hsf_encoder import EncoderParams
-from pace.diffusion.generator import Generator, Shape, build
+from pace.diffusion.generator import Generator, DataShape, build
 from pace.diffusion.unet import UNetParams
 from pace.diffusion_training import training
-from pace.diffusion_training.latents import batch_index, make_data, measure_scale
+from pace.diffusion_training.latents import batch_index, make_dataset, measure_scale
 from pace.diffusion_training.training import DiffusionParams, train
 from pace.sampling.sampling import SampleParams, sample_latents
 from pace.training.ema import Ema
@@ -64,7 +64,7 @@ TRAINING = DiffusionParams(
     eval_every=3,
     save_every=2,
 )
-SHAPE = Shape(channels=1, visual_width=2, frames=150, fps=30.0)
+SHAPE = DataShape(channels=1, visual_width=2, frames=150, fps=30.0)
 
 
 def pulses(count, seed):
@@ -103,7 +103,7 @@ def setup(count=8, encoder=ENCODER):
     variance = np.full_like(latents, -6.0)
     scale = measure_scale(latents, variance)
     torch.manual_seed(0)
-    return *build(encoder, UNET, SHAPE), make_data(latents, variance, scale, conditions), scale
+    return *build(encoder, UNET, SHAPE), make_dataset(latents, variance, scale, conditions), scale
 
 
 def correlation(a, b):
@@ -119,7 +119,7 @@ def timing(align):
     columns, _, conditions = pulses(16, seed=2)
     names = [str(i) for i in range(16)]
     sampling = SampleParams("dpm++2m", 12, 1.5, 80.0, 0, 16, "test")
-    generator = Generator(encoder, unet, params.trained(), SHAPE, scale)
+    generator = Generator(encoder, unet, params.task(), SHAPE, scale)
     made = sample_latents(generator, conditions.batch(torch.arange(16)), names, sampling).mean(dim=(1, 2)).numpy()
     return correlation(made, columns), correlation(made, np.roll(columns, 5, axis=0))
 
@@ -160,11 +160,11 @@ def test_latents_are_normalised_with_their_posterior():
     z = torch.randn(2, 2, 32, 32)
     torch.testing.assert_close(scale.restore(scale.normalise(z)), z, atol=1e-5, rtol=1e-5)
     conditions = setup(8)[2].conditions
-    data = make_data(mean[:8], log_variance[:8], scale, conditions)
+    data = make_dataset(mean[:8], log_variance[:8], scale, conditions)
     total = data.mean.var(dim=(0, 2, 3)) + data.deviation.square().mean(dim=(0, 2, 3))
     torch.testing.assert_close(total, torch.ones(2), atol=0.1, rtol=0)
     with pytest.raises(ValueError, match="5 latents but 8 clips"):
-        make_data(mean[:5], log_variance[:5], scale, conditions)
+        make_dataset(mean[:5], log_variance[:5], scale, conditions)
 
 
 def test_ema_follows_by_hand():
@@ -254,7 +254,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_and_names_the_last_good_sta
 
 def test_conditions_are_dropped_as_often_as_asked():
     """With every condition dropped nothing reaches the encoder's weights."""
-    process = training.objectives.Process("v", "cosine", 0.0).to("cpu")
+    process = training.objectives.ForwardProcess("v", "cosine", 0.0).to("cpu")
     for drop, reached in ((1.0, False), (0.0, True)):
         encoder, unet, data, _ = setup()
         params = dataclasses.replace(TRAINING, drop=drop)

@@ -12,8 +12,8 @@ from helpers import tiny_autoencoder
 
 from pace.audio.vocoder import VocoderParams
 from pace.conditioning.hsf_encoder import Conditions, EncoderParams
-from pace.diffusion.generator import Generator, Scale, Shape, TrainedParams, build, load_generator, save_generator
-from pace.diffusion.objectives import OBJECTIVES, Process
+from pace.diffusion.generator import Generator, LatentScale, DataShape, DenoisingTask, build, load_generator, save_generator
+from pace.diffusion.objectives import OBJECTIVES, ForwardProcess
 from pace.diffusion.unet import UNetParams
 from pace.pipeline.params import ParamsError, section
 from pace.pose.skeleton import PARTS
@@ -21,7 +21,7 @@ from pace.sampling import samplers
 from pace.sampling.sampling import SampleParams, clip_seed, sample_latents
 from stages import sample
 
-SHAPE = Shape(channels=2, visual_width=3, frames=150, fps=30.0)
+SHAPE = DataShape(channels=2, visual_width=3, frames=150, fps=30.0)
 SAMPLE = SampleParams(sampler="dpm++2m", steps=3, guidance=1.5, sigma_max=80.0, seed=0, batch_size=2, split="test")
 
 
@@ -32,8 +32,8 @@ def generator(objective="v"):
         UNetParams((8, 8), (False, True), 1, 2, 4, 4, 1, 3, 2),
         SHAPE,
     )
-    trained = TrainedParams(objective, "cosine", min_snr=0.0, drop=0.1)
-    return Generator(encoder.eval(), unet.eval(), trained, SHAPE, Scale(torch.tensor([5.0, 0]), torch.tensor([2.0, 1])))
+    trained = DenoisingTask(objective, "cosine", min_snr=0.0, drop=0.1)
+    return Generator(encoder.eval(), unet.eval(), trained, SHAPE, LatentScale(torch.tensor([5.0, 0]), torch.tensor([2.0, 1])))
 
 
 def draw(batch):
@@ -52,7 +52,7 @@ def pick(conditions, rows):
 
 def test_a_loaded_generator_makes_the_same_latents(tmp_path):
     made = generator()
-    save_generator(tmp_path, made, dataclasses.asdict(made.trained))
+    save_generator(tmp_path, made, dataclasses.asdict(made.task))
     loaded = load_generator(tmp_path)
     conditions = draw(2)
     latents = sample_latents(made, conditions, ["a", "b"], SAMPLE)
@@ -107,7 +107,7 @@ class Perfect(torch.nn.Module):
 def test_perfect_networks_give_the_data_that_guidance_asks_for(objective, sampler):
     """Normal data stay normal under guidance g, around m_null + g (m_condition - m_null): 0.5 + 2 x 1.5."""
     made = generator(objective)
-    made.unet = Perfect(Process(objective, "cosine", 0.0))
+    made.unet = Perfect(ForwardProcess(objective, "cosine", 0.0))
     steps = {"ddpm": 250, "ddim": 100}.get(sampler, 25)
     params = dataclasses.replace(SAMPLE, sampler=sampler, steps=steps, guidance=2.0)
     latents = sample_latents(made, draw(2), ["a", "b"], params)
@@ -141,7 +141,7 @@ def test_latents_come_in_the_autoencoders_scale():
 
 
 def test_guidance_needs_a_training_without_conditions():
-    made = dataclasses.replace(generator(), trained=dataclasses.replace(generator().trained, drop=0.0))
+    made = dataclasses.replace(generator(), task=dataclasses.replace(generator().task, drop=0.0))
     with pytest.raises(ValueError, match=r"sample\.guidance is 1\.5, but .* train_diffusion\.drop 0"):
         sample_latents(made, None, ["a"], SAMPLE)
 
@@ -157,7 +157,7 @@ def test_without_guidance_the_null_condition_is_not_asked():
 
 
 def test_a_wrong_config_names_its_file(tmp_path):
-    save_generator(tmp_path, generator(), dataclasses.asdict(generator().trained))
+    save_generator(tmp_path, generator(), dataclasses.asdict(generator().task))
     path = tmp_path / "config.json"
     config = json.loads(path.read_text())
     config["encoder"]["haeds"] = config["encoder"].pop("heads")
@@ -210,7 +210,7 @@ def run_stage(monkeypatch, **changes):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_stage_writes_a_clip_with_every_sampler(objective, inputs, monkeypatch):
     made = generator(objective)
-    save_generator(sample.DIFFUSION, made, dataclasses.asdict(made.trained))
+    save_generator(sample.DIFFUSION, made, dataclasses.asdict(made.task))
     waves = {}
     for sampler in samplers.SAMPLERS:
         run_stage(monkeypatch, sampler=sampler)
@@ -229,7 +229,7 @@ def three_clips(inputs):
     rows = [("a", "one", "test", 0.0), ("b", "one", "test", 1.0), ("c", "one", "test", 0.5)]
     pd.DataFrame(rows, columns=["clip_id", "video_id", "split", "start_s"]).to_parquet(sample.CLIPS)
     made = generator()
-    save_generator(sample.DIFFUSION, made, dataclasses.asdict(made.trained))
+    save_generator(sample.DIFFUSION, made, dataclasses.asdict(made.task))
     return made
 
 
