@@ -21,8 +21,7 @@ from benchmarks.results import Row, Scale
 from pace.autoencoder.vae import AutoencoderKL
 from pace.clip import N_FRAMES, N_MELS
 from pace.diffusion.flops import generator_size
-from pace.diffusion.generator import Generator
-from pace.diffusion.generator import LatentScale
+from pace.diffusion.generator import Generator, LatentScale
 from pace.pipeline.threads import one_thread
 from pace.sampling import samplers
 from pace.sampling.sampling import sample_latents

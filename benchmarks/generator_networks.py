@@ -9,7 +9,7 @@ from torch import nn
 from pace import size
 from pace.autoencoder.vae import VaeParams
 from pace.clip import LATENT_SIZE
-from pace.conditioning.hsf_encoder import SEMANTIC_WIDTH, Conditions, HSFEncoder, EncoderParams
+from pace.conditioning.hsf_encoder import SEMANTIC_WIDTH, Conditions, EncoderParams, HSFEncoder
 from pace.diffusion.generator import DataShape, build
 from pace.diffusion.unet import UNet, UNetParams
 from pace.diffusion_training.training import DiffusionParams, Model

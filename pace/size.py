@@ -14,7 +14,7 @@ from pace.autoencoder.vae import AutoencoderKL, VaeParams
 from pace.clip import CLIP_SECONDS, LATENT_SIZE, N_FRAMES, N_MELS
 from pace.conditioning.hsf_encoder import Conditions, EncoderParams, Encoding
 from pace.diffusion.flops import GeneratorSize, generator_lines, generator_size, parameter_count
-from pace.diffusion.generator import Generator, LatentScale, DataShape
+from pace.diffusion.generator import DataShape, Generator, LatentScale
 from pace.diffusion.unet import UNetParams
 from pace.diffusion_training.training import DiffusionParams
 from pace.media.video import DecodeParams

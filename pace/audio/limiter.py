@@ -15,7 +15,7 @@ REACH = 2 * round(0.005 * SAMPLE_RATE) + 1  # samples over which a peak is turne
 def within_range(wave: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The wave (S,) with every peak above 1 turned down to 1, smoothly from 5 ms before the peak to 5 ms after it.
 
-    All other samples stay as they are. Clipping would add distortion, and scaling the whole wave would change its level.
+    All other samples stay as they are. Clipping would add distortion; scaling the whole wave would change its level.
     """
     gain = 1 / np.maximum(1, np.abs(wave))
     if not wave.size or gain.min() == 1:

@@ -49,9 +49,7 @@ def invert(images: torch.Tensor | npt.NDArray[Any], params: VocoderParams, seed:
     window = torch.hann_window(N_FFT, device=images.device)
 
     def waves(spectrum: torch.Tensor) -> torch.Tensor:
-        return torch.istft(
-            spectrum, length=CLIP_SAMPLES, n_fft=N_FFT, hop_length=HOP, window=window, center=True
-        )
+        return torch.istft(spectrum, length=CLIP_SAMPLES, n_fft=N_FFT, hop_length=HOP, window=window, center=True)
 
     def spectra(wave: torch.Tensor) -> torch.Tensor:
         return torch.stft(

@@ -45,7 +45,7 @@ class ResnetBlock(nn.Module):
         self.conv_shortcut = nn.Conv2d(channels, out_channels, 1) if channels != out_channels else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B,C,H,W) -> (B,D,H,W)."""
+        """`x` (B,C,H,W) -> (B,D,H,W)."""
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h)))
         shortcut: Tensor = self.conv_shortcut(x)
@@ -64,7 +64,7 @@ class Attention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B,C,H,W) -> (B,C,H,W)."""
+        """`x` (B,C,H,W) -> (B,C,H,W)."""
         tokens = self.group_norm(x).flatten(2).transpose(1, 2)  # (B,HW,C)
         q, k, v = (layer(tokens).unsqueeze(1) for layer in (self.to_q, self.to_k, self.to_v))
         h: Tensor = self.to_out[0](F.scaled_dot_product_attention(q, k, v).squeeze(1))
@@ -79,7 +79,7 @@ class Downsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B,C,H,W) -> (B,C,H/2,W/2)."""
+        """`x` (B,C,H,W) -> (B,C,H/2,W/2)."""
         out: Tensor = self.conv(F.pad(x, (0, 1, 0, 1)))
         return out
 
@@ -92,7 +92,7 @@ class Upsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B,C,H,W) -> (B,C,2H,2W)."""
+        """`x` (B,C,H,W) -> (B,C,2H,2W)."""
         out: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
         return out
 
@@ -107,7 +107,7 @@ class DownBlock(nn.Module):
         self.downsamplers = nn.ModuleList([] if last else [Downsample(out_channels)])
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B,C,H,W) -> (B,D,H/2,W/2); H and W stay in the last level."""
+        """`x` (B,C,H,W) -> (B,D,H/2,W/2); H and W stay in the last level."""
         for layer in (*self.resnets, *self.downsamplers):
             x = layer(x)
         return x
@@ -123,7 +123,7 @@ class UpBlock(nn.Module):
         self.upsamplers = nn.ModuleList([] if last else [Upsample(out_channels)])
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B,C,H,W) -> (B,D,2H,2W); H and W stay in the last level."""
+        """`x` (B,C,H,W) -> (B,D,2H,2W); H and W stay in the last level."""
         for layer in (*self.resnets, *self.upsamplers):
             x = layer(x)
         return x
@@ -138,7 +138,7 @@ class MidBlock(nn.Module):
         self.resnets = nn.ModuleList([ResnetBlock(channels, channels, groups) for _ in range(2)])
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B,C,32,32) -> (B,C,32,32)."""
+        """`x` (B,C,32,32) -> (B,C,32,32)."""
         for layer in (self.resnets[0], *self.attentions, self.resnets[1]):
             x = layer(x)
         return x
@@ -161,7 +161,7 @@ class Encoder(nn.Module):
         self.conv_out = nn.Conv2d(last, 2 * p.latent_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B,P*P,256/P,256/P) -> (B,2C,32,32)."""
+        """`x` (B,P*P,256/P,256/P) -> (B,2C,32,32)."""
         x = self.conv_in(x)
         for block in self.down_blocks:
             x = block(x)
@@ -185,7 +185,7 @@ class Decoder(nn.Module):
         self.conv_out = nn.Conv2d(widths[-1], p.patch**2, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
-        """z (B,C,32,32) -> (B,P*P,256/P,256/P)."""
+        """`z` (B,C,32,32) -> (B,P*P,256/P,256/P)."""
         x = self.mid_block(self.conv_in(z))
         for block in self.up_blocks:
             x = block(x)
@@ -220,7 +220,7 @@ class AutoencoderKL(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """Start as a shallow map with little latent noise: a short training then needs fewer steps for a given error."""
+        """Start as a shallow map with little latent noise: short trainings then reach a given error sooner."""
         for module in self.modules():
             if isinstance(module, ResnetBlock):
                 last_layer: nn.Module = module.conv2

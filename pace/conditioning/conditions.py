@@ -57,7 +57,9 @@ class ConditionStore:
         self.semantic = concatenated([videos[name].semantic for name in order], torch.float16)
         self.visual = concatenated([videos[name].visual for name in order], torch.float16)
         # The visual steps before and after each frame, and the weight of the later one.
-        self.left = concatenated([left + step for (left, _, _), step in zip(neighbours, steps, strict=True)], torch.int64)
+        self.left = concatenated(
+            [left + step for (left, _, _), step in zip(neighbours, steps, strict=True)], torch.int64
+        )
         self.right = concatenated(
             [right + step for (_, right, _), step in zip(neighbours, steps, strict=True)], torch.int64
         )
@@ -102,9 +104,7 @@ class ConditionStore:
         return Conditions(*(x.to(device or store_device, non_blocking=True).float() for x in tensors))
 
 
-def _neighbours(
-    video: VideoConditions, frames: int
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+def _neighbours(video: VideoConditions, frames: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
     """For each frame (N,): the visual steps before and after it, and the weight of the later one."""
     time = np.asarray(video.visual_time, dtype=np.float64)
     position = np.interp(np.arange(frames) / video.fps, time, np.arange(len(time)))

@@ -18,7 +18,7 @@ class Attention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
 
     def forward(self, x: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
-        """x (B,L,C), context (B,T,K) -> (B,L,C)."""
+        """`x` (B,L,C), context (B,T,K) -> (B,L,C)."""
         context = x if context is None else context
         q, k, v = (
             y.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -41,7 +41,7 @@ class GatedLinear(nn.Module):
         self.proj = nn.Linear(channels, 2 * hidden)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x (B,L,C) -> (B,L,hidden)."""
+        """`x` (B,L,C) -> (B,L,hidden)."""
         value, gate = self.proj(x).chunk(2, dim=-1)
         gated: torch.Tensor = value * F.gelu(gate)
         return gated
@@ -58,7 +58,7 @@ class FeedForward(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x (B,L,C) -> (B,L,C)."""
+        """`x` (B,L,C) -> (B,L,C)."""
         for layer in self.net:
             x = layer(x)
         return x
@@ -77,7 +77,7 @@ class TransformerBlock(nn.Module):
         self.ff = FeedForward(channels)
 
     def forward(self, x: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
-        """x (B,L,C), context (B,T,K) -> (B,L,C)."""
+        """`x` (B,L,C), context (B,T,K) -> (B,L,C)."""
         x = x + self.attn1(self.norm1(x))
         x = x + (self._one_token(context) if context.shape[1] == 1 else self.attn2(self.norm2(x), context))
         out: torch.Tensor = x + self.ff(self.norm3(x))
@@ -104,7 +104,7 @@ class SpatialTransformer(nn.Module):
         self.proj_out = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
-        """x (B,C,H,W), context (B,T,K) -> (B,C,H,W)."""
+        """`x` (B,C,H,W), context (B,T,K) -> (B,C,H,W)."""
         height, width = x.shape[-2:]
         tokens: torch.Tensor = self.proj_in(self.norm(x)).flatten(2).transpose(1, 2)
         for block in self.transformer_blocks:

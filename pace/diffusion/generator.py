@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from pace.conditioning.conditions import ConditionStore
-from pace.conditioning.hsf_encoder import Conditions, HSFEncoder, EncoderParams, Encoding
+from pace.conditioning.hsf_encoder import Conditions, EncoderParams, Encoding, HSFEncoder
 from pace.diffusion import objectives
 from pace.diffusion.unet import FrameShape, UNet, UNetParams
 from pace.pipeline.params import ParamsError, choice, limits, section

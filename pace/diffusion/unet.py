@@ -56,7 +56,7 @@ class TimeEmbedding(nn.Module):
         self.linear_2 = nn.Linear(out, out)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x (B,width) -> (B,out)."""
+        """`x` (B,width) -> (B,out)."""
         out: torch.Tensor = self.linear_2(F.silu(self.linear_1(x)))
         return out
 
@@ -106,7 +106,7 @@ class UNet(nn.Module):
     def forward(
         self, z: torch.Tensor, t: torch.Tensor, context: torch.Tensor, frames: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """z (B,C,32,32), t (B,) time steps, context (B,T,K), frames (B,N,F) with `align` -> (B,C,32,32)."""
+        """`z` (B,C,32,32), t (B,) time steps, context (B,T,K), frames (B,N,F) with `align` -> (B,C,32,32)."""
         time = F.silu(self.time_embedding(time_code(t, self.params.widths[0])))
         addends: Iterator[torch.Tensor | None] = repeat(None) if self.align is None else iter(self.align(frames))
         x = self.conv_in(z)

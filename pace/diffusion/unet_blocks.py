@@ -22,7 +22,7 @@ class ResnetBlock(nn.Module):
         self.conv_shortcut = nn.Conv2d(channels_in, channels, 1) if channels_in != channels else None
 
     def forward(self, x: torch.Tensor, time: torch.Tensor, addend: torch.Tensor | None) -> torch.Tensor:
-        """x (B,C,H,W), time embedding (B,E) after its SiLU, addend (B,C',1,W) or None -> (B,C',H,W)."""
+        """`x` (B,C,H,W), time embedding (B,E) after its SiLU, addend (B,C',1,W) or None -> (B,C',H,W)."""
         y = self.conv1(F.silu(self.norm1(x)))
         y = y + self.time_emb_proj(time)[:, :, None, None]
         if addend is not None:
@@ -56,7 +56,7 @@ class Resample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, stride=1 if up else 2, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x (B,C,H,W) -> (B,C,H/2,W/2), or (B,C,2H,2W) if `up`."""
+        """`x` (B,C,H,W) -> (B,C,H/2,W/2), or (B,C,2H,2W) if `up`."""
         if self.up and x.device.type == "cpu" and x.shape[1] <= FUSED_UP:
             return doubled_convolution(x, self.conv.weight, self.conv.bias)
         out: torch.Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest") if self.up else x)
@@ -91,7 +91,7 @@ class DownBlock(nn.Module):
     def forward(
         self, x: torch.Tensor, time: torch.Tensor, context: torch.Tensor, addends: Iterator[torch.Tensor | None]
     ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """x (B,C,H,W) -> the output and the skips for the way up. Takes one of `addends` for each residual block."""
+        """`x` (B,C,H,W) -> the output and the skips for the way up. Takes one of `addends` for each residual block."""
         skips = []
         for i, resnet in enumerate(self.resnets):
             x = resnet(x, time, next(addends))
@@ -115,7 +115,7 @@ class MiddleBlock(nn.Module):
     def forward(
         self, x: torch.Tensor, time: torch.Tensor, context: torch.Tensor, addends: Iterator[torch.Tensor | None]
     ) -> torch.Tensor:
-        """x (B,C,H,W) -> (B,C,H,W). Takes one of `addends` for each residual block."""
+        """`x` (B,C,H,W) -> (B,C,H,W). Takes one of `addends` for each residual block."""
         x = self.resnets[0](x, time, next(addends))
         x = self.attentions[0](x, context)
         out: torch.Tensor = self.resnets[1](x, time, next(addends))
@@ -154,7 +154,7 @@ class UpBlock(nn.Module):
         context: torch.Tensor,
         addends: Iterator[torch.Tensor | None],
     ) -> torch.Tensor:
-        """x (B,C,H,W) -> the output. Removes the last of `skips` for each residual block, and takes one of `addends`."""
+        """`x` (B,C,H,W) -> the output. Each residual block removes the last of `skips` and takes one of `addends`."""
         for i, resnet in enumerate(self.resnets):
             x = resnet(torch.cat([x, skips.pop()], dim=1), time, next(addends))
             if self.attentions is not None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pace.conditioning.hsf_encoder import Conditions, HSFEncoder, EncoderParams, position_code, zscore
+from pace.conditioning.hsf_encoder import Conditions, EncoderParams, HSFEncoder, position_code, zscore
 
 PAPER = EncoderParams(
     width=8,

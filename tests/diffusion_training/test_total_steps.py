@@ -48,7 +48,7 @@ def test_the_stage_trains_for_epochs_and_prints_its_size(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setattr(params, "read", lambda path="params.yaml": content)
-    monkeypatch.setattr(train_diffusion, "load_data", lambda device, say: (data, None, scale, "key"))
+    monkeypatch.setattr(train_diffusion, "load_data", lambda folders, device, say: (data, None, scale, "key"))
     train_diffusion.main([])
     written = json.loads((tmp_path / "models/diffusion/config.json").read_text())["train_diffusion"]
     assert (written["steps"], written["epochs"]) == (2, 2)

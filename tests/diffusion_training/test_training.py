@@ -10,7 +10,7 @@ import torch
 from pace.conditioning.alignment import resampling
 from pace.conditioning.conditions import ConditionStore, VideoConditions
 from pace.conditioning.hsf_encoder import EncoderParams
-from pace.diffusion.generator import Generator, DataShape, build
+from pace.diffusion.generator import DataShape, Generator, build
 from pace.diffusion.unet import UNetParams
 from pace.diffusion_training import training
 from pace.diffusion_training.latents import batch_index, make_dataset, measure_scale

@@ -12,7 +12,15 @@ from helpers import tiny_autoencoder
 
 from pace.audio.vocoder import VocoderParams
 from pace.conditioning.hsf_encoder import Conditions, EncoderParams
-from pace.diffusion.generator import Generator, LatentScale, DataShape, DenoisingTask, build, load_generator, save_generator
+from pace.diffusion.generator import (
+    DataShape,
+    DenoisingTask,
+    Generator,
+    LatentScale,
+    build,
+    load_generator,
+    save_generator,
+)
 from pace.diffusion.objectives import OBJECTIVES, ForwardProcess
 from pace.diffusion.unet import UNetParams
 from pace.pipeline.params import ParamsError, section
@@ -33,7 +41,9 @@ def generator(objective="v"):
         SHAPE,
     )
     trained = DenoisingTask(objective, "cosine", min_snr=0.0, drop=0.1)
-    return Generator(encoder.eval(), unet.eval(), trained, SHAPE, LatentScale(torch.tensor([5.0, 0]), torch.tensor([2.0, 1])))
+    return Generator(
+        encoder.eval(), unet.eval(), trained, SHAPE, LatentScale(torch.tensor([5.0, 0]), torch.tensor([2.0, 1]))
+    )
 
 
 def draw(batch):

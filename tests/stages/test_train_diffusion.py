@@ -105,7 +105,7 @@ def test_a_killed_run_ends_with_the_same_bits(undisturbed, tmp_path):
     assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
     step = torch.load(next(p for p in states(folder) if p.name == "state.pt"), weights_only=True)["step"]
     assert 2 <= step < 24 and not (folder / "models/diffusion").exists()
-    assert f"goes on from step {step}, saved in" in finish(start(folder))
+    assert f"continues from step {step}, saved in" in finish(start(folder))
     assert results(folder) == results(undisturbed)
 
 
@@ -144,9 +144,9 @@ def test_a_batch_must_divide_over_the_processes():
 
 def test_what_srun_and_torchrun_say():
     slurm = {"SLURM_PROCID": "5", "SLURM_NTASKS": "8", "SLURM_LOCALID": "1"}
-    assert distributed._place(slurm, srun=True) == (5, 8, 1)
-    assert distributed._place(slurm, srun=False) is None, "a batch script has these variables too"
+    assert distributed._ranks(slurm, srun=True) == (5, 8, 1)
+    assert distributed._ranks(slurm, srun=False) is None, "a batch script has these variables too"
     torchrun = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "3"}
-    assert distributed._place(slurm | torchrun, srun=True) == (3, 4, 3)
+    assert distributed._ranks(slurm | torchrun, srun=True) == (3, 4, 3)
     for nodes, first in (("gpu[03-05,09],cpu1", "gpu03"), ("gpu7", "gpu7"), ("a1,a2", "a1"), ("", "localhost")):
         assert distributed._first_host(nodes) == first
