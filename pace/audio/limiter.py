@@ -24,5 +24,6 @@ def within_range(wave: npt.NDArray[Any]) -> npt.NDArray[Any]:
     lowest = minimum_filter1d(gain, REACH, mode="nearest")
     window = windows.hann(REACH + 2)[1:-1]
     padded = np.pad(lowest, REACH // 2, mode="edge")
-    smooth_gain: npt.NDArray[Any] = np.convolve(padded, window / window.sum(), mode="valid").astype(wave.dtype)
-    return wave * smooth_gain
+    smooth_gain = np.convolve(padded, window / window.sum(), mode="valid").astype(wave.dtype)
+    limited: npt.NDArray[Any] = wave * smooth_gain
+    return limited

@@ -48,8 +48,8 @@ class ResnetBlock(nn.Module):
         """`x` (B,C,H,W) -> (B,D,H,W)."""
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h)))
-        shortcut: Tensor = self.conv_shortcut(x)
-        return shortcut + h
+        out: Tensor = self.conv_shortcut(x) + h
+        return out
 
 
 class Attention(nn.Module):

@@ -58,7 +58,8 @@ def adaptive_scale(reconstruction: Tensor, adversarial: Tensor, last_layer: Tens
     reconstruction_gradient, adversarial_gradient = (
         torch.autograd.grad(loss, last_layer, retain_graph=True)[0] for loss in (reconstruction, adversarial)
     )
-    return (reconstruction_gradient.norm() / (adversarial_gradient.norm() + 1e-4)).clamp(max=1e4)
+    ratio: Tensor = reconstruction_gradient.norm() / (adversarial_gradient.norm() + 1e-4)
+    return ratio.clamp(max=1e4)
 
 
 class VaeTrainer:

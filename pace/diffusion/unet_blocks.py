@@ -28,8 +28,8 @@ class ResnetBlock(nn.Module):
         if addend is not None:
             y = y + addend
         y = self.conv2(F.silu(self.norm2(y)))
-        shortcut: torch.Tensor = x if self.conv_shortcut is None else self.conv_shortcut(x)
-        return y + shortcut
+        out: torch.Tensor = y + (x if self.conv_shortcut is None else self.conv_shortcut(x))
+        return out
 
 
 FUSED_UP = 256  # up to this many channels `doubled_convolution` is faster on the CPU (measured: docs/development.md)

@@ -12,7 +12,7 @@ from torch import nn
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
-# Dense bfloat16 peaks in FLOP/s from the makers' data sheets, by a part of PyTorch's device name; the first match counts.
+# Dense bfloat16 peaks of the makers' data sheets in FLOP/s, by a part of PyTorch's device name: the first match counts.
 PEAKS = {
     "B200": 2250e12,
     "H200": 989e12,

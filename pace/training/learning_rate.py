@@ -6,9 +6,9 @@ DECAYS = ("linear", "cosine", "constant")
 
 
 def learning_rate(step: int, peak: float, warmup: int, steps: int, decay: str = "linear") -> float:
-    """Learning rate of a step, counted from 0: linear warm-up to `peak` over `warmup` steps, then decay to 0 at `steps`.
+    """Learning rate of a step: linear warm-up to `peak` over `warmup` steps, then decay to 0 at `steps`.
 
-    `decay` is one of DECAYS; `constant` stays at `peak`.
+    Steps count from 0. `decay` is one of DECAYS; `constant` stays at `peak`.
     """
     if step < warmup:
         return peak * (step + 1) / warmup

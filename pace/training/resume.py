@@ -27,7 +27,7 @@ def fingerprint(*values: object) -> str:
             value = [type(value).__name__, dataclasses.asdict(value)]
         if isinstance(value, np.ndarray):
             digest.update(f"{value.dtype.str}{value.shape}".encode())
-            digest.update(memoryview(np.ascontiguousarray(value).reshape(-1).view(np.uint8)))  # large arrays: no copy
+            digest.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)  # no copy of large arrays
         elif isinstance(value, bytes):
             digest.update(hashlib.sha256(value).digest())
         else:

@@ -9,7 +9,6 @@ from pace.autoencoder_training import vae_trainer, vae_training
 from pace.autoencoder_training.perceptual import Lpips
 from pace.autoencoder_training.vae_trainer import TrainVaeParams, VaeTrainer
 from pace.autoencoder_training.vae_training import train
-from pace.training.learning_rate import learning_rate
 from pace.training.resume import Resume
 
 VAE = VaeParams(4, (8, 8), 1, 2, 4, False)
@@ -71,13 +70,6 @@ def test_kl_of_known_gaussians():
         torch.distributions.Normal(mean, (log_variance / 2).exp()), torch.distributions.Normal(0.0, 1.0)
     ).mean()
     torch.testing.assert_close(vae_trainer.kl_divergence(mean, log_variance), wanted.to(mean.dtype), check_dtype=False)
-
-
-def test_learning_rate_rises_then_falls_to_the_last_step():
-    rates = [learning_rate(step, 1.0, 4, 12) for step in range(12)]
-    assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert rates[8] == 0.5 and rates[-1] == 0.125
-    assert learning_rate(0, 1.0, 0, 2) == 1.0
 
 
 def test_every_clip_comes_once_per_epoch_also_across_batches():

@@ -16,7 +16,7 @@ from pace.diffusion_training import training
 from pace.diffusion_training.latents import batch_index, make_dataset, measure_scale
 from pace.diffusion_training.training import DiffusionParams, train
 from pace.sampling.sampling import SampleParams, sample_latents
-from pace.training.ema import Ema
+from pace.training.learning_rate import DECAYS, learning_rate
 from pace.training.resume import Resume
 
 ENCODER = EncoderParams(
@@ -141,13 +141,12 @@ def test_batches_cover_each_epoch_once():
     assert seen[:10].tolist() != seen[10:].tolist()
 
 
-def test_learning_rate():
-    params = dataclasses.replace(TRAINING, steps=110, warmup=10, lr=1.0)
-    assert params.learning_rate(0) == pytest.approx(0.1) and params.learning_rate(9) == 1.0
-    assert params.learning_rate(60) == pytest.approx(0.5)
-    assert dataclasses.replace(params, decay="cosine").learning_rate(60) == pytest.approx(0.5)
-    assert dataclasses.replace(params, decay="cosine").learning_rate(35) == pytest.approx(0.853553, rel=1e-5)
-    assert dataclasses.replace(params, decay="constant").learning_rate(109) == 1.0
+def test_the_learning_rate_is_that_of_the_schedule_with_the_sections_values():
+    params = dataclasses.replace(TRAINING, steps=110, warmup=10, lr=0.5)
+    for decay in DECAYS:
+        for step in (0, 9, 35, 109):
+            rate = dataclasses.replace(params, decay=decay).learning_rate(step)
+            assert rate == learning_rate(step, 0.5, 10, 110, decay)
 
 
 def test_latents_are_normalised_with_their_posterior():
@@ -165,31 +164,6 @@ def test_latents_are_normalised_with_their_posterior():
     torch.testing.assert_close(total, torch.ones(2), atol=0.1, rtol=0)
     with pytest.raises(ValueError, match="5 latents but 8 clips"):
         make_dataset(mean[:5], log_variance[:5], scale, conditions)
-
-
-def test_ema_follows_by_hand():
-    weight = torch.nn.Parameter(torch.tensor([1.0]))
-    ema = Ema([weight], decay=0.5, warmup=9)
-    with torch.no_grad():
-        weight.fill_(3.0)
-    ema.update(step=0)  # decay 0.1
-    assert ema.averages[0].item() == pytest.approx(0.1 * 1 + 0.9 * 3)
-    ema.update(step=1000)  # decay 0.5
-    assert ema.averages[0].item() == pytest.approx(0.5 * 2.8 + 0.5 * 3)
-    ema.swap()
-    assert weight.item() == pytest.approx(2.9) and ema.averages[0].item() == 3.0
-
-
-def test_the_warm_up_of_the_average_is_its_length_as_a_share_of_the_steps():
-    """Of weights that count the steps, an average over 1/n of them lags by steps / (n + 1); the decay caps it."""
-    for warmup, decay, lag in ((9, 1.0, 0.1), (3, 1.0, 0.25), (27, 1.0, 1 / 28), (9, 0.9, 9 / 1000), (9, 0.0, 0.0)):
-        weight = torch.nn.Parameter(torch.tensor([0.0], dtype=torch.float64))
-        ema = Ema([weight], decay, warmup)
-        for step in range(1000):
-            with torch.no_grad():
-                weight.fill_(step)
-            ema.update(step)
-        assert (999 - ema.averages[0].item()) / 1000 == pytest.approx(lag, abs=0.002)
 
 
 class Killed(Exception):
