@@ -2,12 +2,14 @@
 # make test    the test suite
 # make lint    style
 # make bench   speed and memory of the stages and of the generator on this machine
+# make pictures   the pictures of docs/architecture.md, from dvc.yaml and the imports
+# make overview   the README's picture, from the outputs of `make repro`
 
 PYTHON ?= python3.11
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint bench venv
+.PHONY: repro test lint bench pictures overview venv
 
 repro: venv
 	python -m pace check
@@ -21,6 +23,12 @@ lint: venv
 
 bench: venv
 	python -m benchmarks
+
+pictures: venv
+	python -m pace.pictures.architecture
+
+overview: venv
+	python -m pace.pictures.overview
 
 venv: $(VENV)/.installed
 
