@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from pace.pictures.layered_graph import Label, draw, reduced
-from pace.pipeline import closure, params
+from pace.pipeline import closure
 from pace.setup.code_deps import FILES, TRAININGS
 
 PAGE = Path("docs/architecture.md")
@@ -23,14 +25,14 @@ PALETTE = ("#d8ecff", "#fff3c4", "#ffe2cc", "#dff3e0", "#ecdffb", "#f0f2f5")  # 
 
 def read_stages() -> dict[str, dict[str, Any]]:
     """Stages of all dvc.yaml files by name, with the values of params.yaml for `${...}` in their dependencies."""
-    values = params.read(closure.ROOT / "params.yaml")
+    values = _read_yaml(Path("params.yaml"))
 
     def resolved(path: str) -> str:
         return re.sub(r"\$\{(\w+)\.(\w+)\}", lambda match: str(values[match[1]][match[2]]), path)
 
     stages: dict[str, dict[str, Any]] = {}
     for file in FILES:
-        for name, stage in params.read(closure.ROOT / file)["stages"].items():
+        for name, stage in _read_yaml(file)["stages"].items():
             stages[name] = stage | {"deps": [resolved(path) for path in stage["deps"]]}
     return stages
 
@@ -73,7 +75,7 @@ def package_of(module: Path) -> str:
 
 
 def package_graph() -> dict[str, set[str]]:
-    """Package, or loose module -> those that its modules import. Those without code are not there."""
+    """Package, or loose module -> the packages that its modules import."""
     graph: dict[str, set[str]] = {}
     for path in sorted((closure.ROOT / "pace").rglob("*.py")):
         module = path.relative_to(closure.ROOT)
@@ -94,8 +96,8 @@ def draw_packages(page: str) -> str:
     kinds = package_kinds(page)
     colours = dict(zip(dict.fromkeys(kinds.values()), PALETTE, strict=True))
     graph = package_graph()
-    if untold := sorted(graph.keys() ^ kinds.keys()):
-        raise ValueError(f"{PAGE}: its table of packages and pace/ differ in {', '.join(untold)}; correct the table")
+    if differing := sorted(graph.keys() ^ kinds.keys()):
+        raise ValueError(f"{PAGE}: its table of packages and pace/ differ in {', '.join(differing)}; correct the table")
     labels = {package: Label(package.removeprefix("pace/"), (), colours[kinds[package]]) for package in graph}
     return draw(reduced(graph), labels, colours, "The packages of pace/ and which imports which")
 
@@ -104,6 +106,11 @@ def pictures() -> dict[Path, str]:
     """Path of each picture, relative to the root -> its text."""
     page = (closure.ROOT / PAGE).read_text(encoding="utf-8")
     return {STAGES_PICTURE: draw_stages(), PACKAGES_PICTURE: draw_packages(page)}
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = YAML(typ="safe", pure=True).load((closure.ROOT / path).read_text(encoding="utf-8"))
+    return content
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -1,8 +1,12 @@
-"""Drawing a graph without circles as SVG: nodes in layers, arrows from upper layers to lower ones.
+"""Drawing a graph without cycles as SVG: nodes in layers, arrows from upper layers to lower ones.
 
-The method of Sugiyama et al. 1981. Each node lies one layer below the lowest node that points to it; long arrows get a
-waypoint in each layer that they pass; the order within the layers is improved by swapping neighbours until no swap
-saves a crossing; then nodes move sideways towards their neighbours. Nothing is random: one graph gives one text.
+The method is that of Sugiyama et al. 1981:
+
+1. Each node lies one layer below the lowest node that points to it. Long arrows get a waypoint in each layer they pass.
+2. Nodes are ordered within their layers by the mean place of their neighbours, then swapped while that saves crossings.
+3. Nodes move sideways towards their neighbours.
+
+Nothing is random: one graph gives one text.
 """
 
 import dataclasses
@@ -41,7 +45,7 @@ class Label:
 
 
 def reduced(graph: Graph) -> dict[str, set[str]]:
-    """The graph without the arrows that a longer way replaces. Raises ValueError for a circle, naming a node on it."""
+    """The graph without the arrows that a longer path implies. Raises ValueError that names a node on a cycle."""
     below = reachable(graph)
     return {
         node: {end for end in ends if not any(end in below[other] for other in ends if other != end)}
@@ -50,13 +54,13 @@ def reduced(graph: Graph) -> dict[str, set[str]]:
 
 
 def reachable(graph: Graph) -> dict[str, set[str]]:
-    """Node -> all nodes that its arrows lead to, in any number of steps. Raises ValueError for a circle."""
+    """Node -> all nodes that its arrows lead to, in any number of steps. Raises ValueError for a cycle."""
     below: dict[str, set[str]] = {}
     open_nodes: set[str] = set()
 
     def visit(node: str) -> set[str]:
         if node in open_nodes:
-            raise ValueError(f"{node} lies on a circle: it leads back to itself")
+            raise ValueError(f"{node} lies on a cycle: its arrows lead back to it")
         if node not in below:
             open_nodes.add(node)
             below[node] = set(graph[node]).union(*(visit(end) for end in sorted(graph[node])))

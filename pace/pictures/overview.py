@@ -10,6 +10,7 @@ import dataclasses
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -36,7 +37,7 @@ WIDTH, HEIGHT, DPI = 12.0, 8.9, 150  # inches; 1,800 pixels wide
 COLOURS = 200  # of the PNG's palette: keeps the file under 300 kB
 TONES_HZ = (100, 500, 1000, 2000, 5000, 10_000)
 INK, GREY, LINE = "#24292f", "#57606a", "#d0d7de"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 11,
     "text.color": INK,
@@ -68,13 +69,14 @@ class ClipResult:
 
 def read_clip(clip_id: str, data: Path) -> ClipResult:
     """Read one clip from the outputs of a run. Raises ValueError for an unknown clip and for one without music."""
-    clips = pd.read_parquet(data / "index" / "clips.parquet").set_index("clip_id")
+    clips = pd.read_parquet(data / "index" / "clips.parquet")
+    row = clips[clips["clip_id"] == clip_id]
     music = data / "generated" / f"{clip_id}.wav"
-    if clip_id not in clips.index or not music.is_file():
+    if row.empty or not music.is_file():
         raise ValueError(
             f"{clip_id}: no clip of that name with music in {music.parent}; run `dvc repro`, or name another"
         )
-    video_id, start = str(clips.loc[clip_id, "video_id"]), float(clips.loc[clip_id, "start_s"])
+    video_id, start = str(row["video_id"].iloc[0]), float(row["start_s"].iloc[0])
     frames, fps = cut_frames(data / "decoded" / f"{video_id}.mp4", start)
     left, right, top, bottom = _box(data / "keypoints" / f"{video_id}.npz", round(start * fps), len(frames))
     middles = (np.arange(FRAMES) + 0.5) / FRAMES * len(frames)

@@ -88,7 +88,7 @@ def test_every_package_has_one_line_and_no_other_is_named():
     assert table.count("\n| `") == len(rows), "a line of the table of packages is not written like the others"
 
 
-def test_an_untold_package_is_named():
+def test_a_package_without_a_line_is_named():
     page = PAGE.replace("| `pace/audio` |", "| `pace/sound` |")
     with pytest.raises(ValueError, match="differ in pace/audio, pace/sound; correct the table"):
         architecture.draw_packages(page)
