@@ -1,4 +1,4 @@
-"""The generator p(Z | S, F, E) of paper equation 1: HSF-Encoder, U-Net, the scale of their latents, and their files."""
+"""The generator: HSF-Encoder and U-Net with the scale of their latents, and their files."""
 
 import dataclasses
 from pathlib import Path

@@ -79,7 +79,7 @@ def karras_times(count: int, low: float, high: float, rho: float = 7.0) -> list[
 
 
 def ddpm(denoise: Denoiser, noise: Noise, times: list[float]) -> torch.Tensor:
-    """Ancestral sampling (paper equation 10; Ho et al. 2020) with the exact posterior of each step.
+    """Ancestral sampling (Ho et al. 2020) with the exact posterior of each step.
 
     In x = z / (1 - t) the posterior q(x_next | x, Z_0) has the mean Z_0 + k (x - Z_0) and the variance
     sigma_next^2 (1 - k), with k = (sigma_next / sigma)^2.

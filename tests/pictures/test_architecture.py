@@ -18,9 +18,9 @@ PAPER = {  # what the paper consists of
     "appendix": ["A", "B"],
 }
 FILE = re.compile(r"`((?:pace|tests|stages|presets|docs|data|models|benchmarks)/[\w/]*(?:\.\w+)?|dvc\.yaml)`")
-# "equation 5" or "equations 2-7" in prose; (5) at the end of a line of code or the start of a docstring.
-IN_PROSE = re.compile(r"[Ee]quations? ((?:\d+(?:-\d+)?(?:, | and )?)+)")
-IN_CODE = re.compile(r'(?:# |""")\((\d+)\)')
+# "equation 5" and "equations 2-7", or (5) that is no argument of a call.
+BY_WORD = re.compile(r"[Ee]quations? ((?:\d+(?:-\d+)?(?:, | and )?)+)")
+IN_BRACKETS = re.compile(r"(?<![\w\])])\((\d+)\)")
 OUTPUTS = ("data/", "models/", "reports/")  # folders that a fresh checkout lacks
 
 
@@ -39,8 +39,8 @@ def named(cell: str, kind: str) -> list[str]:
 
 def mentioned(text: str) -> set[int]:
     """Numbers of the equations that a file's text mentions."""
-    numbers = {int(number) for number in IN_CODE.findall(text)}
-    for listed in IN_PROSE.findall(text):
+    numbers = {int(number) for number in IN_BRACKETS.findall(text)}
+    for listed in BY_WORD.findall(text):
         for first, last in re.findall(r"(\d+)(?:-(\d+))?", listed):
             numbers |= {*range(int(first), int(last or first) + 1)}
     return numbers
@@ -120,8 +120,8 @@ def test_a_row_names_code_and_tests_and_the_code_mentions_its_equations(row):
 
 
 def test_mentions():
-    text = 'sum(x)  # (5)\n"""(2): E to E\'."""\nlimits(1) of equations 6, 7 and 9, Equations 11-13 in 3 steps'
-    assert mentioned(text) == {2, 5, 6, 7, 9, 11, 12, 13}
+    text = 'x.sum(3)  # (5)\n"""(2): E to E\'."""\nequations 6, 7 and 9, Equations 11-13 in 4 steps; g of (15)'
+    assert mentioned(text) == {2, 5, 6, 7, 9, 11, 12, 13, 15}
 
 
 def test_main_writes_only_what_changed(tmp_path, monkeypatch, capsys):
