@@ -1,25 +1,46 @@
-# make repro   the whole pipeline: data, models, music, metrics, report
-# make test    the test suite
-# make lint    style
-# make bench   speed and memory of the stages and of the generator on this machine
-# make pictures   the pictures of docs/architecture.md, from dvc.yaml and the imports
-# make overview   the README's picture, from the outputs of `make repro`
+# make repro        the whole pipeline: data, models, music, metrics, report
+# make test         the test suite but for its longest tests, in two processes
+# make test-quick   what takes a second or less of each part: for work in between
+# make test-all     everything
+# make lint         style and types
+# make deps         write the stages' code dependencies into the dvc.yaml files
+# make pictures     draw the pictures of docs/architecture.md, from the dvc.yaml files and the imports
+# make overview     draw the picture of the README, from the outputs of `make repro`
+# make coverage     which lines of pace/ and stages/ the whole suite runs
+# make bench        speed and memory of the stages and of the generator on this machine
 
 PYTHON ?= python3.11
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint bench pictures overview venv
+.PHONY: repro test test-quick test-all lint deps pictures overview coverage bench venv
 
 repro: venv
 	python -m pace check
 	dvc repro
 
 test: venv
-	python -m pytest
+	python -m pytest -n 2 -m "not slow"
+
+test-quick: venv
+	python -m pytest -n 2 -m "not slow and not long"
+
+test-all: venv
+	python -m pytest -n 2
 
 lint: venv
-	ruff check . && ruff format --check .
+	ruff check .
+	ruff format --check .
+	mypy
+
+deps: venv
+	python -m pace.setup.code_deps
+
+coverage: venv
+	coverage erase
+	coverage run -m pytest
+	coverage combine --quiet
+	coverage report --skip-covered
 
 bench: venv
 	python -m benchmarks
