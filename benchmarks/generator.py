@@ -21,8 +21,7 @@ from benchmarks.results import Row, Scale
 from pace.autoencoder.vae import AutoencoderKL
 from pace.clip import N_FRAMES, N_MELS
 from pace.diffusion.flops import generator_size
-from pace.diffusion.generator import Generator
-from pace.diffusion.generator import Scale as LatentScale
+from pace.diffusion.generator import Generator, LatentScale
 from pace.pipeline.threads import one_thread
 from pace.sampling import samplers
 from pace.sampling.sampling import sample_latents
@@ -121,7 +120,7 @@ def sampling(given: nets.Settings, scale: Scale, device: torch.device) -> list[R
     """Milliseconds per clip of every sampler, latents alone, at the default scale with its steps and guidance."""
     encoder, unet = (network.to(device).eval() for network in nets.networks(given))
     ones = torch.ones(given.shape.channels)
-    generator = Generator(encoder, unet, given.training.trained(), given.shape, LatentScale(0 * ones, ones))
+    generator = Generator(encoder, unet, given.training.task(), given.shape, LatentScale(0 * ones, ones))
     batch = given.sample.batch_size if scale.batch is None else scale.batch
     conditions, names = nets.draw_conditions(given, batch, device), [f"clip{i}" for i in range(batch)]
 

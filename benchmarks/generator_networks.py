@@ -9,8 +9,8 @@ from torch import nn
 from pace import size
 from pace.autoencoder.vae import VaeParams
 from pace.clip import LATENT_SIZE
-from pace.conditioning.hsf_encoder import SEMANTIC_WIDTH, Conditions, Encoder, EncoderParams
-from pace.diffusion.generator import Shape, build
+from pace.conditioning.hsf_encoder import SEMANTIC_WIDTH, Conditions, EncoderParams, HSFEncoder
+from pace.diffusion.generator import DataShape, build
 from pace.diffusion.unet import UNet, UNetParams
 from pace.diffusion_training.training import DiffusionParams, Model
 from pace.pipeline import params
@@ -33,7 +33,7 @@ class Settings:
     vae: VaeParams
     training: DiffusionParams
     sample: SampleParams
-    shape: Shape
+    shape: DataShape
 
 
 def settings(preset: str = "") -> Settings:
@@ -50,7 +50,7 @@ def settings(preset: str = "") -> Settings:
     )
 
 
-def networks(given: Settings) -> tuple[Encoder, UNet]:
+def networks(given: Settings) -> tuple[HSFEncoder, UNet]:
     """Encoder and U-Net with fresh weights."""
     torch.manual_seed(0)
     return build(given.encoder, given.unet, given.shape)

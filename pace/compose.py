@@ -1,12 +1,14 @@
-"""`python -m pace compose`: one video in, the same video with generated music out, by the pipeline's own steps."""
+"""`python -m pace compose`: generate music for one video, with the pipeline's own steps and its trained models."""
 
 import argparse
 import dataclasses
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 import torch
 
@@ -18,7 +20,7 @@ from pace.clip import CLIP_SECONDS, SAMPLE_RATE
 from pace.conditioning.condition_files import read_video
 from pace.conditioning.conditions import ConditionStore
 from pace.diffusion.generator import load_generator
-from pace.media.video import DecodeParams, codec, mux, probe
+from pace.media.video import DecodeParams, codec, decode, mux, probe
 from pace.motion import embedding, energy, lifting
 from pace.pipeline import params
 from pace.pose import backends
@@ -31,13 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("video", type=Path, metavar="VIDEO", help="a video of one dancer, 5 s or longer")
     add("-o", "--out", type=Path, required=True, metavar="OUT.mp4", help="the video with its music")
-    add("--keypoints", type=Path, metavar="FILE.json", help="AlphaPose results, instead of an estimator")
-    add("--seed", type=int, help="another number gives other music (default: sample.seed)")
-    add("--wav", type=Path, help="write the music alone too")
+    add("--keypoints", type=Path, metavar="FILE.json", help="AlphaPose results to use instead of a pose estimator")
+    add("--seed", type=int, help="seed of the music (default: sample.seed); another seed gives other music")
+    add("--wav", type=Path, help="also write the music alone, as a wav file")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Give one video music with the models that the pipeline trained."""
+    """Run the command with the trained models of this project."""
     settings = ComposeParams.of(params.read())
     if arguments.seed is not None:
         settings = dataclasses.replace(settings, sample=dataclasses.replace(settings.sample, seed=arguments.seed))
@@ -47,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class ComposeParams:
-    """What compose reads of params.yaml: the sections of the stages that it runs."""
+    """The sections of params.yaml that compose reads: those of the stages that it runs."""
 
     decode: DecodeParams
     keypoints: backends.KeypointsParams
@@ -59,9 +61,9 @@ class ComposeParams:
     vocoder: VocoderParams
 
     @classmethod
-    def of(cls, content: dict) -> "ComposeParams":
+    def of(cls, content: dict[str, Any]) -> "ComposeParams":
         """Take the sections from the content of params.yaml. Raises ParamsError."""
-        return cls(**{field.name: params.section(content, field.name, field.type) for field in dataclasses.fields(cls)})
+        return cls(**{name: params.section(content, name, kind) for name, kind in get_type_hints(cls).items()})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,12 +83,12 @@ def compose(
     wav: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Write `video` with generated music to `out` (mp4), and the music alone to `wav` when given.
+    """Write `video` with generated music to `out` (mp4), and the music alone to `wav` if given.
 
-    keypoints: an AlphaPose result file for this video, instead of the estimator: RTMPose when it is the backend in
-    params.yaml, else MediaPipe.
-    Raises ValueError or FileNotFoundError naming the file and the remedy: no such or unreadable video, shorter than
-    five seconds, no person, missing weights or models.
+    `keypoints` is an AlphaPose result file of this video. Without it, a pose estimator finds the dancer: RTMPose if it
+    is the backend in params.yaml, else MediaPipe. `say` is told about the progress.
+    Raises ValueError or FileNotFoundError, naming the file and the remedy, if the video is missing, unreadable or
+    shorter than five seconds, if it shows no person, or if weights or models are missing.
     """
     if not video.is_file():
         raise FileNotFoundError(f"{video}: no such file; give the path of a video")
@@ -113,39 +115,30 @@ def _conditions(
     video: Path, folder: Path, settings: ComposeParams, keypoints: Path | None, say: Callable[[str], None]
 ) -> tuple[ConditionStore, list[tuple[str, float]]]:
     """Run the per-video stages in a temporary folder, and gather what the clips are conditioned on."""
-    name = video.stem
-    decode, files = settings.decode, {}
-    for key, file in {
-        "keypoints": "keypoints.npz",
-        "pose": "pose3d.npz",
-        "energy": "energy.parquet",
-        "motion": "motion.npz",
-        "visual": "visual.npz",
-    }.items():
-        files[key] = folder / file
-    decoded = folder / "video.mp4"
-    decode(video, decoded, folder / "audio.wav", decode.fps, decode.short_side)
+    name, fps = video.stem, settings.decode.fps
+    decoded, keypoint_file, pose_file = folder / "video.mp4", folder / "keypoints.npz", folder / "pose3d.npz"
+    decode(video, decoded, folder / "audio.wav", fps, settings.decode.short_side)
     backend = "alphapose" if keypoints else "rtmpose" if settings.keypoints.backend == "rtmpose" else "mediapipe"
-    found = dataclasses.replace(settings.keypoints, backend=backend)
-    inputs = (keypoints, video) if keypoints else (decoded, *backends.estimator_files(found))
-    backends.find_keypoints(found, decode.fps, name, inputs, folder)
-    with np.load(files["keypoints"], allow_pickle=False) as file:
+    keypoint_params = dataclasses.replace(settings.keypoints, backend=backend)
+    inputs = (keypoints, video) if keypoints else (decoded, *backends.estimator_files(keypoint_params))
+    backends.find_keypoints(keypoint_params, fps, name, inputs, folder)
+    with np.load(keypoint_file, allow_pickle=False) as file:
         detected = file["detected"]
     say(f"{video}: person found in {100 * detected.mean():.1f} % of {len(detected)} frames ({backend})")
-    lifting.lift_video(settings.lift, name, (files["keypoints"], Path(settings.lift.weights)), folder)
-    energy.energy_video(settings.energy, name, (files["pose"],), folder)
-    source = files["pose"] if settings.embed_motion.input == "pose3d" else files["keypoints"]
+    lifting.lift_video(settings.lift, name, (keypoint_file, Path(settings.lift.weights)), folder)
+    energy.energy_video(settings.energy, name, (pose_file,), folder)
+    source = pose_file if settings.embed_motion.input == "pose3d" else keypoint_file
     embedding.embed_video(settings.embed_motion, name, (source, Path(settings.embed_motion.weights)), folder)
     features.embed_video(name, (decoded, Path(settings.visual.weights)), folder, settings.visual)
-    clips = [(name, start) for start in clip_starts(len(detected) / decode.fps)]
-    tracks = read_video(files["energy"], files["motion"], files["visual"])
-    return ConditionStore({name: tracks}, clips), clips
+    clips = [(name, start) for start in clip_starts(len(detected) / fps)]
+    conditions = read_video(folder / "energy.parquet", folder / "motion.npz", folder / "visual.npz")
+    return ConditionStore({name: conditions}, clips), clips
 
 
 def _generate(
     conditions: ConditionStore, starts: list[float], duration: float, settings: ComposeParams, models: Models
-) -> np.ndarray:
-    """Music for all clips, joined."""
+) -> npt.NDArray[Any]:
+    """Music (S,) of `duration` seconds: that of the clips that start at `starts`, joined."""
     generator, vae = load_generator(models.diffusion), load_vae(models.vae)
     generator.check(conditions)
     names = [f"clip{index}" for index in range(len(starts))]
@@ -156,5 +149,5 @@ def _generate(
 
 
 def _can_copy(video: Path) -> bool:
-    """Whether an mp4 can hold the video's stream as it is, at full size."""
+    """Whether an mp4 file can hold the video's stream as it is. It then keeps its full resolution."""
     return codec(video) in ("h264", "hevc", "mpeg4", "av1", "vp9")

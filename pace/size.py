@@ -1,10 +1,12 @@
 """`python -m pace size`: parameters and FLOPs of all networks that params.yaml describes, before any training.
 
-What counts as a FLOP is said in `pace.diffusion.flops`.
+`pace.diffusion.flops` says what counts as a FLOP. The module imports no PyAV and OpenCV: it reads single keys of the
+sections whose own modules do.
 """
 
 import argparse
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -12,35 +14,54 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pace.autoencoder.vae import AutoencoderKL, VaeParams
 from pace.clip import CLIP_SECONDS, LATENT_SIZE, N_FRAMES, N_MELS
-from pace.conditioning.hsf_encoder import Conditions, EncoderParams, Encoding
+from pace.conditioning.hsf_encoder import Conditions, EncoderParams, Encoding, HSFEncoder
 from pace.diffusion.flops import GeneratorSize, generator_lines, generator_size, parameter_count
-from pace.diffusion.generator import Generator, Scale, Shape
-from pace.diffusion.unet import UNetParams
+from pace.diffusion.generator import DataShape, Generator, LatentScale
+from pace.diffusion.unet import UNet, UNetParams
 from pace.diffusion_training.training import DiffusionParams
-from pace.media.video import DecodeParams
-from pace.pipeline.params import FILE, read, section
+from pace.pipeline.params import FILE, limits, read, section
 from pace.sampling.sampling import SampleParams, sample_latents
 from pace.setup import presets
-from pace.stand_ins.visual import PretrainVisualParams
-from pace.visual.features import VisualParams
 from pace.visual.i3d import I3D
 
 STAND_IN_I3D = "models/pretrain/visual.safetensors"  # the network of section `pretrain_visual`
 
 
+@dataclass(frozen=True)
+class FrameRate:
+    """The key of section `decode` that decides the number of a clip's frames."""
+
+    fps: float = limits(1, 240)
+
+
+@dataclass(frozen=True)
+class I3DWeights:
+    """The key of section `visual` that names the visual network's weights."""
+
+    weights: str
+
+
+@dataclass(frozen=True)
+class StandInWidth:
+    """The key of section `pretrain_visual` that decides the width of the stand-in for I3D."""
+
+    width: float = limits(1 / 64, 1)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--preset", metavar="NAME", help="params.yaml with the values of this preset")
+    parser.add_argument("--preset", metavar="NAME", help="use params.yaml with the values of this preset")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print parameters and FLOPs of the networks."""
-    print(text(sizes(presets.applied(presets.find(arguments.preset), FILE) if arguments.preset else read())))
+    content = presets.applied(presets.find(arguments.preset), FILE) if arguments.preset else read()
+    print(text(sizes(content)))
 
 
 @dataclass(frozen=True)
 class VaeSize:
-    """Parameters of the autoencoder, and FLOPs of one clip's mel image."""
+    """Parameters of the autoencoder, and FLOPs to encode and to decode the mel image of one clip."""
 
     parameters: int
     encode_flops: int
@@ -49,7 +70,7 @@ class VaeSize:
 
 @dataclass(frozen=True)
 class Sizes:
-    """All networks, and how often the sampler asks the U-Net for one clip."""
+    """Sizes of all networks, and the number of U-Net evaluations that sampling one clip takes."""
 
     generator: GeneratorSize
     vae: VaeSize
@@ -57,15 +78,15 @@ class Sizes:
 
     @property
     def sampling_flops(self) -> int:
-        """One clip from its conditions to its mel image."""
+        """FLOPs of one clip from its conditions to its mel image."""
         generator = self.generator
         return generator.encoder_flops + self.evaluations * generator.unet_flops + self.vae.decode_flops
 
 
-def sizes(content: dict) -> Sizes:
+def sizes(content: dict[str, Any]) -> Sizes:
     """Sizes of all networks that the content of params.yaml describes.
 
-    Raises ParamsError, or ValueError for parameters that do not go together.
+    Raises ParamsError, or ValueError for parameters that contradict each other.
     """
     encoder, unet = section(content, "encoder", EncoderParams), section(content, "unet", UNetParams)
     vae, sample = section(content, "vae", VaeParams), section(content, "sample", SampleParams)
@@ -73,22 +94,22 @@ def sizes(content: dict) -> Sizes:
     return Sizes(generator_size(encoder, unet, shape(content)), vae_size(vae), evaluations(sample, training))
 
 
-def shape(content: dict) -> Shape:
-    """What the data will decide of the networks.
+def shape(content: dict[str, Any]) -> DataShape:
+    """What the data will decide about the networks.
 
-    The width of the visual condition is that of the stand-in where `visual.weights` names it, else of the published
-    I3D. Raises ParamsError.
+    The visual embeddings have the width of the stand-in if `visual.weights` names it, else that of the published I3D.
+    Raises ParamsError.
     """
-    visual = section(content, "visual", VisualParams)
-    stand_in = section(content, "pretrain_visual", PretrainVisualParams)
+    visual = section(content, "visual", I3DWeights, partial=True)
+    stand_in = section(content, "pretrain_visual", StandInWidth, partial=True)
     with torch.device("meta"):
         width = I3D(stand_in.width if visual.weights == STAND_IN_I3D else 1.0).dim
-    fps = section(content, "decode", DecodeParams).fps
-    return Shape(section(content, "vae", VaeParams).latent_channels, width, round(CLIP_SECONDS * fps), fps)
+    fps = section(content, "decode", FrameRate, partial=True).fps
+    return DataShape(section(content, "vae", VaeParams).latent_channels, width, round(CLIP_SECONDS * fps), fps)
 
 
 def vae_size(vae: VaeParams) -> VaeSize:
-    """Size of the autoencoder. Raises ValueError for parameters that do not go together."""
+    """Size of the autoencoder. Raises ValueError for parameters that contradict each other."""
     with torch.device("meta"), torch.no_grad():
         network = AutoencoderKL(vae)
         with FlopCounterMode(display=False) as encoding_count:
@@ -99,16 +120,17 @@ def vae_size(vae: VaeParams) -> VaeSize:
 
 
 def evaluations(sample: SampleParams, training: DiffusionParams) -> int:
-    """How often the sampler asks the U-Net for one clip, without condition for guidance included.
+    """Number of U-Net evaluations that sampling one clip takes, including those without condition for guidance.
 
-    Counted by sampling with a network that counts in place of the U-Net.
+    Counts them by sampling with a network in the U-Net's place that only counts.
     """
-    counting = _Counting()
+    counter = _Counter()
     blank = Encoding(torch.zeros(1, 1, 1), None, None, None, None)
-    shape, scale = Shape(channels=1, visual_width=1, frames=1, fps=1.0), Scale(torch.zeros(1), torch.ones(1))
-    generator = Generator(lambda _: blank, counting, training.trained(), shape, scale)
+    shape, scale = DataShape(channels=1, visual_width=1, frames=1, fps=1.0), LatentScale(torch.zeros(1), torch.ones(1))
+    encoder, unet = cast(HSFEncoder, lambda _: blank), cast(UNet, counter)
+    generator = Generator(encoder, unet, training.task(), shape, scale)
     sample_latents(generator, Conditions(*[torch.zeros(1)] * 4), ["clip"], sample)
-    return counting.clips
+    return counter.clips
 
 
 def text(sizes: Sizes) -> str:
@@ -126,12 +148,12 @@ def text(sizes: Sizes) -> str:
     return "\n".join(lines)
 
 
-class _Counting(nn.Module):
-    """Stands for the U-Net, predicts zeros and counts the clips that it is given."""
+class _Counter(nn.Module):
+    """Takes the place of the U-Net, predicts zeros and counts the clips of its batches."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(()))  # says on which device it is
+        self.weight = nn.Parameter(torch.zeros(()))  # tells the device
         self.clips = 0
 
     def forward(self, z: torch.Tensor, *_: object) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Encode the mel images of all splits into posterior means and log-variances, once for all later training."""
+"""Encode the mel images of all splits into posterior means and log-variances, which every training then reads."""
 
 import argparse
 from pathlib import Path
@@ -15,6 +15,7 @@ MELS, VAE, OUT = Path("data/mel"), Path("models/vae"), Path("data/latents")
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Write the latents of every split, under the ids of their clips."""
     argparse.ArgumentParser(prog="python -m stages.latents", description=__doc__).parse_args(argv)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     vae = load_vae(VAE).to(device)

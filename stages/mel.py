@@ -16,28 +16,29 @@ CLIPS, AUDIO, OUT = Path("data/index/clips.parquet"), Path("data/audio"), Path("
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Write the mel images of every split, and the clips that have none with the reason."""
     argparse.ArgumentParser(prog="python -m stages.mel", description=__doc__).parse_args(argv)
     clips = pd.read_parquet(CLIPS)
     clips = clips.assign(video_id=clips.video_id.astype(str), row=np.arange(len(clips)))
     images = np.zeros((len(clips), N_MELS, N_FRAMES), np.uint8)
-    heard = np.zeros(len(clips), bool)
-    failures = {}
+    has_image = np.zeros(len(clips), bool)
+    failures: dict[str, str] = {}
     for video_id, group in tqdm(clips.groupby("video_id", sort=False), desc="mel", unit="video", disable=None):
         path = AUDIO / f"{video_id}.wav"
         if not path.is_file():
             continue
         rows = group.row.to_numpy()
         images[rows], reasons = clip_images(path, group.start_s)
-        heard[rows] = [place not in reasons for place in range(len(rows))]
-        failures |= {group.clip_id.iloc[place]: reason for place, reason in reasons.items()}
+        has_image[rows] = [i not in reasons for i in range(len(rows))]
+        failures |= {group.clip_id.iloc[i]: reason for i, reason in reasons.items()}
     OUT.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
-        chosen = heard & (clips.split == split).to_numpy()
+        chosen = has_image & (clips.split == split).to_numpy()
         np.savez(OUT / f"{split}.npz", mel=images[chosen], clip_id=clips.clip_id[chosen].to_numpy().astype(str))
         print(f"{OUT / split}.npz: {chosen.sum()} clips")
     (OUT / "failures.json").write_text(json.dumps(failures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    silent = clips[~heard & ~clips.clip_id.isin(failures)]
-    print(f"left out, no audio: {len(silent)} clips of {silent.video_id.nunique()} videos")
+    without_audio = clips[~has_image & ~clips.clip_id.isin(failures)]
+    print(f"left out, no audio: {len(without_audio)} clips of {without_audio.video_id.nunique()} videos")
     for reason in failures.values():
         print(f"left out: {reason}")
 

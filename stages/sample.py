@@ -1,7 +1,8 @@
-"""Generate music for the clips of the scored split, sample.split, from their conditions alone."""
+"""Generate music for the clips of the split `sample.split`, from their conditions alone (paper 4.3)."""
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -14,11 +15,9 @@ from pace.autoencoder.inference import load_vae
 from pace.clip import SAMPLE_RATE
 from pace.conditioning.condition_files import read_clips, read_videos
 from pace.conditioning.conditions import ConditionStore
-from pace.conditioning.hsf_encoder import Encoding
 from pace.diffusion.generator import load_generator
 from pace.pipeline import params, stage
-from pace.pose.skeleton import PARTS
-from pace.sampling.sampling import SampleParams, sample_latents
+from pace.sampling.sampling import SampleParams, gate_arrays, sample_latents
 from pace.training import accelerate
 
 PARAMS = {"sample": SampleParams, "vocoder": VocoderParams}
@@ -28,8 +27,10 @@ OUT = Path("data/generated")
 
 
 def read_scored_clips(split: str) -> tuple[list[str], ConditionStore]:
-    """The ids of the split's clips that have conditions, and these."""
-    clips = {clip: (video, start) for clip, (video, of, start) in read_clips(CLIPS).items() if of == split}
+    """The ids of the split's clips that have conditions, and the conditions."""
+    clips = {
+        clip: (video, start) for clip, (video, clip_split, start) in read_clips(CLIPS).items() if clip_split == split
+    }
     videos, missing = read_videos([video for video, _ in clips.values()], ENERGY, MOTION, VISUAL)
     for video_id, reason in missing.items():
         print(f"{split}: video {video_id} is left out: {reason}")
@@ -37,25 +38,8 @@ def read_scored_clips(split: str) -> tuple[list[str], ConditionStore]:
     return ids, ConditionStore(videos, [clips[clip] for clip in ids])
 
 
-def gates_of(encoding: Encoding, frames: int) -> dict[str, np.ndarray]:
-    """Part gates (B,N,5) and alpha (B,N), the mean over its width; NaN where the variant has none."""
-    batch = len(encoding.tokens)
-    alpha = None if encoding.alpha is None else encoding.alpha.mean(dim=-1)
-    gates = {"gate_slow": encoding.gate_slow, "gate_fast": encoding.gate_fast, "alpha": alpha}
-    shapes = {
-        "gate_slow": (batch, frames, len(PARTS)),
-        "gate_fast": (batch, frames, len(PARTS)),
-        "alpha": (batch, frames),
-    }
-    return {
-        name: np.full(shape, np.nan, np.float32)
-        if gates[name] is None or gates[name].shape != shape
-        else gates[name].cpu().numpy()
-        for name, shape in shapes.items()
-    }
-
-
 def main(argv: list[str] | None = None) -> None:
+    """Write a wav file for every clip, and the gates of all clips."""
     argparse.ArgumentParser(prog="python -m stages.sample", description=__doc__).parse_args(argv)
     p = params.load(PARAMS)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -69,15 +53,15 @@ def main(argv: list[str] | None = None) -> None:
     gates = []
     size = p["sample"].batch_size
     for start in tqdm(range(0, len(clip_ids), size), desc="sample", unit="batch", disable=None):
-        names = clip_ids[start : start + size]
-        batch = conditions.batch(torch.arange(start, start + len(names)))
-        latents = sample_latents(generator, batch, names, p["sample"])
+        batch_ids = clip_ids[start : start + size]
+        batch = conditions.batch(torch.arange(start, start + len(batch_ids)))
+        latents = sample_latents(generator, batch, batch_ids, p["sample"])
         with torch.no_grad():
             images = vae.decode(latents)[:, 0]
-        for name, wave in zip(names, invert(images, p["vocoder"]), strict=True):
-            soundfile.write(OUT / f"{name}.wav", within_range(wave), SAMPLE_RATE, subtype="PCM_16")
-        gates.append(gates_of(generator.encode(batch), conditions.frames))
-    arrays = {name: np.concatenate([batch[name] for batch in gates]) for name in gates[0]}
+        for clip_id, wave in zip(batch_ids, invert(images, p["vocoder"]), strict=True):
+            soundfile.write(OUT / f"{clip_id}.wav", within_range(wave), SAMPLE_RATE, subtype="PCM_16")
+        gates.append(gate_arrays(generator.encode(batch), conditions.frames))
+    arrays: dict[str, Any] = {name: np.concatenate([batch[name] for batch in gates]) for name in gates[0]}
     np.savez(OUT / "gates.npz", clip_id=np.array(clip_ids), **arrays)
     print(f"{OUT}: {len(clip_ids)} clips of split {p['sample'].split}")
 

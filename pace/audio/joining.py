@@ -1,6 +1,9 @@
-"""Music of any length as clips of five seconds: where they start, and how their music is laid together."""
+"""Music of any length from five-second clips: where each clip starts, and how neighbours are joined."""
+
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pace.clip import CLIP_SECONDS, SAMPLE_RATE
 
@@ -8,16 +11,21 @@ FADE_SECONDS = 0.05  # cross-fade where two clips meet
 
 
 def clip_starts(duration: float) -> list[float]:
-    """Starts in seconds of the clips that cover `duration`: one after the other, the last shifted back to the end."""
+    """Start times in seconds of the clips that cover `duration` seconds, end to end.
+
+    The last clip is shifted back so that it ends with the music.
+    """
     count = max(1, int(np.ceil(round(duration / CLIP_SECONDS, 3))))
     return [max(0.0, min(i * CLIP_SECONDS, duration - CLIP_SECONDS)) for i in range(count)]
 
 
-def join(clips: np.ndarray, starts: list[float], duration: float, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Lay clips (n, samples) at their starts in seconds; a later clip fades in over an earlier one where they overlap.
+def join(
+    clips: npt.NDArray[Any], starts: list[float], duration: float, sample_rate: int = SAMPLE_RATE
+) -> npt.NDArray[Any]:
+    """Join clips (n, samples) that start at `starts` seconds; returns (round(duration * sample_rate),) float32.
 
-    A clip that starts where the one before ends is faded in alone, over FADE_SECONDS, against a click.
-    Returns (round(duration * sample_rate),) float32.
+    Where two clips overlap, the later one fades in over the earlier one within FADE_SECONDS. A clip that starts
+    exactly where the earlier one ends fades in by itself, which avoids a click.
     """
     out = np.zeros(round(duration * sample_rate), np.float32)
     fade = round(FADE_SECONDS * sample_rate)
@@ -25,11 +33,11 @@ def join(clips: np.ndarray, starts: list[float], duration: float, sample_rate: i
     for clip, start in zip(clips, starts, strict=True):
         first = round(start * sample_rate)
         skip = max(0, end - first - fade)  # an overlap longer than the fade keeps the earlier clip's music
-        clip, first = clip[skip : skip + len(out) - first - skip].copy(), first + skip
+        piece, first = clip[skip : skip + len(out) - first - skip].copy(), first + skip
         if end:
             rising = np.linspace(0, 1, fade, dtype=np.float32)
-            clip[:fade] *= rising
+            piece[:fade] *= rising
             out[first : first + fade] *= 1 - rising
-        out[first : first + len(clip)] += clip
-        end = first + len(clip)
+        out[first : first + len(piece)] += piece
+        end = first + len(piece)
     return out

@@ -1,9 +1,11 @@
-"""The trained autoencoder: loading it, and encoding stored mel images."""
+"""The trained autoencoder: load it, and encode stored mel images (paper 3)."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from pace.autoencoder.vae import AutoencoderKL, VaeParams, to_images
@@ -15,7 +17,10 @@ ENCODE_BATCH = 16
 
 
 def load_vae(folder: Path | str) -> AutoencoderKL:
-    """The trained autoencoder of a folder (vae.safetensors, config.json), in evaluation mode on the CPU."""
+    """The trained autoencoder of a folder (vae.safetensors, config.json), in evaluation mode on the CPU.
+
+    Raises FileNotFoundError or ValueError naming the file and the remedy.
+    """
     try:
         params = section(read_config(folder), "vae", VaeParams)
     except ParamsError as error:
@@ -25,19 +30,19 @@ def load_vae(folder: Path | str) -> AutoencoderKL:
 
 @torch.no_grad()
 def encode_mels(
-    vae: AutoencoderKL, mels: np.ndarray, device: torch.device, progress: Callable[[int], object]
-) -> tuple[np.ndarray, np.ndarray]:
+    vae: AutoencoderKL, mels: npt.NDArray[Any], device: torch.device, progress: Callable[[int], object]
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Posterior mean and log-variance (N,C,32,32) float16 of stored mels (N,256,256); N may be 0.
 
-    `progress(n)` is called after every n clips. Raises ValueError for images of another size.
+    Calls `progress(n)` after every batch of n clips. Raises ValueError for images of another size.
     """
     if mels.shape[1:] != (N_MELS, N_FRAMES):
         raise ValueError(f"mel images have shape (clips,{N_MELS},{N_FRAMES}), these have {mels.shape}: rerun mel")
-    side = LATENT_SIZE
-    out = np.zeros((2, len(mels), vae.params.latent_channels, side, side), np.float16)
+    shape = (2, len(mels), vae.params.latent_channels, LATENT_SIZE, LATENT_SIZE)
+    moments = np.zeros(shape, np.float16)
     for start in range(0, len(mels), ENCODE_BATCH):
         chunk = torch.from_numpy(mels[start : start + ENCODE_BATCH])
         for k, moment in enumerate(vae.encode(to_images(chunk.to(device)))):
-            out[k, start : start + len(chunk)] = moment.cpu().numpy()
+            moments[k, start : start + len(chunk)] = moment.cpu().numpy()
         progress(len(chunk))
-    return out[0], out[1]
+    return moments[0], moments[1]

@@ -1,12 +1,13 @@
 """The spectrogram autoencoder (paper 3, "Latent-Space Audio Modeling"): 256 x 256 mel image <-> 32 x 32 latent.
 
-Structure and parameter names are those of diffusers' `AutoencoderKL`; with `patch: 1` the weights interchange.
-With `patch: P` the input is first folded P x P into channels (space to depth) and the output unfolded, so that
-no convolution works at full resolution (FACTS 10).
+Structure and parameter names are those of diffusers' `AutoencoderKL`; with `patch: 1` the weights are
+interchangeable. `patch: P` folds each P x P block of the input into channels (space to depth) and unfolds the output,
+so no convolution works at full resolution (FACTS 10).
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -44,9 +45,11 @@ class ResnetBlock(nn.Module):
         self.conv_shortcut = nn.Conv2d(channels, out_channels, 1) if channels != out_channels else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """`x` (B,C,H,W) -> (B,D,H,W)."""
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h)))
-        return self.conv_shortcut(x) + h
+        out: Tensor = self.conv_shortcut(x) + h
+        return out
 
 
 class Attention(nn.Module):
@@ -61,36 +64,41 @@ class Attention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
 
     def forward(self, x: Tensor) -> Tensor:
+        """`x` (B,C,H,W) -> (B,C,H,W)."""
         tokens = self.group_norm(x).flatten(2).transpose(1, 2)  # (B,HW,C)
         q, k, v = (layer(tokens).unsqueeze(1) for layer in (self.to_q, self.to_k, self.to_v))
-        h = self.to_out[0](F.scaled_dot_product_attention(q, k, v).squeeze(1))
+        h: Tensor = self.to_out[0](F.scaled_dot_product_attention(q, k, v).squeeze(1))
         return x + h.transpose(1, 2).reshape(x.shape)
 
 
 class Downsample(nn.Module):
-    """Halve the resolution by a strided convolution, zero-padded at the right and bottom only (as diffusers)."""
+    """Halve the resolution by a strided convolution, zero-padded on the right and bottom only, as diffusers does."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.pad(x, (0, 1, 0, 1)))
+        """`x` (B,C,H,W) -> (B,C,H/2,W/2)."""
+        out: Tensor = self.conv(F.pad(x, (0, 1, 0, 1)))
+        return out
 
 
 class Upsample(nn.Module):
-    """Double the resolution by repetition, then convolve."""
+    """Double the resolution by repeating pixels, then convolve."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        """`x` (B,C,H,W) -> (B,C,2H,2W)."""
+        out: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        return out
 
 
 class DownBlock(nn.Module):
-    """One encoder level."""
+    """One encoder level: residual blocks, then a downsampling unless it is the last level."""
 
     def __init__(self, channels: int, out_channels: int, layers: int, groups: int, last: bool) -> None:
         super().__init__()
@@ -99,13 +107,14 @@ class DownBlock(nn.Module):
         self.downsamplers = nn.ModuleList([] if last else [Downsample(out_channels)])
 
     def forward(self, x: Tensor) -> Tensor:
+        """`x` (B,C,H,W) -> (B,D,H/2,W/2); H and W stay in the last level."""
         for layer in (*self.resnets, *self.downsamplers):
             x = layer(x)
         return x
 
 
 class UpBlock(nn.Module):
-    """One decoder level, with one residual block more than the encoder's."""
+    """One decoder level: one residual block more than the encoder's, then an upsampling unless it is the last."""
 
     def __init__(self, channels: int, out_channels: int, layers: int, groups: int, last: bool) -> None:
         super().__init__()
@@ -114,13 +123,14 @@ class UpBlock(nn.Module):
         self.upsamplers = nn.ModuleList([] if last else [Upsample(out_channels)])
 
     def forward(self, x: Tensor) -> Tensor:
+        """`x` (B,C,H,W) -> (B,D,2H,2W); H and W stay in the last level."""
         for layer in (*self.resnets, *self.upsamplers):
             x = layer(x)
         return x
 
 
 class MidBlock(nn.Module):
-    """Two residual blocks at latent resolution with attention between them (left out when `attention` is false)."""
+    """Two residual blocks at latent resolution, with attention between them if `attention` is true."""
 
     def __init__(self, channels: int, groups: int, attention: bool) -> None:
         super().__init__()
@@ -128,13 +138,14 @@ class MidBlock(nn.Module):
         self.resnets = nn.ModuleList([ResnetBlock(channels, channels, groups) for _ in range(2)])
 
     def forward(self, x: Tensor) -> Tensor:
+        """`x` (B,C,32,32) -> (B,C,32,32)."""
         for layer in (self.resnets[0], *self.attentions, self.resnets[1]):
             x = layer(x)
         return x
 
 
 class Encoder(nn.Module):
-    """Folded image (B,P*P,256/P,256/P) -> moments (B,2C,32,32)."""
+    """Folded image (B,P*P,256/P,256/P) -> posterior moments (B,2C,32,32)."""
 
     def __init__(self, p: VaeParams) -> None:
         super().__init__()
@@ -150,10 +161,12 @@ class Encoder(nn.Module):
         self.conv_out = nn.Conv2d(last, 2 * p.latent_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """`x` (B,P*P,256/P,256/P) -> (B,2C,32,32)."""
         x = self.conv_in(x)
         for block in self.down_blocks:
             x = block(x)
-        return self.conv_out(F.silu(self.conv_norm_out(self.mid_block(x))))
+        moments: Tensor = self.conv_out(F.silu(self.conv_norm_out(self.mid_block(x))))
+        return moments
 
 
 class Decoder(nn.Module):
@@ -172,17 +185,19 @@ class Decoder(nn.Module):
         self.conv_out = nn.Conv2d(widths[-1], p.patch**2, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
+        """`z` (B,C,32,32) -> (B,P*P,256/P,256/P)."""
         x = self.mid_block(self.conv_in(z))
         for block in self.up_blocks:
             x = block(x)
-        return self.conv_out(F.silu(self.conv_norm_out(x)))
+        image: Tensor = self.conv_out(F.silu(self.conv_norm_out(x)))
+        return image
 
 
 class AutoencoderKL(nn.Module):
     """Encoder and decoder with a diagonal Gaussian posterior.
 
-    Raises ValueError when patch and the number of levels do not give a factor of 8,
-    or when the widths are not multiples of the norm groups.
+    Raises ValueError if `patch` and the number of levels do not reduce the image's side by a factor of 8, or if the
+    widths are not multiples of the norm groups.
     """
 
     def __init__(self, params: VaeParams) -> None:
@@ -205,18 +220,21 @@ class AutoencoderKL(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """Start as a shallow map with little latent noise: short trainings reach a given error in fewer steps."""
+        """Start as a shallow map with little latent noise: short trainings then reach a given error sooner."""
         for module in self.modules():
             if isinstance(module, ResnetBlock):
-                nn.init.zeros_(module.conv2.weight)
-                nn.init.zeros_(module.conv2.bias)
+                last_layer: nn.Module = module.conv2
             elif isinstance(module, Attention):
-                nn.init.zeros_(module.to_out[0].weight)
-                nn.init.zeros_(module.to_out[0].bias)
-        self.quant_conv.bias[self.params.latent_channels :] = FIRST_LOG_VARIANCE
+                last_layer = module.to_out[0]
+            else:
+                continue
+            for parameter in last_layer.parameters():
+                nn.init.zeros_(parameter)
+        log_variance_bias = cast(Tensor, self.quant_conv.bias)[self.params.latent_channels :]
+        log_variance_bias.fill_(FIRST_LOG_VARIANCE)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mel image in [0,1] (B,1,256,256) -> posterior mean and log-variance (B,C,32,32), the latter clamped."""
+        """Mel image in [0,1] (B,1,256,256) -> posterior mean and clamped log-variance (B,C,32,32)."""
         moments = self.quant_conv(self.encoder(F.pixel_unshuffle(x, self.params.patch)))
         mean, log_variance = moments.chunk(2, dim=1)
         return mean, log_variance.clamp(*LOG_VARIANCE)

@@ -1,18 +1,19 @@
-"""Patch discriminator and what the autoencoder is trained with from it: hinge loss and feature matching (paper 3)."""
+"""The patch discriminator of the autoencoder's training, its hinge losses and feature matching (paper 3)."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 NORM_GROUP = 8  # channels that share a normalisation group
-MOST_LAYERS = 6  # of which a mel image leaves 2 x 2 scores
+MOST_LAYERS = 6  # strided convolutions; a mel image then has 2 x 2 scores
 
 
 class PatchDiscriminator(nn.Module):
     """Scores overlapping patches of a mel image, as in pix2pix: strided 4 x 4 convolutions and LeakyReLU.
 
-    Normalised by groups of channels, not over the batch: a score depends on its own image alone.
-    `width` must be a multiple of 8; `layers` is the number of strided convolutions (3: patches of 70 x 70 pixels).
+    Group norms instead of batch norms, so an image's scores depend on that image alone.
+    `width` is a multiple of 8; `layers` is the number of strided convolutions (3 gives patches of 70 x 70 pixels).
+    Raises ValueError for a `width` or `layers` that does not fit.
     """
 
     def __init__(self, width: int, layers: int) -> None:
@@ -35,7 +36,7 @@ class PatchDiscriminator(nn.Module):
         self.score = nn.Conv2d(widths[-1], 1, 4, padding=1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Mel image (B,1,H,W) -> patch scores (B,1,h,w), high for real, and the features of every layer."""
+        """Mel image (B,1,H,W) -> patch scores (B,1,h,w), high for real images, and the features of every layer."""
         features = []
         for block in self.blocks:
             x = block(x)
@@ -44,19 +45,19 @@ class PatchDiscriminator(nn.Module):
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """Mean of max(0, 1 - real) and of max(0, 1 + fake), halved: 1 for an undecided discriminator."""
+    """Discriminator loss: half the sum of the means of max(0, 1 - real) and max(0, 1 + fake); 1 if all scores are 0."""
     return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
 
 
 def hinge_generator(fake: Tensor) -> Tensor:
-    """Minus the mean score of the reconstructions."""
+    """Adversarial loss of the autoencoder: minus the mean score of the reconstructions."""
     return -fake.mean()
 
 
 def feature_matching(real: list[Tensor], fake: list[Tensor]) -> Tensor:
-    """Mean over layers of the L1 distance of features, relative to the mean magnitude of the real ones.
+    """L1 distance of the features (B,C,h,w) of each layer over the real ones' mean magnitude, averaged over layers.
 
-    Shapes (B,C,h,w) per layer. 0 for equal images; no gradient flows into `real`.
+    0 for equal images; no gradient flows into `real`.
     """
     distances = [
         (a.detach() - b).abs().mean() / a.detach().abs().mean().clamp_min(1e-8) for a, b in zip(real, fake, strict=True)

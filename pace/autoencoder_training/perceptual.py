@@ -1,7 +1,7 @@
 """LPIPS, the learned perceptual distance (Zhang et al. 2018): VGG-16 features compared through linear heads.
 
-Weights in the public layouts: torchvision's VGG-16 (`features.{i}.weight`, `.bias`; other keys are not used)
-and the heads `lin{k}.model.1.weight` (1,C,1,1).
+It reads weights in the published layouts: torchvision's VGG-16 (`features.{i}.weight`, `.bias`; other keys are not
+used) and LPIPS's heads `lin{k}.model.1.weight` (1,C,1,1).
 """
 
 from pathlib import Path
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from pace import weights
 from pace.weights import WeightsError
 
-# Convolutions of VGG-16 by their index in torchvision's `features`, one tuple per resolution:
-# (index, in, out). The last of each tuple gives the features that are compared (relu1_2 ... relu5_3).
+# Convolutions of VGG-16 as (index in torchvision's `features`, channels in, channels out), one tuple per resolution.
+# The features after each tuple's last convolution are compared (relu1_2 ... relu5_3).
 VGG16 = (
     ((0, 3, 64), (2, 64, 64)),
     ((5, 64, 128), (7, 128, 128)),
@@ -22,7 +22,7 @@ VGG16 = (
     ((17, 256, 512), (19, 512, 512), (21, 512, 512)),
     ((24, 512, 512), (26, 512, 512), (28, 512, 512)),
 )
-# Input scaling of LPIPS for images in [-1,1], per RGB channel.
+# LPIPS's input scaling of images in [-1,1], per RGB channel.
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
 HEADS = tuple(f"lin{k}.model.1.weight" for k in range(len(VGG16)))
@@ -30,7 +30,10 @@ _REMEDY = "`python -m pace fetch vgg16 lpips` gets torchvision's vgg16-397923af.
 
 
 class Lpips(nn.Module):
-    """Perceptual distance of mel images; frozen, gradients flow to the images only."""
+    """Perceptual distance of mel images. Its weights are frozen; gradients flow to the images only."""
+
+    shift: Tensor
+    scale: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,13 +46,14 @@ class Lpips(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Distance of each pair of mel images in [0,1], (B,1,H,W) twice -> (B,)."""
+        """Distance (B,) between the mel images `real` and `fake` (B,1,H,W) in [0,1], pair by pair."""
         total = torch.zeros(len(real), device=real.device)
         for head, a, b in zip(self.heads, self._vgg(real), self._vgg(fake), strict=True):
             total = total + (head * (_unit(a) - _unit(b)) ** 2).sum(dim=1).mean(dim=(1, 2))
         return total
 
     def _vgg(self, mel: Tensor) -> list[Tensor]:
+        """Features of mel images (B,1,H,W) at each of VGG-16's resolutions."""
         x = (mel.expand(-1, 3, -1, -1) * 2 - 1 - self.shift) / self.scale
         outputs = []
         for level, stage in enumerate(VGG16):
@@ -62,15 +66,15 @@ class Lpips(nn.Module):
 
 
 def _unit(features: Tensor) -> Tensor:
-    """Features (B,C,h,w) scaled to unit length over C; an all-zero position stays zero, also in its gradient."""
+    """Features (B,C,h,w) scaled to unit length over C. Where all channels are 0, value and gradient stay 0."""
     return features / torch.sqrt((features**2).sum(dim=1, keepdim=True) + 1e-20)
 
 
 def load_lpips(folder: Path | str) -> Lpips | None:
-    """LPIPS from a folder with the VGG-16 file and the heads' file, or None where the folder has no weights file.
+    """LPIPS from a folder that holds VGG-16's weights and LPIPS's heads; None if the folder holds no weights.
 
-    The files are told apart by their keys, so their names do not matter. VGG-16's `classifier.` is not used.
-    Raises FileNotFoundError for a missing folder, WeightsError naming the file and what is wrong in it.
+    The keys in a file tell which of the two it is, so file names do not matter. VGG-16's `classifier.` is not used.
+    Raises FileNotFoundError for a missing folder and WeightsError, naming file and fault, for unusable weights.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -78,26 +82,26 @@ def load_lpips(folder: Path | str) -> Lpips | None:
     files = sorted(path for path in folder.iterdir() if path.suffix in weights.SUFFIXES)
     if not files:
         return None
-    found: dict[str, tuple[Path, dict[str, Tensor]]] = {}
+    networks: dict[str, tuple[Path, dict[str, Tensor]]] = {}
     for path in files:
         state = weights.read(path, _REMEDY)
-        for kind, mark in (("VGG-16", "features."), ("LPIPS", "lin0.")):
-            if any(key.startswith(mark) for key in state):
-                if kind in found:
-                    both = f"{found[kind][0].name} and {path.name} both hold {kind} weights"
+        for network, prefix in (("VGG-16", "features."), ("LPIPS", "lin0.")):
+            if any(key.startswith(prefix) for key in state):
+                if network in networks:
+                    both = f"{networks[network][0].name} and {path.name} both hold {network} weights"
                     raise WeightsError(f"{folder}: {both}; keep only vgg.pth of LPIPS there")
-                found[kind] = (path, state)
-    for kind, layout in (("VGG-16", "features.0.weight ..."), ("LPIPS", "lin0.model.1.weight ...")):
-        if kind not in found:
+                networks[network] = (path, state)
+    for network, layout in (("VGG-16", "features.0.weight ..."), ("LPIPS", "lin0.model.1.weight ...")):
+        if network not in networks:
             names = ", ".join(path.name for path in files)
-            raise WeightsError(f"{folder}: has {names} but no {kind} weights ({layout}); {_REMEDY}")
+            raise WeightsError(f"{folder}: has {names} but no {network} weights ({layout}); {_REMEDY}")
     model = Lpips()
-    path, state = found["VGG-16"]
+    path, state = networks["VGG-16"]
     convolutions = {f"features.{key}": tensor for key, tensor in model.features.state_dict().items()}
     used = {key: tensor for key, tensor in state.items() if not key.startswith("classifier.")}
     weights.check(used, convolutions, path, "VGG-16", _REMEDY)
     model.features.load_state_dict({key.removeprefix("features."): tensor for key, tensor in used.items()})
-    path, state = found["LPIPS"]
+    path, state = networks["LPIPS"]
     weights.check(state, dict(zip(HEADS, model.heads, strict=True)), path, "LPIPS's heads for VGG-16", _REMEDY)
     model.heads = nn.ParameterList([state[key].to(torch.float32, copy=True) for key in HEADS])
     return model.eval().requires_grad_(False)

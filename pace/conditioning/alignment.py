@@ -1,7 +1,7 @@
-"""Frame features brought to the U-Net's time columns (ours; `encoder.align`).
+"""Frame features aligned with the U-Net's time columns (ours, not the paper's; `encoder.align`).
 
-The paper's single context token cannot say when something happens. Here the encoder's frame sequence is averaged
-over the time that each latent column covers and added inside the residual blocks of that column.
+The paper's single context token cannot tell when something happens. Here the encoder's frame sequence is averaged
+over the time that each latent column covers, and added to that column inside the residual blocks.
 """
 
 import itertools
@@ -16,10 +16,10 @@ HOP_SECONDS = HOP / SAMPLE_RATE  # mel frame j is centred at j * HOP_SECONDS
 
 
 def resampling(bins: int, frames: int, fps: float) -> torch.Tensor:
-    """Weights (bins, frames) that average video frames over equal time bins of the mel image; rows sum to 1.
+    """Weights (bins, frames) that average video frames over equal time bins of the mel image; each row sums to 1.
 
-    Bin b covers mel frames [b, b + 1) * 256 / bins, mel frame j reaching half a hop to both sides of its centre.
-    Video frame i stands for half a frame to both sides of i / fps; the outermost frames extend over the rest.
+    Bin b covers mel frames [b, b + 1) * 256 / bins, where mel frame j reaches half a hop to both sides of its centre.
+    Video frame i reaches half a frame to both sides of i / fps; the first and the last frame also cover what is left.
     """
     bin_edges = (torch.arange(bins + 1, dtype=torch.float64) * N_FRAMES / bins - 0.5) * HOP_SECONDS
     frame_edges = (torch.arange(frames + 1, dtype=torch.float64) - 0.5) / fps
@@ -35,10 +35,12 @@ class Alignment(nn.Module):
     """Frame features (B,N,F) -> one addend (B,C,1,W) for every residual block.
 
     `blocks` lists (columns W, channels C) of the residual blocks. Each column of the finest level is divided into
-    `bins` time bins; 1-D convolutions run over the bins, and the bins of a column become channels, so that the
-    position of an accent inside a column is kept. Coarser levels average neighbouring bins first. `bins` 1 is plain
-    average pooling over the columns.
+    `bins` time bins. 1-D convolutions run over the bins; then a column's bins become channels, which keeps the
+    position of an accent inside the column. Coarser levels first average neighbouring bins. `bins` 1 is plain average
+    pooling over the columns.
     """
+
+    weights: torch.Tensor
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class Alignment(nn.Module):
         self.projections = nn.ModuleList(nn.Conv1d(width * bins, channels, 1) for _, channels in blocks)
 
     def forward(self, frames: torch.Tensor) -> list[torch.Tensor]:
+        """The addends of the residual blocks, in the order of `blocks`."""
         x = (self.weights @ frames).transpose(1, 2)
         for convolution in self.convolutions:
             x = F.silu(convolution(x))
@@ -70,7 +73,7 @@ class Alignment(nn.Module):
         return [projection(levels[columns])[:, :, None, :] for projection, columns in pairs]
 
     def _fold(self, x: torch.Tensor, columns: int) -> torch.Tensor:
-        """(B,C,finest bins) -> (B,C*bins,columns)."""
+        """Bins of the finest level as channels of `columns` columns: (B,C,finest bins) -> (B,C*bins,columns)."""
         batch, channels, length = x.shape
         x = x.view(batch, channels, columns, self.bins, length // (columns * self.bins)).mean(dim=-1)
         return x.transpose(2, 3).reshape(batch, channels * self.bins, columns)

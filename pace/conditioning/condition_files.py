@@ -1,4 +1,4 @@
-"""Reading the condition files of videos and the table of clips."""
+"""Reading the files that clips are conditioned on (S, F, E and G of paper 4), and the table of clips."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from pace.pose.skeleton import PARTS
 
 
 def read_video(energy: Path, motion: Path, visual: Path) -> VideoConditions:
-    """The conditions of one video from its three files.
+    """The conditions of one video from its files of energies, motion embeddings and visual embeddings.
 
-    Raises FileNotFoundError for a missing file and ValueError for a malformed one, naming it.
+    Raises FileNotFoundError naming a missing file, and ValueError naming the files if one lacks a column or an array.
     """
     import pandas
 
@@ -24,29 +24,29 @@ def read_video(energy: Path, motion: Path, visual: Path) -> VideoConditions:
         with np.load(motion, allow_pickle=False) as file:
             semantic, fps = file["embedding"], float(file["fps"])
         with np.load(visual, allow_pickle=False) as file:
-            steps, times = file["embedding"], file["time_s"]
+            visual_embedding, visual_time = file["embedding"], file["time_s"]
     except KeyError as error:
         raise ValueError(f"{energy}, {motion} or {visual} lacks {error}; run the stages that make them again") from None
-    return VideoConditions(slow, fast, semantic, steps, times, fps)
+    return VideoConditions(slow, fast, semantic, visual_embedding, visual_time, fps)
 
 
 def read_videos(
     video_ids: list[str], energy: Path, motion: Path, visual: Path
 ) -> tuple[dict[str, VideoConditions], dict[str, str]]:
-    """Conditions of the videos from the three folders, and {video id: reason} of those that lack one."""
-    found, missing = {}, {}
+    """Conditions by video id from the three folders, and {video id: reason} for the videos that lack a file."""
+    videos, missing = {}, {}
     for video_id in sorted(set(video_ids)):
         try:
-            found[video_id] = read_video(
+            videos[video_id] = read_video(
                 energy / f"{video_id}.parquet", motion / f"{video_id}.npz", visual / f"{video_id}.npz"
             )
         except FileNotFoundError as error:
             missing[video_id] = str(error)
-    return found, missing
+    return videos, missing
 
 
 def read_clips(path: Path) -> dict[str, tuple[str, str, float]]:
-    """clips.parquet as {clip id: (video id, split, start in seconds)}, in its order."""
+    """The table clips.parquet as {clip id: (video id, split, start in seconds)}, in the order of its rows."""
     import pandas
 
     table = pandas.read_parquet(path)

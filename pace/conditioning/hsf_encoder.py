@@ -1,4 +1,7 @@
-"""Hierarchical Slow-Fast Conditioning Encoder (paper 4.2, equations 2-7)."""
+"""HSF-Encoder, the Hierarchical Slow-Fast Conditioning Encoder (paper 4.2).
+
+A number in brackets, such as (5), marks the paper's equation. Shapes: B clips, N frames, P parts, d = `encoder.width`.
+"""
 
 import dataclasses
 import math
@@ -11,8 +14,8 @@ from torch import nn
 from pace.conditioning.alignment import resampling
 from pace.pipeline.params import choice, limits
 
-SEMANTIC_WIDTH = 512  # of the motion encoder's representation
-STILL = 1e-5  # floor of the deviation in the z-score: a part that does not move gives zeros, not magnified noise
+SEMANTIC_WIDTH = 512  # of the motion encoder's embeddings E
+STILL = 1e-5  # floor of the z-score's deviation: a part that does not move gives zeros, not amplified noise
 TIME_TOKENS = 32  # of `pooling: sequence`: one per latent column
 
 
@@ -26,40 +29,40 @@ class EncoderParams:
     fusion: str = choice("gate", "concat")
     parts: str = choice("five", "whole")
     pooling: str = choice("mean", "sequence")
-    residual: bool
-    align: bool
-    motion: bool
-    visual: bool
-    part_gate: bool
+    residual: bool = choice(True, False)
+    align: bool = choice(True, False)
+    motion: bool = choice(True, False)
+    visual: bool = choice(True, False)
+    part_gate: bool = choice(True, False)
 
 
 class Conditions(NamedTuple):
-    """A batch of clips of N frames, parts in the order to, la, ra, ll, rl."""
+    """What a batch of clips is conditioned on. The order of the parts is to, la, ra, ll, rl."""
 
-    slow: torch.Tensor  # (B,N,5) energy
-    fast: torch.Tensor  # (B,N,5) energy
-    semantic: torch.Tensor  # (B,N,5,512) embeddings E
-    visual: torch.Tensor  # (B,N,D) embeddings G at the frames' times
+    slow: torch.Tensor  # S: slow energy (B,N,5)
+    fast: torch.Tensor  # F: fast energy (B,N,5)
+    semantic: torch.Tensor  # E: motion embeddings (B,N,5,512)
+    visual: torch.Tensor  # G: visual embeddings at the frames' times (B,N,D)
 
 
 class Encoding(NamedTuple):
-    """What the U-Net is conditioned on, and the gates for plots (None where the variant has none)."""
+    """What the U-Net is conditioned on, and the gates for plots (None if the variant has none)."""
 
-    tokens: torch.Tensor  # (B,T,C) context of cross-attention; T is 1 for `pooling: mean`
-    frames: torch.Tensor | None  # (B,N,F) frame sequence for `align`
-    gate_slow: torch.Tensor | None  # (B,N,P), sums to 1 over the parts
-    gate_fast: torch.Tensor | None  # (B,N,P)
-    alpha: torch.Tensor | None  # (B,N,d), the share of the slow branch
+    tokens: torch.Tensor  # C: context of the cross-attention (B,T,C); T is 1 for `pooling: mean`
+    frames: torch.Tensor | None  # frame sequence for `align` (B,N,F)
+    gate_slow: torch.Tensor | None  # g^s of (5): (B,N,P), sums to 1 over the parts
+    gate_fast: torch.Tensor | None  # g^f of (5): (B,N,P), sums to 1 over the parts
+    alpha: torch.Tensor | None  # alpha of (6): (B,N,d), the share of the slow branch
 
     def masked(self, keep: torch.Tensor) -> "Encoding":
-        """Replace the condition by the null condition, zeros, where `keep` (B,) is 0: tokens and frames alike."""
+        """Replace tokens and frames by the null condition, zeros, where `keep` (B,) is 0."""
         keep = keep.to(self.tokens.dtype)[:, None, None]
         frames = None if self.frames is None else self.frames * keep
         return self._replace(tokens=self.tokens * keep, frames=frames)
 
 
 def zscore(energy: torch.Tensor) -> torch.Tensor:
-    """z-score energies (B,N,P) over the N frames, per clip and part."""
+    """The z-score of (3): energies (B,N,P) normalised over the N frames, per clip and part."""
     deviation, mean = torch.std_mean(energy, dim=1, correction=0, keepdim=True)
     return (energy - mean) / deviation.clamp(min=STILL)
 
@@ -72,7 +75,7 @@ def position_code(length: int, width: int) -> torch.Tensor:
 
 
 class Branch(nn.Module):
-    """The slow or the fast branch: energies ask, semantic features answer, part gates sum up (equations 3-5)."""
+    """The slow or the fast branch: energies query the semantic features, and part gates weight the sum, (3)-(5)."""
 
     def __init__(self, width: int, heads: int, residual: bool, gate: bool = True) -> None:
         super().__init__()
@@ -86,33 +89,37 @@ class Branch(nn.Module):
         self.gate = nn.Linear(width, 1) if gate else None
 
     def forward(self, energy: torch.Tensor, semantic: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Energies (B,N,P) and projected semantics E' (B,N,P,d) -> H_n (B,N,d) and gates (B,N,P).
+        """Energies (B,N,P) and projected semantics E' (B,N,P,d) -> H^s_n or H^f_n (B,N,d) and gates (B,N,P).
 
         Without part gates every part has the weight 1/P.
         """
-        motion = self.mlp(zscore(energy)[..., None])  # (3)
-        attended = self.attend(self.query(motion), self.key(semantic), self.value(semantic))  # (4)
+        motion = self.mlp(zscore(energy)[..., None])  # (3): S' or F' (B,N,P,d)
+        attended = self.attend(self.query(motion), self.key(semantic), self.value(semantic))  # (4): H_p,n (B,N,P,d)
         if self.residual:
             attended = attended + motion
         if self.gate is None:
             gates = torch.full_like(attended[..., 0], 1 / attended.shape[2])
         else:
-            gates = self.gate(attended).squeeze(-1).softmax(dim=-1)
+            gates = self.gate(attended).squeeze(-1).softmax(dim=-1)  # g_p,n of (5)
         return (gates[..., None] * attended).sum(dim=2), gates  # (5)
 
     def attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        """Multi-head attention over the parts of one frame; all (B,N,P,d)."""
-        q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(2, 3) for x in (query, key, value))
+        """MHA of (4): multi-head attention over the parts of each frame; all (B,N,P,d)."""
+        q, k, v = (torch.unflatten(x, -1, (self.heads, -1)).transpose(2, 3) for x in (query, key, value))
         weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(dim=-1)
-        return self.out((weights @ v).transpose(2, 3).flatten(3))
+        out: torch.Tensor = self.out((weights @ v).transpose(2, 3).flatten(3))
+        return out
 
 
-class Encoder(nn.Module):
-    """Slow and fast energies, semantic and visual embeddings -> context tokens C = [H, G] and the frame sequence.
+class HSFEncoder(nn.Module):
+    """Energies S and F, semantics E and visual embeddings G -> context C = [H, G] and the frame sequence.
 
-    `visual_width` is D of the visual embeddings, `frames` and `fps` those of a clip.
-    Raises ValueError for parameters that do not go together.
+    `visual_width` is the width D of G; `frames` and `fps` are those of a clip.
+    Raises ValueError for parameters that contradict each other.
     """
+
+    pool: torch.Tensor
+    position: torch.Tensor
 
     def __init__(self, params: EncoderParams, visual_width: int, frames: int, fps: float) -> None:
         super().__init__()
@@ -136,7 +143,9 @@ class Encoder(nn.Module):
             self.register_buffer("position", position_code(TIME_TOKENS, self.context_width), persistent=False)
 
     def forward(self, conditions: Conditions) -> Encoding:
-        gates, alpha, features = {}, None, []
+        """Encode a batch of clips. Without motion and visual features, the tokens are zeros."""
+        gates: dict[str, torch.Tensor] = {}
+        alpha, features = None, []
         if self.params.motion:
             hidden, gates, alpha = self.hidden(conditions)
             features.append(hidden)
@@ -145,48 +154,50 @@ class Encoder(nn.Module):
         if not features:
             tokens = conditions.slow.new_zeros(conditions.slow.shape[0], 1, self.context_width)
             return Encoding(tokens, None, None, None, None)
-        sequence = torch.cat(features, dim=-1)
+        sequence = torch.cat(features, dim=-1)  # [H_n, G] of every frame
         frames = sequence if self.params.align else None
         return Encoding(self.tokens(sequence), frames, gates.get("slow"), gates.get("fast"), alpha)
 
     def hidden(self, conditions: Conditions) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor | None]:
-        """H_n (B,N,d), the part gates by branch, and alpha."""
+        """(2)-(7): H_n (B,N,d), the part gates by branch, and alpha."""
         energy = {"slow": conditions.slow, "fast": conditions.fast}
         semantic = conditions.semantic
         if self.params.parts == "whole":
             energy = {name: value.sum(dim=-1, keepdim=True) for name, value in energy.items()}
             semantic = semantic.mean(dim=2, keepdim=True)
-        semantic = self.project_semantic(semantic)
+        semantic = self.project_semantic(semantic)  # (2)
         summed, gates = {}, {}
         for name, branch in self.branches.items():
-            summed[name], gates[name] = branch(energy[name], semantic)
+            summed[name], gates[name] = branch(energy[name], semantic)  # (3)-(5)
         if len(summed) == 1:
             return next(iter(summed.values())), gates, None
         slow, fast = summed["slow"], summed["fast"]
-        fused = self.fusion(self.fusion_norm(torch.cat([slow, fast], dim=-1)))
+        fused = self.fusion(self.fusion_norm(torch.cat([slow, fast], dim=-1)))  # f(LN([H^s; H^f])) of (6)
         if self.params.fusion == "concat":
             return fused, gates, None
         alpha = fused.sigmoid()  # (6)
-        return alpha * slow + (1 - alpha) * fast, gates, alpha  # (7)
+        # (7) as we read it: the paper prints (1 - alpha H^f), but calls alpha a balance of slow and fast.
+        return alpha * slow + (1 - alpha) * fast, gates, alpha
 
     def project_semantic(self, semantic: torch.Tensor) -> torch.Tensor:
-        """(2): E (B,N,P,512) -> E' (B,N,P,d).
+        """(2): E' = f(LN(E)), from (B,N,P,512) to (B,N,P,d).
 
-        The norm's scale and shift are folded into the projection: the same function, but no gradient has to be
-        carried at the width of 512, half of the encoder's time.
+        The norm's scale and shift are folded into the projection. The function is the same, but no gradient is
+        computed at the width of 512, which would take half of the encoder's time.
         """
         weight = self.project.weight * self.norm.weight
         bias = self.project.weight @ self.norm.bias + self.project.bias
         return F.linear(F.layer_norm(semantic, self.norm.normalized_shape), weight, bias)
 
     def tokens(self, sequence: torch.Tensor) -> torch.Tensor:
-        """Frame sequence (B,N,C) -> C, one token per clip, or position-coded time tokens (B,T,C)."""
+        """Frame sequence (B,N,C) -> tokens (B,T,C): the mean over all frames (end of paper 4.2), or time tokens."""
         if self.params.pooling == "mean":
             return sequence.mean(dim=1, keepdim=True)
         return self.pool @ sequence + self.position
 
 
 def _check(params: EncoderParams) -> None:
+    """Raise ValueError for parameters that contradict each other."""
     if params.width % params.heads:
         raise ValueError(f"`encoder.heads` {params.heads} does not divide `encoder.width` {params.width}")
     if params.align and not (params.motion or params.visual):

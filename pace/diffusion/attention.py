@@ -6,7 +6,7 @@ from torch import nn
 
 
 class Attention(nn.Module):
-    """Multi-head attention of x (B,L,C) over `context` (B,T,K), or over itself."""
+    """Multi-head attention of x (B,L,C) over `context` (B,T,K), or over x itself without one."""
 
     def __init__(self, channels: int, heads: int, context_width: int | None = None) -> None:
         super().__init__()
@@ -18,16 +18,19 @@ class Attention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
 
     def forward(self, x: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
+        """`x` (B,L,C), context (B,T,K) -> (B,L,C)."""
         context = x if context is None else context
         q, k, v = (
             y.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for y in (self.to_q(x), self.to_k(context), self.to_v(context))
         )
-        return self.to_out[0](F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        out: torch.Tensor = self.to_out[0](F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return out
 
     def of_one_token(self, context: torch.Tensor) -> torch.Tensor:
-        """What attention over a single token (B,1,K) returns at each position (B,1,C): softmax over one key is 1."""
-        return self.to_out[0](self.to_v(context))
+        """Attention over a single token (B,1,K), the same at every position (B,1,C): a softmax over one key is 1."""
+        out: torch.Tensor = self.to_out[0](self.to_v(context))
+        return out
 
 
 class GatedLinear(nn.Module):
@@ -38,26 +41,31 @@ class GatedLinear(nn.Module):
         self.proj = nn.Linear(channels, 2 * hidden)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` (B,L,C) -> (B,L,hidden)."""
         value, gate = self.proj(x).chunk(2, dim=-1)
-        return value * F.gelu(gate)
+        gated: torch.Tensor = value * F.gelu(gate)
+        return gated
 
 
 class FeedForward(nn.Module):
+    """The transformer block's feed-forward layers, four times as wide inside."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
-        # The identity stands where diffusers has its dropout, which is 0 here.
+        # The identity takes the place of diffusers' dropout, so that the parameters have the same names.
         self.net = nn.ModuleList(
             [GatedLinear(channels, 4 * channels), nn.Identity(), nn.Linear(4 * channels, channels)]
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` (B,L,C) -> (B,L,C)."""
         for layer in self.net:
             x = layer(x)
         return x
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention, cross-attention and feed-forward, each pre-norm residual."""
+    """Self-attention, cross-attention and feed-forward layers, each with a norm before it and a residual around it."""
 
     def __init__(self, channels: int, heads: int, context_width: int) -> None:
         super().__init__()
@@ -69,14 +77,17 @@ class TransformerBlock(nn.Module):
         self.ff = FeedForward(channels)
 
     def forward(self, x: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """`x` (B,L,C), context (B,T,K) -> (B,L,C)."""
         x = x + self.attn1(self.norm1(x))
         x = x + (self._one_token(context) if context.shape[1] == 1 else self.attn2(self.norm2(x), context))
-        return x + self.ff(self.norm3(x))
+        out: torch.Tensor = x + self.ff(self.norm3(x))
+        return out
 
     def _one_token(self, context: torch.Tensor) -> torch.Tensor:
-        """Cross-attention over a single token without queries and keys, whose gradients are exactly zero.
+        """Cross-attention over a single token. It needs no queries and keys: their gradients are exactly zero.
 
-        Sums over empty slices keep their weights in the graph: the optimiser and DDP see zeros, not missing gradients.
+        Sums over empty slices keep their weights in the graph, so that the optimiser and DDP see zeros and not
+        missing gradients.
         """
         idle = (*self.norm2.parameters(), self.attn2.to_q.weight, self.attn2.to_k.weight)
         return self.attn2.of_one_token(context) + sum(weights[:0].sum() for weights in idle)
@@ -93,8 +104,10 @@ class SpatialTransformer(nn.Module):
         self.proj_out = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """`x` (B,C,H,W), context (B,T,K) -> (B,C,H,W)."""
         height, width = x.shape[-2:]
-        tokens = self.proj_in(self.norm(x)).flatten(2).transpose(1, 2)
+        tokens: torch.Tensor = self.proj_in(self.norm(x)).flatten(2).transpose(1, 2)
         for block in self.transformer_blocks:
             tokens = block(tokens, context)
-        return x + self.proj_out(tokens.transpose(1, 2).unflatten(2, (height, width)))
+        update: torch.Tensor = self.proj_out(torch.unflatten(tokens.transpose(1, 2), 2, (height, width)))
+        return x + update

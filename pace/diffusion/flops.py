@@ -1,7 +1,7 @@
-"""Parameters and FLOPs of encoder and U-Net, from their parameters alone: nothing is allocated.
+"""Sizes of encoder and U-Net: parameters and FLOPs, known from params.yaml alone.
 
 A FLOP is one addition or multiplication of a matrix product, a convolution or an attention; norms, activations and
-sums are not counted. The networks are built and run on PyTorch's `meta` device, which knows shapes only.
+sums are not counted. The networks are built and run on PyTorch's `meta` device, which allocates no memory.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pace.clip import LATENT_SIZE
 from pace.conditioning.hsf_encoder import SEMANTIC_WIDTH, Conditions, EncoderParams
-from pace.diffusion.generator import Shape, build
+from pace.diffusion.generator import DataShape, build
 from pace.diffusion.unet import UNetParams
 from pace.pose.skeleton import PARTS
 
 
 @dataclass(frozen=True)
 class GeneratorSize:
-    """Parameters of encoder and U-Net, and FLOPs of one clip's way through each (forward)."""
+    """Parameters of encoder and U-Net, and FLOPs of each one's forward pass for one clip."""
 
     encoder: int
     unet: int
@@ -28,12 +28,12 @@ class GeneratorSize:
 
     @property
     def training_flops(self) -> int:
-        """Forward and backward of one training sample: the backward pass has two products for each of the forward."""
+        """FLOPs of one training sample, forward and backward: a backward pass has two products for each forward one."""
         return 3 * (self.encoder_flops + self.unet_flops)
 
 
-def generator_size(encoder: EncoderParams, unet: UNetParams, shape: Shape) -> GeneratorSize:
-    """Size of encoder and U-Net for data of `shape`. Raises ValueError for parameters that do not go together."""
+def generator_size(encoder: EncoderParams, unet: UNetParams, shape: DataShape) -> GeneratorSize:
+    """Size of encoder and U-Net for data of `shape`. Raises ValueError for parameters that contradict each other."""
     with torch.device("meta"), torch.no_grad():
         encoder_net, unet_net = build(encoder, unet, shape)
         energy = torch.empty(1, shape.frames, len(PARTS))
@@ -49,7 +49,7 @@ def generator_size(encoder: EncoderParams, unet: UNetParams, shape: Shape) -> Ge
 
 
 def generator_lines(size: GeneratorSize) -> list[str]:
-    """Millions of parameters of encoder, U-Net and both, and FLOPs of a training sample, a line each."""
+    """A line each: parameters of encoder, of U-Net and of both in millions, and FLOPs of a training sample."""
     return [
         f"encoder {size.encoder / 1e6:.2f} M",
         f"U-Net {size.unet / 1e6:.2f} M",
@@ -59,5 +59,5 @@ def generator_lines(size: GeneratorSize) -> list[str]:
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Number of trained values."""
+    """Number of trained values of a network."""
     return sum(weights.numel() for weights in module.parameters())

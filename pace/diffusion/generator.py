@@ -1,4 +1,4 @@
-"""The generator: HSF-Encoder and U-Net with the scale of their latents, and their files."""
+"""The generator: HSF-Encoder, U-Net and the scale of their latents (paper 4.2, 4.3), and their files."""
 
 import dataclasses
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from pace.conditioning.conditions import ConditionStore
-from pace.conditioning.hsf_encoder import Conditions, Encoder, EncoderParams, Encoding
+from pace.conditioning.hsf_encoder import Conditions, EncoderParams, Encoding, HSFEncoder
 from pace.diffusion import objectives
 from pace.diffusion.unet import FrameShape, UNet, UNetParams
 from pace.pipeline.params import ParamsError, choice, limits, section
@@ -15,60 +15,63 @@ from pace.training.checkpoint import load_weights, read_config, save_model, writ
 
 
 @dataclasses.dataclass(frozen=True)
-class Shape:
-    """What the data decides of the networks."""
+class DataShape:
+    """What the data decides about the networks."""
 
     channels: int  # of the latents
-    visual_width: int
+    visual_width: int  # D of the visual embeddings
     frames: int  # of a clip
-    fps: float
+    fps: float  # frames per second
 
 
-class Scale(NamedTuple):
+class LatentScale(NamedTuple):
     """Mean and standard deviation of each latent channel (C,), measured on the training latents."""
 
     mean: torch.Tensor
     std: torch.Tensor
 
     def normalise(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents (B,C,32,32) of the autoencoder -> those of the diffusion."""
+        """Latents (B,C,32,32) in the scale of the autoencoder -> in that of the diffusion."""
         return (latents - self.mean[:, None, None].to(latents)) / self.std[:, None, None].to(latents)
 
     def restore(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents (B,C,32,32) of the diffusion -> those of the autoencoder."""
+        """Latents (B,C,32,32) in the scale of the diffusion -> in that of the autoencoder."""
         return latents * self.std[:, None, None].to(latents) + self.mean[:, None, None].to(latents)
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainedParams:
-    """What sampling must know of section `train_diffusion`."""
+class DenoisingTask:
+    """What the U-Net learned to predict, and how often without a condition: keys of section `train_diffusion`.
+
+    Sampling needs them, so they are read from the config.json of the trained generator.
+    """
 
     objective: str = choice(*objectives.OBJECTIVES)
     schedule: str = choice(*objectives.SCHEDULES)
     min_snr: float = limits(0)
     drop: float = limits(0, 1)
 
-    def process(self) -> objectives.Process:
-        """The forward process that the U-Net learned to undo."""
-        return objectives.Process(self.objective, self.schedule, self.min_snr)
+    def process(self) -> objectives.ForwardProcess:
+        """The forward process that the U-Net learned to reverse."""
+        return objectives.ForwardProcess(self.objective, self.schedule, self.min_snr)
 
 
-def build(encoder: EncoderParams, unet: UNetParams, shape: Shape) -> tuple[Encoder, UNet]:
-    """Encoder and U-Net that fit each other, with fresh weights."""
-    encoder_net = Encoder(encoder, shape.visual_width, shape.frames, shape.fps)
+def build(encoder: EncoderParams, unet: UNetParams, shape: DataShape) -> tuple[HSFEncoder, UNet]:
+    """Encoder and U-Net that fit each other, with fresh weights. Raises ValueError for contradictory parameters."""
+    encoder_net = HSFEncoder(encoder, shape.visual_width, shape.frames, shape.fps)
     frames = FrameShape(encoder_net.width, shape.frames, shape.fps) if encoder.align else None
     return encoder_net, UNet(unet, shape.channels, encoder_net.context_width, frames)
 
 
 @dataclasses.dataclass
 class Generator:
-    """Encoder and U-Net with averaged weights, how they were trained, and the scale of their latents."""
+    """Trained encoder and U-Net with averaged weights, what they learned, and the scale of their latents."""
 
-    encoder: Encoder
+    encoder: HSFEncoder
     unet: UNet
-    trained: TrainedParams
-    shape: Shape
-    scale: Scale
+    task: DenoisingTask
+    shape: DataShape
+    scale: LatentScale
 
     def to(self, device: torch.device | str) -> "Generator":
         """Move both networks to a device."""
@@ -77,15 +80,15 @@ class Generator:
         return self
 
     def check(self, conditions: ConditionStore) -> None:
-        """Raise ValueError when the conditions are not of the kind that the generator was trained on."""
-        for name, trained, given in (
+        """Raise ValueError if the conditions differ in kind from those that the generator was trained on."""
+        for name, trained, actual in (
             ("visual width", self.shape.visual_width, conditions.visual_width),
             ("frames in a clip", self.shape.frames, conditions.frames),
             ("frames/s", self.shape.fps, conditions.fps),
         ):
-            if trained != given:
+            if trained != actual:
                 raise ValueError(
-                    f"the generator was trained with {name} {trained:g}, the conditions have {given:g}; "
+                    f"the generator was trained with {name} {trained:g}, the conditions have {actual:g}; "
                     "use the decode.fps and visual.weights of the training"
                 )
 
@@ -93,11 +96,15 @@ class Generator:
     def encode(self, conditions: Conditions) -> Encoding:
         """Context and gates of a batch, on the U-Net's device."""
         device = next(self.unet.parameters()).device
-        return self.encoder(Conditions(*(x.to(device) for x in conditions)))
+        encoding: Encoding = self.encoder(Conditions(*(x.to(device) for x in conditions)))
+        return encoding
 
 
 def save_generator(folder: Path | str, generator: Generator, training: dict[str, object]) -> None:
-    """Write encoder.safetensors, unet.safetensors and config.json. training: section `train_diffusion` as it was."""
+    """Write encoder.safetensors, unet.safetensors and config.json.
+
+    `training` is the section `train_diffusion` that the generator was trained with; config.json keeps all of it.
+    """
     folder = Path(folder)
     save_model(folder / "encoder.safetensors", generator.encoder.state_dict())
     save_model(folder / "unet.safetensors", generator.unet.state_dict())
@@ -121,12 +128,12 @@ def load_generator(folder: Path | str) -> Generator:
     try:
         encoder_params = section(config, "encoder", EncoderParams)
         unet_params = section(config, "unet", UNetParams)
-        trained = section(config, "train_diffusion", TrainedParams, partial=True)
-        shape = section(config, "shape", Shape)
-        scale = Scale(torch.tensor(config["latent_mean"]), torch.tensor(config["latent_std"]))
+        task = section(config, "train_diffusion", DenoisingTask, partial=True)
+        shape = section(config, "shape", DataShape)
+        scale = LatentScale(torch.tensor(config["latent_mean"]), torch.tensor(config["latent_std"]))
     except (ParamsError, KeyError) as error:
         raise ValueError(f"{Path(folder) / 'config.json'}: {error}; train the diffusion again") from None
     encoder, unet = build(encoder_params, unet_params, shape)
     load_weights(encoder, Path(folder) / "encoder.safetensors")
     load_weights(unet, Path(folder) / "unet.safetensors")
-    return Generator(encoder, unet, trained, shape, scale)
+    return Generator(encoder, unet, task, shape, scale)

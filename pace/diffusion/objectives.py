@@ -1,20 +1,27 @@
-"""Forward processes and training objectives of the diffusion (paper equation 8 and appendix A)."""
+"""Forward processes and training objectives of the diffusion (paper 4.3 and appendix A).
+
+A number in brackets, such as (8), marks the paper's equation. (8) and (9) are the objective `epsilon`; the objectives
+`v` and `flow` and the loss weights are ours.
+"""
 
 import dataclasses
 import math
 
 import torch
 
-STEPS = 1000  # of the forward process; the network's time runs from 0 to STEPS
+STEPS = 1000  # T of the forward process; the network's time runs from 0 to STEPS
 SCHEDULES = ("linear", "scaled_linear", "cosine")
 OBJECTIVES = ("epsilon", "v", "flow")
 
 
 def signal_levels(schedule: str) -> torch.Tensor:
-    """The share of the signal's variance after each step, prod(1 - beta) (1000,) float64, falling.
+    """The share of the signal in the variance of Z_t after each step t, (1000,) float64, falling.
 
-    `linear`: Ho et al. 2020; `scaled_linear`: linear in the square root of beta, Rombach et al. 2022;
-    `cosine`: Nichol and Dhariwal 2021, betas at most 0.999.
+    It is the product of (1 - beta) over the steps so far, with the variance schedule beta of (9):
+
+    - `linear`: Ho et al. 2020;
+    - `scaled_linear`: linear in the square root of beta, Rombach et al. 2022;
+    - `cosine`: Nichol and Dhariwal 2021, betas at most 0.999.
     """
     steps = torch.arange(STEPS, dtype=torch.float64)
     if schedule == "linear":
@@ -34,80 +41,87 @@ def _cosine(time: torch.Tensor) -> torch.Tensor:
 
 
 @dataclasses.dataclass(frozen=True)
-class Process:
-    """What is done to latents in training, and what the network learns of it.
+class ForwardProcess:
+    """How training adds noise to latents, and what the network learns to predict.
 
-    `epsilon` (the paper's equation 8) and `v` (Salimans and Ho 2022) keep the variance: Z_t is
-    sqrt(s) Z_0 + sqrt(1 - s) noise with the signal level s of the schedule at step t, 0 to 999. `flow` is the rectified
-    flow of Liu et al. 2023, (1 - r) Z_0 + r noise with r = t / 1000; it has no schedule.
+    The objective decides both:
+
+    - `epsilon` predicts the noise (8), in Z_t = sqrt(s) Z_0 + sqrt(1 - s) noise (9), where s is the schedule's signal
+      level at step t, 0 to 999;
+    - `v` predicts sqrt(s) noise - sqrt(1 - s) Z_0 in the same Z_t (Salimans and Ho 2022);
+    - `flow` predicts noise - Z_0 in Z_t = (1 - r) Z_0 + r noise with r = t / 1000, the rectified flow of Liu et al.
+      2023. It has no schedule.
+
     `min_snr` caps the signal-to-noise ratio in the loss weight (Hang et al. 2023); 0 weights all times alike.
-
-    Times t are the network's, floats (B,); z, noise and predictions are (B,C,H,W). Nothing here makes a GPU wait.
+    Times t are the network's, floats (B,); z, noise and predictions are (B,C,H,W). No method makes a GPU wait.
     Raises ValueError for an unknown objective or schedule.
     """
 
     objective: str
     schedule: str
     min_snr: float
-    signal: torch.Tensor | None = dataclasses.field(default=None, repr=False, compare=False)  # (1000,) float32
+    # Signal levels of the steps (1000,) float32; computed from the schedule if not given.
+    signal: torch.Tensor = dataclasses.field(default_factory=lambda: torch.empty(0), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
             raise ValueError(f"objective {self.objective!r} is unknown; use one of {', '.join(OBJECTIVES)}")
-        if self.signal is None:
+        if not len(self.signal):
             object.__setattr__(self, "signal", signal_levels(self.schedule).float())
 
-    def to(self, device: torch.device | str) -> "Process":
-        """The same process with its table on `device`."""
+    def to(self, device: torch.device | str) -> "ForwardProcess":
+        """The same process with its table of signal levels on `device`."""
         return dataclasses.replace(self, signal=self.signal.to(device))
 
     def times(self, uniform: torch.Tensor) -> torch.Tensor:
-        """Map numbers (B,) that are uniform in [0, 1) to training times, by the quantiles of their distribution.
+        """Training times (B,) at the quantiles `uniform` (B,), numbers in [0, 1), of their distribution.
 
-        Whole steps, all equally likely; for `flow` 1000 r with logit(r) standard normal (Esser et al. 2024).
+        All whole steps are equally likely. For `flow` the times are 1000 r, logit(r) being standard normal (Esser et
+        al. 2024).
         """
         if self.objective == "flow":
-            return torch.special.ndtri(uniform).sigmoid() * STEPS
+            r: torch.Tensor = torch.special.ndtri(uniform).sigmoid()
+            return r * STEPS
         return (uniform * STEPS).floor().clamp(max=STEPS - 1)
 
-    def _shares(self, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _amplitudes(self, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Amplitudes (B,1,1,1) of signal and noise in Z_t."""
         if self.objective == "flow":
-            share = t[:, None, None, None] / STEPS
-            return 1 - share, share
+            r = t[:, None, None, None] / STEPS
+            return 1 - r, r
         signal = self.signal[t.long()][:, None, None, None]
         return signal.sqrt(), (1 - signal).sqrt()
 
     def add_noise(self, z: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """Z_t of the forward process (equation 9)."""
-        signal, share = self._shares(t)
-        return signal * z + share * noise
+        """Z_t, drawn in one step from Z_0 = z by the steps of (9) composed."""
+        signal_amplitude, noise_amplitude = self._amplitudes(t)
+        return signal_amplitude * z + noise_amplitude * noise
 
     def target(self, z: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """What the network predicts from Z_t: the noise, the velocity v, or the flow's velocity d Z_t / d r."""
+        """What the network predicts from Z_t: the noise epsilon of (8), the velocity v, or the flow's d Z_t / d r."""
         if self.objective == "epsilon":
             return noise
         if self.objective == "flow":
             return noise - z
-        signal, share = self._shares(t)
-        return signal * noise - share * z
+        signal_amplitude, noise_amplitude = self._amplitudes(t)
+        return signal_amplitude * noise - noise_amplitude * z
 
     def weight(self, t: torch.Tensor) -> torch.Tensor:
-        """Weight (B,) of a sample's loss: min(SNR, min_snr) times what turns it into the loss of predicting Z_0.
+        """Weight (B,) of each sample's loss: min(SNR, min_snr) times the factor that makes it the loss of Z_0.
 
-        For `flow` the ratio is ((1 - r) / r)^2 and an error of Z_0 is r times one of the velocity: the weight is
-        min((1 - r)^2, min_snr r^2). The logit-normal density of the times weights too, with and without it.
+        For `flow` SNR is ((1 - r) / r)^2, and an error in Z_0 is r times the error in the velocity: the weight is
+        min((1 - r)^2, min_snr r^2). The logit-normal density of the times adds a weighting of its own.
         """
         if not self.min_snr:
             return torch.ones_like(t)
         if self.objective == "flow":
-            share = t / STEPS
-            return torch.minimum((1 - share).square(), self.min_snr * share.square())
+            r = t / STEPS
+            return torch.minimum((1 - r).square(), self.min_snr * r.square())
         signal = self.signal[t.long()]
-        ratio = signal / (1 - signal)
-        return ratio.clamp(max=self.min_snr) / (ratio if self.objective == "epsilon" else ratio + 1)
+        snr = signal / (1 - signal)
+        return snr.clamp(max=self.min_snr) / (snr if self.objective == "epsilon" else snr + 1)
 
     def loss(self, prediction: torch.Tensor, z: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """Weighted mean squared error of each sample (B,)."""
+        """(8) for each sample (B,): the weighted mean squared error of the prediction."""
         error = (prediction.float() - self.target(z, noise, t)).square().mean(dim=(1, 2, 3))
         return error * self.weight(t)

@@ -1,7 +1,8 @@
-"""Conditional U-Net over latents (paper 4.3), with the parameter names of diffusers' `UNet2DConditionModel`."""
+"""The U-Net epsilon_theta(Z_t, t, C) of paper 4.3, with the parameter names of diffusers' `UNet2DConditionModel`."""
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from itertools import repeat
 
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 from pace.clip import LATENT_SIZE
 from pace.conditioning.alignment import Alignment
 from pace.diffusion.unet_blocks import DownBlock, MiddleBlock, UpBlock
-from pace.pipeline.params import limits
+from pace.pipeline.params import choice, limits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +20,7 @@ class UNetParams:
     """Section `unet` of params.yaml."""
 
     widths: tuple[int, ...] = limits(1)
-    attention: tuple[bool, ...]
+    attention: tuple[bool, ...] = choice(True, False)
     layers: int = limits(1)
     heads: int = limits(1)
     groups: int = limits(1)
@@ -31,7 +32,7 @@ class UNetParams:
 
 @dataclasses.dataclass(frozen=True)
 class FrameShape:
-    """The frame sequence of a clip that `encoder.align` brings to the U-Net."""
+    """The frame sequence of a clip that the U-Net gets with `encoder.align`: width, number of frames, frames/s."""
 
     width: int
     count: int
@@ -39,7 +40,7 @@ class FrameShape:
 
 
 def time_code(t: torch.Tensor, width: int) -> torch.Tensor:
-    """Sinusoidal code (B,width) of time steps t (B,), cosines first; t may lie between whole steps."""
+    """Sinusoidal code (B,width) of time steps t (B,), cosines first; t need not be a whole step."""
     half = width // 2
     rates = torch.exp(-math.log(10_000) * torch.arange(half, device=t.device, dtype=torch.float32) / half)
     angles = t.float()[:, None] * rates
@@ -47,21 +48,25 @@ def time_code(t: torch.Tensor, width: int) -> torch.Tensor:
 
 
 class TimeEmbedding(nn.Module):
+    """Two linear layers over the time code."""
+
     def __init__(self, width: int, out: int) -> None:
         super().__init__()
         self.linear_1 = nn.Linear(width, out)
         self.linear_2 = nn.Linear(out, out)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.linear_2(F.silu(self.linear_1(x)))
+        """`x` (B,width) -> (B,out)."""
+        out: torch.Tensor = self.linear_2(F.silu(self.linear_1(x)))
+        return out
 
 
 class UNet(nn.Module):
-    """Predicts noise or velocity of latents (B,channels,32,32), axes mel and time.
+    """Predicts the noise or velocity in latents (B,channels,32,32), whose last axes are mel and time.
 
-    `context_width` is that of the cross-attention tokens. `frames` describes the aligned frame sequence, None for
-    the paper's model; all that belongs to it lies in `align`, the rest loads into diffusers' class.
-    Raises ValueError for parameters that do not go together.
+    `context_width` is the width of the cross-attention's tokens. `frames` describes the aligned frame sequence and is
+    None for the paper's model. Only `align` has weights for it; all other weights load into diffusers' class.
+    Raises ValueError for parameters that contradict each other.
     """
 
     def __init__(self, params: UNetParams, channels: int, context_width: int, frames: FrameShape | None) -> None:
@@ -101,22 +106,23 @@ class UNet(nn.Module):
     def forward(
         self, z: torch.Tensor, t: torch.Tensor, context: torch.Tensor, frames: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """z (B,C,32,32), t (B,) time steps, context (B,T,K), frames (B,N,F) with `align` -> (B,C,32,32)."""
+        """`z` (B,C,32,32), t (B,) time steps, context (B,T,K), frames (B,N,F) with `align` -> (B,C,32,32)."""
         time = F.silu(self.time_embedding(time_code(t, self.params.widths[0])))
-        moments = repeat(None) if self.align is None else iter(self.align(frames))
+        addends: Iterator[torch.Tensor | None] = repeat(None) if self.align is None else iter(self.align(frames))
         x = self.conv_in(z)
         skips = [x]
         for down in self.down_blocks:
-            x, new = down(x, time, context, moments)
-            skips += new
-        x = self.mid_block(x, time, context, moments)
+            x, new_skips = down(x, time, context, addends)
+            skips += new_skips
+        x = self.mid_block(x, time, context, addends)
         for up in self.up_blocks:
-            x = up(x, skips, time, context, moments)
-        return self.conv_out(F.silu(self.conv_norm_out(x)))
+            x = up(x, skips, time, context, addends)
+        prediction: torch.Tensor = self.conv_out(F.silu(self.conv_norm_out(x)))
+        return prediction
 
     @staticmethod
     def _alignment(params: UNetParams, frames: FrameShape) -> Alignment:
-        """One addend for every residual block, in the order in which `forward` meets them."""
+        """The module that makes an addend for every residual block, in the order in which `forward` runs the blocks."""
         sizes = [(LATENT_SIZE >> i, width) for i, width in enumerate(params.widths)]
         down = [size for size in sizes for _ in range(params.layers)]
         up = [size for size in reversed(sizes) for _ in range(params.layers + 1)]
@@ -133,13 +139,14 @@ class UNet(nn.Module):
 
 
 def _check(params: UNetParams) -> None:
+    """Raise ValueError for parameters that contradict each other."""
     if len(params.attention) != len(params.widths):
         raise ValueError(
             f"`unet.attention` has {len(params.attention)} entries and `unet.widths` {len(params.widths)}: "
-            "one for each level is needed"
+            "give one entry for each level"
         )
     if len(params.widths) > 6:
-        raise ValueError(f"`unet.widths` has {len(params.widths)} levels; latents of 32 columns allow 6")
+        raise ValueError(f"`unet.widths` has {len(params.widths)} levels; latents of 32 columns allow at most 6")
     if params.align_kernel % 2 == 0:
         raise ValueError(f"`unet.align_kernel` {params.align_kernel} must be odd")
     for i, width in enumerate(params.widths):

@@ -10,7 +10,7 @@ from pace.diffusion.attention import SpatialTransformer
 
 
 class ResnetBlock(nn.Module):
-    """Residual block told the time step by an addend per channel, and the clip's moments by one per column."""
+    """Residual block. An addend per channel tells it the time step; one per column aligns it with the clip's frames."""
 
     def __init__(self, channels_in: int, channels: int, time_width: int, groups: int) -> None:
         super().__init__()
@@ -21,24 +21,26 @@ class ResnetBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv_shortcut = nn.Conv2d(channels_in, channels, 1) if channels_in != channels else None
 
-    def forward(self, x: torch.Tensor, time: torch.Tensor, moments: torch.Tensor | None) -> torch.Tensor:
-        """x (B,C,H,W), time (B,E) after its SiLU, moments (B,C',1,W) or None."""
+    def forward(self, x: torch.Tensor, time: torch.Tensor, addend: torch.Tensor | None) -> torch.Tensor:
+        """`x` (B,C,H,W), time embedding (B,E) after its SiLU, addend (B,C',1,W) or None -> (B,C',H,W)."""
         y = self.conv1(F.silu(self.norm1(x)))
         y = y + self.time_emb_proj(time)[:, :, None, None]
-        if moments is not None:
-            y = y + moments
+        if addend is not None:
+            y = y + addend
         y = self.conv2(F.silu(self.norm2(y)))
-        return y + (x if self.conv_shortcut is None else self.conv_shortcut(x))
+        out: torch.Tensor = y + (x if self.conv_shortcut is None else self.conv_shortcut(x))
+        return out
 
 
-FUSED_UP = 256  # channels up to which doubling and convolution in one pay on the CPU (measured: docs/development.md)
+FUSED_UP = 256  # up to this many channels `doubled_convolution` is faster on the CPU (measured: docs/development.md)
 
 
-def doubled_convolution(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Double each pixel, then convolve with the 3 x 3 `weight`, in one: (B,C,H,W) -> (B,D,2H,2W).
+def doubled_convolution(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """Double each pixel and convolve with the 3 x 3 `weight` in a single operation: (B,C,H,W) -> (B,D,2H,2W).
 
-    Two neighbouring taps that meet the same doubled pixel are summed first: a transposed convolution of stride 2 whose
-    4 x 4 kernel is the 3 x 3 one summed over windows of 2 x 2. 16 products in place of 36, the same but for rounding.
+    Neighbouring taps that fall on copies of the same pixel are summed first. This gives a transposed convolution of
+    stride 2, whose 4 x 4 kernel is the 3 x 3 one summed over windows of 2 x 2: 16 products instead of 36, and the same
+    result but for rounding.
     """
     kernel = F.pad(weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1))
     kernel = kernel[:, :, 1:] + kernel[:, :, :-1]
@@ -46,7 +48,7 @@ def doubled_convolution(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tenso
 
 
 class Resample(nn.Module):
-    """The convolution of a change of size: stride 2 down, or after doubling each pixel up."""
+    """Change of resolution: a convolution of stride 2 down, or a convolution after doubling each pixel up."""
 
     def __init__(self, channels: int, up: bool) -> None:
         super().__init__()
@@ -54,9 +56,11 @@ class Resample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, stride=1 if up else 2, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` (B,C,H,W) -> (B,C,H/2,W/2), or (B,C,2H,2W) if `up`."""
         if self.up and x.device.type == "cpu" and x.shape[1] <= FUSED_UP:
             return doubled_convolution(x, self.conv.weight, self.conv.bias)
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest") if self.up else x)
+        out: torch.Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest") if self.up else x)
+        return out
 
 
 def _attentions(channels: int, count: int, heads: int, groups: int, context_width: int) -> nn.ModuleList:
@@ -64,7 +68,7 @@ def _attentions(channels: int, count: int, heads: int, groups: int, context_widt
 
 
 class DownBlock(nn.Module):
-    """One level on the way down; `attend` makes it diffusers' CrossAttnDownBlock2D instead of DownBlock2D."""
+    """One level on the way down: diffusers' CrossAttnDownBlock2D if `attend`, else its DownBlock2D."""
 
     def __init__(
         self,
@@ -85,12 +89,12 @@ class DownBlock(nn.Module):
         self.downsamplers = None if last else nn.ModuleList([Resample(channels, up=False)])
 
     def forward(
-        self, x: torch.Tensor, time: torch.Tensor, context: torch.Tensor, moments: Iterator[torch.Tensor | None]
+        self, x: torch.Tensor, time: torch.Tensor, context: torch.Tensor, addends: Iterator[torch.Tensor | None]
     ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Returns the output and what the way up takes over."""
+        """`x` (B,C,H,W) -> the output and the skips for the way up. Takes one of `addends` for each residual block."""
         skips = []
         for i, resnet in enumerate(self.resnets):
-            x = resnet(x, time, next(moments))
+            x = resnet(x, time, next(addends))
             if self.attentions is not None:
                 x = self.attentions[i](x, context)
             skips.append(x)
@@ -109,15 +113,17 @@ class MiddleBlock(nn.Module):
         self.resnets = nn.ModuleList(ResnetBlock(channels, channels, time_width, groups) for _ in range(2))
 
     def forward(
-        self, x: torch.Tensor, time: torch.Tensor, context: torch.Tensor, moments: Iterator[torch.Tensor | None]
+        self, x: torch.Tensor, time: torch.Tensor, context: torch.Tensor, addends: Iterator[torch.Tensor | None]
     ) -> torch.Tensor:
-        x = self.resnets[0](x, time, next(moments))
+        """`x` (B,C,H,W) -> (B,C,H,W). Takes one of `addends` for each residual block."""
+        x = self.resnets[0](x, time, next(addends))
         x = self.attentions[0](x, context)
-        return self.resnets[1](x, time, next(moments))
+        out: torch.Tensor = self.resnets[1](x, time, next(addends))
+        return out
 
 
 class UpBlock(nn.Module):
-    """One level on the way up: one residual block more than on the way down, each joined with a skip."""
+    """One level on the way up: one residual block more than on the way down, each with a skip as further input."""
 
     def __init__(
         self,
@@ -146,11 +152,11 @@ class UpBlock(nn.Module):
         skips: list[torch.Tensor],
         time: torch.Tensor,
         context: torch.Tensor,
-        moments: Iterator[torch.Tensor | None],
+        addends: Iterator[torch.Tensor | None],
     ) -> torch.Tensor:
-        """Takes as many of the last `skips` as it has residual blocks, removing them from the list."""
+        """`x` (B,C,H,W) -> the output. Each residual block removes the last of `skips` and takes one of `addends`."""
         for i, resnet in enumerate(self.resnets):
-            x = resnet(torch.cat([x, skips.pop()], dim=1), time, next(moments))
+            x = resnet(torch.cat([x, skips.pop()], dim=1), time, next(addends))
             if self.attentions is not None:
                 x = self.attentions[i](x, context)
         return x if self.upsamplers is None else self.upsamplers[0](x)

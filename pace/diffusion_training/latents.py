@@ -1,50 +1,54 @@
-"""Training data in memory: latents, their scale, their conditions, and the order in which steps take them."""
+"""Training data in memory: latents, their scale, their conditions, and the order in which the steps take them."""
 
 import functools
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from pace.conditioning.conditions import ConditionStore, VideoConditions
-from pace.diffusion.generator import Scale
+from pace.diffusion.generator import LatentScale
 
 
-def measure_scale(mean: np.ndarray, log_variance: np.ndarray) -> Scale:
-    """Scale of samples from the posteriors (clips,C,32,32): the spread of the means and the mean variance."""
+def measure_scale(mean: npt.NDArray[Any], log_variance: npt.NDArray[Any]) -> LatentScale:
+    """Scale of samples from posteriors (clips,C,32,32): their variance is that of the means plus the mean variance."""
     axes = (0, 2, 3)
     mean = mean.astype(np.float64)
     variance = mean.var(axis=axes) + np.exp(log_variance.astype(np.float64)).mean(axis=axes)
-    return Scale(torch.tensor(mean.mean(axis=axes)).float(), torch.tensor(np.sqrt(variance)).float())
+    return LatentScale(torch.tensor(mean.mean(axis=axes)).float(), torch.tensor(np.sqrt(variance)).float())
 
 
-class Data(NamedTuple):
-    """Clips of one split: posterior of the normalised latents (n,C,32,32) on the device, and their conditions."""
+class LatentDataset(NamedTuple):
+    """The n clips of one split: posteriors of their normalised latents, on the device, and their conditions."""
 
-    mean: torch.Tensor
-    deviation: torch.Tensor
-    conditions: ConditionStore
+    mean: torch.Tensor  # (n,C,32,32)
+    deviation: torch.Tensor  # standard deviation (n,C,32,32)
+    conditions: ConditionStore  # of the same clips in the same order
 
 
-def make_data(
-    mean: np.ndarray,
-    log_variance: np.ndarray,
-    scale: Scale,
+def make_dataset(
+    mean: npt.NDArray[Any],
+    log_variance: npt.NDArray[Any],
+    scale: LatentScale,
     conditions: ConditionStore,
     device: torch.device | str | None = None,
-) -> Data:
-    """Put latents on `device` (default: that of `conditions`, whose clips are the same in the same order)."""
+) -> LatentDataset:
+    """Normalise the latents of the clips of `conditions`, and put them on `device` (default: that of `conditions`).
+
+    Raises ValueError if there are more or fewer latents than clips with conditions.
+    """
     if len(mean) != len(conditions):
         raise ValueError(f"{len(mean)} latents but {len(conditions)} clips with conditions")
     device = conditions.slow.device if device is None else device
     normal = scale.normalise(torch.from_numpy(mean.astype(np.float32)).to(device))
     deviation = torch.from_numpy(np.exp(0.5 * log_variance.astype(np.float32))).to(device)
-    return Data(normal, deviation / scale.std[:, None, None].to(device), conditions)
+    return LatentDataset(normal, deviation / scale.std[:, None, None].to(device), conditions)
 
 
-def placement(videos: Iterable[VideoConditions], device: torch.device) -> torch.device:
-    """Where to keep the conditions of `videos`: on the device if they take at most half of its free memory."""
+def conditions_device(videos: Iterable[VideoConditions], device: torch.device) -> torch.device:
+    """Where to keep the conditions of `videos`: on `device` if they take at most half of its free memory."""
     if device.type != "cuda":
         return device
     size = sum(array.nbytes for video in videos for array in video if isinstance(array, np.ndarray))
@@ -52,15 +56,15 @@ def placement(videos: Iterable[VideoConditions], device: torch.device) -> torch.
 
 
 @functools.lru_cache(maxsize=4)
-def _order(count: int, seed: int, epoch: int) -> torch.Tensor:
+def _epoch_order(count: int, seed: int, epoch: int) -> torch.Tensor:
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
 
 
 def batch_index(step: int, size: int, count: int, seed: int) -> torch.Tensor:
-    """The clips (size,) of a step: each epoch is a new order of all clips, batches run across its borders."""
-    pieces, place, end = [], step * size, (step + 1) * size
-    while place < end:
-        epoch, first = divmod(place, count)
-        pieces.append(_order(count, seed, epoch)[first : first + end - place])
-        place += len(pieces[-1])
+    """Indices (size,) of a step's clips: each epoch is a new order of all clips; batches may span two epochs."""
+    pieces, position, end = [], step * size, (step + 1) * size
+    while position < end:
+        epoch, first = divmod(position, count)
+        pieces.append(_epoch_order(count, seed, epoch)[first : first + end - position])
+        position += len(pieces[-1])
     return torch.cat(pieces)

@@ -1,7 +1,7 @@
-"""Training of encoder and U-Net over cached latents (paper 4.3, equation 8).
+"""Training of encoder and U-Net on stored latents (paper 4.3, equations 8 and 9).
 
-Everything random at a step is drawn from a generator seeded by that step, so that a resumed run needs no more than
-weights, averages and optimiser to end as an uninterrupted one does.
+Each step draws its random numbers from a generator seeded by that step. A resumed run therefore needs only weights,
+averages and optimiser to end as an uninterrupted one does.
 """
 
 import dataclasses
@@ -12,11 +12,11 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from pace.conditioning.hsf_encoder import Conditions, Encoder, EncoderParams
+from pace.conditioning.hsf_encoder import Conditions, EncoderParams, HSFEncoder
 from pace.diffusion import objectives
-from pace.diffusion.generator import Shape, TrainedParams, build
+from pace.diffusion.generator import DataShape, DenoisingTask, build
 from pace.diffusion.unet import UNet, UNetParams
-from pace.diffusion_training.latents import Data, batch_index
+from pace.diffusion_training.latents import LatentDataset, batch_index
 from pace.pipeline.params import choice, limits
 from pace.training import accelerate
 from pace.training.distributed import ALONE, Processes
@@ -24,8 +24,8 @@ from pace.training.ema import Ema
 from pace.training.learning_rate import DECAYS, learning_rate
 from pace.training.resume import Resume
 
-CHECK_EVERY = 25  # steps between two looks at the loss; a look makes the GPU wait
-VAL_REPEATS = 4  # time steps at which each validation clip is tried
+CHECK_EVERY = 25  # steps between two looks at the loss: each look makes the GPU wait
+VAL_REPEATS = 4  # time steps at which each validation clip is evaluated
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,43 +56,45 @@ class DiffusionParams:
         """The learning rate of a step, counted from 0."""
         return learning_rate(step, self.lr, self.warmup, self.steps, self.decay)
 
-    def trained(self) -> TrainedParams:
-        """What sampling must know of the training."""
-        return TrainedParams(self.objective, self.schedule, self.min_snr, self.drop)
+    def task(self) -> DenoisingTask:
+        """What the U-Net learns, which sampling must know."""
+        return DenoisingTask(self.objective, self.schedule, self.min_snr, self.drop)
 
 
 class Model(nn.Module):
-    """Encoder and U-Net as one: noisy latents, time steps and conditions to a prediction."""
+    """Encoder and U-Net as one network, epsilon_theta(Z_t, t, C) of equation 8."""
 
-    def __init__(self, encoder: Encoder, unet: UNet) -> None:
+    def __init__(self, encoder: HSFEncoder, unet: UNet) -> None:
         super().__init__()
         self.encoder = encoder
         self.unet = unet
 
     def forward(self, z: torch.Tensor, t: torch.Tensor, conditions: Conditions, keep: torch.Tensor) -> torch.Tensor:
+        """Prediction (B,C,32,32) from noisy latents z (B,C,32,32) at times t (B,); no condition where `keep` is 0."""
         encoding = self.encoder(conditions).masked(keep)
-        return self.unet(z, t, encoding.tokens, encoding.frames)
+        prediction: torch.Tensor = self.unet(z, t, encoding.tokens, encoding.frames)
+        return prediction
 
 
-def fresh_networks(encoder: EncoderParams, unet: UNetParams, shape: Shape, seed: int) -> tuple[Encoder, UNet]:
-    """Encoder and U-Net with the first weights that a seed gives."""
+def fresh_networks(encoder: EncoderParams, unet: UNetParams, shape: DataShape, seed: int) -> tuple[HSFEncoder, UNet]:
+    """Encoder and U-Net with the initial weights that a seed gives."""
     torch.manual_seed(seed)
     return build(encoder, unet, shape)
 
 
 def total_steps(params: DiffusionParams, clips: int) -> int:
-    """Steps of a training on `clips` clips: those of `epochs` passes over them where it is given, else `steps`.
+    """Steps of a training on `clips` clips: as many as `epochs` passes take, or `steps` if `epochs` is 0.
 
-    Batches run across the borders of epochs, so only the very last step may go past the end.
+    Batches may span two epochs, so only the last step may go past the end of the last epoch.
     """
     return math.ceil(params.epochs * clips / params.batch_size) if params.epochs else params.steps
 
 
 def train(
-    encoder: Encoder,
+    encoder: HSFEncoder,
     unet: UNet,
-    data: Data,
-    val: Data | None,
+    data: LatentDataset,
+    val: LatentDataset | None,
     params: DiffusionParams,
     resume: Resume | None = None,
     progress: Callable[[int, dict[str, float]], None] | None = None,
@@ -100,42 +102,43 @@ def train(
 ) -> list[dict[str, float]]:
     """Train encoder and U-Net in place; they end with the averaged weights, in evaluation mode.
 
-    Returns the rows of the training curve: step, loss (mean since the last row), val_loss (averaged weights), lr.
-    `progress(step, {"loss", "samples_per_s"})` is called every few steps. `resume` stores and restores the state;
-    the caller clears it once the results are written. Of several processes each takes its share of every batch; all
-    end with the same weights, the first alone validates and saves.
-    Raises FloatingPointError with step, learning rate and the last saved state when a loss or gradient is not finite.
+    Returns the rows of the training curve: step, loss (mean since the last row), val_loss (of the averaged weights; nan
+    without `val`) and lr. Calls `progress(steps done, {"loss", "samples_per_s"})` every few steps. `resume` saves and
+    restores the state; the caller clears it once it has written the results. If several processes train together, each
+    takes its share of every batch, all end with the same weights, and only the first one validates and saves.
+    Raises FloatingPointError, with the step, the learning rate and the last saved state, if a loss or gradient is not
+    finite, and ValueError if the processes restored different states.
     """
     model = Model(encoder, unet).to(data.mean.device).train()
     accelerate.prepare(model, data.mean.device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=params.lr, weight_decay=params.weight_decay, fused=True)
     ema = Ema(model.parameters(), params.ema, params.ema_warmup)
     curve: list[dict[str, float]] = []
-    seen: list[float] = []
+    curve_losses: list[float] = []  # since the last row of the curve
     start = 0
     state = resume.load() if resume else None
-    if state:
-        start, curve, seen = state["step"], state["curve"], state["seen"]
+    if resume and state:
+        start, curve, curve_losses = state["step"], state["curve"], state["curve_losses"]
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         ema.load(state["ema"])
         if processes.first:
-            print(f"train_diffusion goes on from step {start}, saved in {resume.path}", flush=True)
+            print(f"train_diffusion continues from step {start}, saved in {resume.path}", flush=True)
     if not processes.agree(start):
         raise ValueError(
-            "the processes of `train.launcher` found different saved states: .resume must lie on a disk that they share"
+            "the processes of `train.launcher` have different saved states: .resume must lie on a disk that they share"
         )
     network = processes.wrap(model)
-    process = params.trained().process().to(data.mean.device)
-    pending: list[torch.Tensor] = []
-    saved = start
+    process = params.task().process().to(data.mean.device)
+    pending: list[torch.Tensor] = []  # loss and gradient norm of the steps since the last look at them
+    last_save = f"step {start}, in {resume.path}" if resume and start else "none"
     clock = time.perf_counter()
     for step in range(start, params.steps):
         for group in optimiser.param_groups:
             group["lr"] = params.learning_rate(step)
         optimiser.zero_grad()
         loss = _step_loss(network, data, params, process, step, processes)
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None], foreach=True)
         if params.max_grad_norm:
             nn.utils.clip_grads_with_norm_(model.parameters(), params.max_grad_norm, norm, foreach=True)
@@ -148,31 +151,24 @@ def train(
         if not (evaluate or save or done % CHECK_EVERY == 0):
             continue
         losses, norms = processes.mean(torch.stack(pending)).T.tolist()
-        _check_finite(losses, norms, done - len(losses), params, f"step {saved}, in {resume.path}" if saved else "none")
+        pending = []
+        _check_finite(losses, norms, done - len(losses), params, last_save)
         if progress:
             speed = len(losses) * params.batch_size / (time.perf_counter() - clock)
             progress(done, {"loss": sum(losses) / len(losses), "samples_per_s": speed})
-        seen += losses
-        pending = []
+        curve_losses += losses
         if evaluate:
             ema.swap()
             val_loss = validate(model, val, params, process) if val and processes.first else math.nan
             ema.swap()
-            row = {"step": done, "loss": sum(seen) / len(seen), "val_loss": val_loss}
+            row = {"step": done, "loss": sum(curve_losses) / len(curve_losses), "val_loss": val_loss}
             curve.append(row | {"lr": params.learning_rate(step)})
-            seen = []
-        if save and processes.first:
-            resume.save(
-                {
-                    "step": done,
-                    "curve": curve,
-                    "seen": seen,
-                    "model": model.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "ema": ema.state(),
-                }
-            )
-        saved = done if save else saved
+            curve_losses = []
+        if resume and save:
+            if processes.first:
+                states = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.state()}
+                resume.save({"step": done, "curve": curve, "curve_losses": curve_losses, **states})
+            last_save = f"step {done}, in {resume.path}"
         clock = time.perf_counter()
     ema.swap()
     model.eval()
@@ -181,13 +177,16 @@ def train(
 
 def _step_loss(
     model: nn.Module,
-    data: Data,
+    data: LatentDataset,
     params: DiffusionParams,
-    process: objectives.Process,
+    process: objectives.ForwardProcess,
     step: int,
     processes: Processes = ALONE,
 ) -> torch.Tensor:
-    """Mean loss of this process's share of the step's batch; what is random is drawn for the whole batch."""
+    """Equation 8 for one step: the mean loss of this process's share of the batch.
+
+    Random numbers are drawn for the whole batch, so that they do not depend on the number of processes.
+    """
     device, size = data.mean.device, params.batch_size
     share = processes.share(size)
     generator = torch.Generator(device).manual_seed(params.seed * 1_000_003 + step)
@@ -197,31 +196,33 @@ def _step_loss(
     keep, mirror = torch.rand(2, size, generator=generator, device=device)[:, share]
     posterior, noise = torch.randn(2, size, *data.mean.shape[1:], generator=generator, device=device)[:, share]
     t = process.times(spread % 1)[share]
-    place = index[share].to(device, non_blocking=True)
-    z = data.mean[place] + data.deviation[place] * posterior
+    clips = index[share].to(device, non_blocking=True)
+    z = data.mean[clips] + data.deviation[clips] * posterior
     conditions = data.conditions.batch(index[share], mirror < params.mirror if params.mirror else None, device)
-    noisy = process.add_noise(z, noise, t)
+    noisy = process.add_noise(z, noise, t)  # Z_t of equation 9
     with accelerate.autocast(device, params.precision):
         prediction = model(noisy, t, conditions, keep >= params.drop)
     return process.loss(prediction, z, noise, t).mean()
 
 
 @torch.no_grad()
-def validate(model: nn.Module, data: Data, params: DiffusionParams, process: objectives.Process) -> float:
-    """Mean loss of the clips, each at the same few time steps and noises every time.
+def validate(
+    model: nn.Module, data: LatentDataset, params: DiffusionParams, process: objectives.ForwardProcess
+) -> float:
+    """Mean loss over the clips. Every call uses the same few time steps and the same noise for each clip.
 
-    Of the means of the latents' posteriors, where training draws from these.
+    The latents are the means of their posteriors; training draws from the posteriors.
     """
     device, count = data.mean.device, len(data.mean)
     generator = torch.Generator(device).manual_seed(params.seed)
     total = 0.0
     for repeat in range(VAL_REPEATS):
-        place = (torch.arange(count, device=device) + (repeat + 0.5) / VAL_REPEATS) / count
-        times = process.times(place)[torch.randperm(count, generator=generator, device=device)]
+        quantiles = (torch.arange(count, device=device) + (repeat + 0.5) / VAL_REPEATS) / count
+        times = process.times(quantiles)[torch.randperm(count, generator=generator, device=device)]
         noises = torch.randn(data.mean.shape, generator=generator, device=device)
-        for index in torch.arange(count).split(params.batch_size):
-            there = index.to(device)
-            z, noise, t = data.mean[there], noises[there], times[there]
+        for index in torch.split(torch.arange(count), params.batch_size):
+            clips = index.to(device)
+            z, noise, t = data.mean[clips], noises[clips], times[clips]
             with accelerate.autocast(device, params.precision):
                 keep = torch.ones(len(index), device=device)
                 prediction = model(process.add_noise(z, noise, t), t, data.conditions.batch(index, None, device), keep)
@@ -229,11 +230,12 @@ def validate(model: nn.Module, data: Data, params: DiffusionParams, process: obj
     return total / (VAL_REPEATS * count)
 
 
-def _check_finite(losses: list[float], norms: list[float], first: int, params: DiffusionParams, last: str) -> None:
+def _check_finite(losses: list[float], norms: list[float], first: int, params: DiffusionParams, last_save: str) -> None:
+    """Raise FloatingPointError for a loss or gradient norm that is not finite; the steps count from `first`."""
     for step, (loss, norm) in enumerate(zip(losses, norms, strict=True), first):
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise FloatingPointError(
                 f"loss {loss}, gradient norm {norm} at step {step}, learning rate {params.learning_rate(step):.3g}; "
-                "lower train_diffusion.lr or train_diffusion.max_grad_norm, with which training starts anew; "
-                f"last good state: {last}"
+                "lower train_diffusion.lr or train_diffusion.max_grad_norm: training then starts anew; "
+                f"last good state: {last_save}"
             )

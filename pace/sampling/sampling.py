@@ -1,8 +1,11 @@
-"""Sampling: the conditions of clips to latents (paper 4.3, equation 10)."""
+"""Sampling: from the conditions of clips to latents (paper 4.3 and appendix A)."""
 
 import dataclasses
 import hashlib
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from pace.clip import LATENT_SIZE
@@ -10,6 +13,7 @@ from pace.conditioning.hsf_encoder import Conditions, Encoding
 from pace.diffusion.generator import Generator
 from pace.diffusion.objectives import STEPS
 from pace.pipeline.params import choice, limits
+from pace.pose.skeleton import PARTS
 from pace.sampling import samplers
 
 
@@ -21,13 +25,13 @@ class SampleParams:
     steps: int = limits(1, STEPS)
     guidance: float = limits(0)
     sigma_max: float = limits(0.1)
-    seed: int
+    seed: int = limits()
     batch_size: int = limits(1)
     split: str = choice("test", "val")
 
 
 def clip_seed(seed: int, clip_id: str) -> int:
-    """Seed of one clip's noise, independent of the batch that it is in."""
+    """Seed of one clip's noise. It does not depend on the clip's batch."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{clip_id}".encode()).digest()[:7], "big")
 
 
@@ -37,29 +41,48 @@ def sample_latents(
 ) -> torch.Tensor:
     """Latents (B,C,32,32) for the clips of `conditions`, in the scale of the autoencoder.
 
-    A clip's noise depends on `params.seed` and its id only, drawn on the CPU whatever the device.
-    Raises ValueError for guidance of a generator that never saw a clip without conditions.
+    A clip's noise depends only on `params.seed` and the clip's id; it is drawn on the CPU whatever the device.
+    Raises ValueError if guidance is asked of a generator that was never trained without conditions.
     """
-    if params.guidance != 1 and generator.trained.drop == 0:
+    if params.guidance != 1 and generator.task.drop == 0:
         raise ValueError(
             f"sample.guidance is {params.guidance:g}, but the generator was trained with train_diffusion.drop 0; "
-            "it knows no music without conditions: set sample.guidance to 1, or train with a drop such as 0.1"
+            "it cannot make music without conditions: set sample.guidance to 1, or train with a drop such as 0.1"
         )
     encoding = generator.encode(conditions)
     null = encoding.masked(torch.zeros(len(clip_ids), device=encoding.tokens.device))
-    process = generator.trained.process()
+    process = generator.task.process()
     sources = [torch.Generator().manual_seed(clip_seed(params.seed, clip)) for clip in clip_ids]
     size = (generator.shape.channels, LATENT_SIZE, LATENT_SIZE)
 
     def noise() -> torch.Tensor:
         return torch.stack([torch.randn(size, generator=g) for g in sources]).to(encoding.tokens.device)
 
-    def denoiser(given: Encoding) -> samplers.Denoiser:
+    def denoiser(condition: Encoding) -> samplers.Denoiser:
         def network(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-            return generator.unet(z, t, given.tokens, given.frames)
+            prediction: torch.Tensor = generator.unet(z, t, condition.tokens, condition.frames)
+            return prediction
 
         return samplers.denoiser(network, process)
 
     denoise = samplers.guided(denoiser(encoding), denoiser(null), params.guidance)
     z = samplers.sample(params.sampler, denoise, noise, process, params.steps, params.sigma_max)
     return generator.scale.restore(z)
+
+
+def gate_arrays(encoding: Encoding, frames: int) -> dict[str, npt.NDArray[Any]]:
+    """Part gates (B,N,5) and alpha (B,N), averaged over its width, of B clips of N frames; NaN if there are none."""
+    batch = len(encoding.tokens)
+    alpha = None if encoding.alpha is None else encoding.alpha.mean(dim=-1)
+    parts_shape = (batch, frames, len(PARTS))
+
+    def array(gate: torch.Tensor | None, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        if gate is None or gate.shape != shape:
+            return np.full(shape, np.nan, np.float32)
+        return gate.cpu().numpy()
+
+    return {
+        "gate_slow": array(encoding.gate_slow, parts_shape),
+        "gate_fast": array(encoding.gate_fast, parts_shape),
+        "alpha": array(alpha, (batch, frames)),
+    }

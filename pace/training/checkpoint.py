@@ -1,13 +1,16 @@
-"""Trained models on disk: weights as safetensors, what built them as config.json beside them."""
+"""Trained models on disk: weights as safetensors, and beside them config.json, from which the networks are built."""
 
 import json
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 
+Module = TypeVar("Module", bound=torch.nn.Module)
+
 
 def save_model(path: Path | str, state_dict: dict[str, torch.Tensor]) -> None:
-    """Write the tensors of a state dict; the same tensors give the same bytes."""
+    """Write the tensors of a state dict to a safetensors file. Equal tensors give equal bytes."""
     from safetensors.torch import save_file
 
     path = Path(path)
@@ -26,15 +29,16 @@ def load_model(path: Path | str) -> dict[str, torch.Tensor]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such weights file; run the stage that trains it (dvc repro)")
     try:
-        return load_file(path)
+        state: dict[str, torch.Tensor] = load_file(path)
     except SafetensorError as error:
         raise ValueError(f"{path}: not a safetensors file ({error}); delete it and train again") from None
+    return state
 
 
-def load_weights(module: torch.nn.Module, path: Path | str) -> torch.nn.Module:
-    """Fill `module` with the weights of `path`: every key and shape must match.
+def load_weights(module: Module, path: Path | str) -> Module:
+    """Load the weights of `path` into `module`, and return it in evaluation mode.
 
-    Raises ValueError naming the file and the first keys that do not fit. Returns the module in evaluation mode.
+    Raises ValueError naming the file and the first keys or shapes that do not match.
     """
     state, own = load_model(path), module.state_dict()
     missing = sorted(set(own) - set(state))
@@ -54,19 +58,20 @@ def load_weights(module: torch.nn.Module, path: Path | str) -> torch.nn.Module:
     return module.eval()
 
 
-def write_config(folder: Path | str, config: dict) -> None:
+def write_config(folder: Path | str, config: dict[str, Any]) -> None:
     """Write `config` (JSON-able) to folder/config.json, keys sorted."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def read_config(folder: Path | str) -> dict:
+def read_config(folder: Path | str) -> dict[str, Any]:
     """Read folder/config.json. Raises FileNotFoundError or ValueError naming the file and the remedy."""
     path = Path(folder) / "config.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file; run the stage that trains the model (dvc repro)") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not valid JSON ({error}); train the model again") from None
+    return config

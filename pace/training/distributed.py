@@ -1,4 +1,4 @@
-"""Training in several processes: started by torchrun or srun, one process for each GPU (or CPU share)."""
+"""Training in several processes, started by torchrun or srun: one for each GPU, or for a share of the CPUs."""
 
 import dataclasses
 import os
@@ -12,14 +12,14 @@ from torch import nn
 
 @dataclasses.dataclass(frozen=True)
 class LauncherParams:
-    """Section `train` of params.yaml; dvc.yaml puts the launcher before `-m stages.train_diffusion`."""
+    """Section `train` of params.yaml: the command that dvc.yaml puts before `-m stages.train_diffusion`."""
 
     launcher: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Processes:
-    """This process among those that train together."""
+    """The processes that train together, seen from one of them: its rank, their number and its device."""
 
     rank: int = 0
     count: int = 1
@@ -31,7 +31,7 @@ class Processes:
         return self.rank == 0
 
     def share(self, batch_size: int) -> slice:
-        """This process's part of a batch. Raises ValueError when the batch cannot be shared out evenly."""
+        """The part of a batch that belongs to this process. Raises ValueError if the batch cannot be divided evenly."""
         if batch_size % self.count:
             raise ValueError(
                 f"`train_diffusion.batch_size` {batch_size} is not a multiple of the {self.count} processes of "
@@ -41,14 +41,14 @@ class Processes:
         return slice(self.rank * size, (self.rank + 1) * size)
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """The model with gradients averaged over the processes; they start from the first one's weights."""
+        """The model with gradients averaged over the processes. All start from the weights of the first process."""
         if self.count == 1:
             return model
         devices = [self.device] if self.device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
-        """Mean of `values` over the processes, the same in each."""
+        """Mean of `values` over the processes; every process gets the same result."""
         if self.count == 1:
             return values
         values = values.clone()
@@ -67,19 +67,19 @@ ALONE = Processes()
 
 
 def start(launcher: str) -> Processes:
-    """Join the other processes that `launcher` started; alone where it starts no others.
+    """Join the other processes that `launcher` started, if any.
 
-    torchrun's variables count always; srun's only where the launcher says srun, for they are set in a batch script too.
-    GPUs talk over NCCL, CPUs over gloo. Raises ValueError for a lack of GPUs.
+    torchrun's environment variables always count; srun's count only if the launcher contains `srun`, because SLURM sets
+    them in a batch script too. GPUs communicate over NCCL, CPUs over gloo. Raises ValueError if a process has no GPU.
     """
-    place = _place(os.environ, "srun" in launcher)
+    ranks = _ranks(os.environ, "srun" in launcher)
     gpus = torch.cuda.device_count()
-    if place is None:
+    if ranks is None:
         return Processes(device=torch.device("cuda", 0) if gpus else torch.device("cpu"))
-    rank, count, local = place
-    if gpus and local >= gpus:
+    rank, count, local_rank = ranks
+    if gpus and local_rank >= gpus:
         raise ValueError(f"process {rank} has no GPU: this machine has {gpus}; lower the processes of `train.launcher`")
-    device = torch.device("cuda", local) if gpus else torch.device("cpu")
+    device = torch.device("cuda", local_rank) if gpus else torch.device("cpu")
     if gpus:
         torch.cuda.set_device(device)
     if count > 1:
@@ -90,17 +90,18 @@ def start(launcher: str) -> Processes:
 
 
 def finish() -> None:
-    """Leave the other processes."""
+    """Leave the other processes; nothing to do for a process that trains alone."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def _place(environment: Mapping[str, str], srun: bool) -> tuple[int, int, int] | None:
-    """(rank, number of processes, rank on this machine) by torchrun's variables, else by srun's."""
+def _ranks(environment: Mapping[str, str], srun: bool) -> tuple[int, int, int] | None:
+    """(rank, number of processes, rank on this machine) by torchrun's variables, else, if `srun`, by srun's."""
     torchrun, slurm = ("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
     for names in (torchrun, slurm) if srun else (torchrun,):
         if all(name in environment for name in names):
-            return tuple(int(environment[name]) for name in names)
+            rank, count, local_rank = (int(environment[name]) for name in names)
+            return rank, count, local_rank
     return None
 
 

@@ -1,4 +1,4 @@
-"""Exponential moving average of weights."""
+"""Exponential moving averages of weights, with a warm-up of the decay."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,11 @@ import torch
 
 
 class Ema:
-    """Keeps averages of `parameters`.
+    """Averages of `parameters`.
 
-    The decay grows to `decay`, so that the first steps do not linger: at step s it is at most
-    (1 + s) / (1 + warmup + s), an average that reaches back over about 1/warmup of the steps so far. The decay is so
-    reached at step warmup * decay / (1 - decay); a shorter run is averaged by its warm-up alone.
+    The decay grows to `decay`, so that the averages forget the first steps: at step s it is at most
+    (1 + s) / (1 + warmup + s), which averages over about the last 1/warmup of the steps so far. It reaches `decay` at
+    step warmup * decay / (1 - decay); in a shorter run, the warm-up alone decides the averages.
     """
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], decay: float, warmup: float) -> None:
@@ -32,8 +32,10 @@ class Ema:
         torch._foreach_copy_(self.averages, kept)
 
     def state(self) -> list[torch.Tensor]:
+        """The averages, for a saved state."""
         return self.averages
 
     @torch.no_grad()
     def load(self, state: list[torch.Tensor]) -> None:
+        """Take over the averages of a saved state."""
         torch._foreach_copy_(self.averages, [s.to(a.device) for s, a in zip(state, self.averages, strict=True)])

@@ -1,4 +1,4 @@
-"""The learning rate of every training loop."""
+"""The learning-rate schedule of every training loop."""
 
 import math
 
@@ -6,7 +6,10 @@ DECAYS = ("linear", "cosine", "constant")
 
 
 def learning_rate(step: int, peak: float, warmup: int, steps: int, decay: str = "linear") -> float:
-    """Linear warm-up to `peak` over `warmup` steps, then the decay towards 0 at `steps`; step counts from 0."""
+    """Learning rate of a step: linear warm-up to `peak` over `warmup` steps, then decay to 0 at `steps`.
+
+    Steps count from 0. `decay` is one of DECAYS; `constant` stays at `peak`.
+    """
     if step < warmup:
         return peak * (step + 1) / warmup
     done = (step - warmup) / max(steps - warmup, 1)

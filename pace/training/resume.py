@@ -1,4 +1,4 @@
-"""Training state that survives an interruption: written atomically, read back, removed on success."""
+"""The state of an interrupted training: saved atomically, restored by the next run, removed on success."""
 
 import contextlib
 import dataclasses
@@ -10,57 +10,59 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 
-def fingerprint(*things: object) -> str:
-    """One short hash of everything that decides a run: dataclasses, plain values, arrays, bytes.
+def fingerprint(*values: object) -> str:
+    """A short hash of the values that decide a run's result: dataclasses, arrays, bytes and JSON-able values.
 
-    Raises TypeError for a thing with no stable form.
+    Raises TypeError for any other value.
     """
     digest = hashlib.sha256()
-    for thing in things:
-        if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-            thing = [type(thing).__name__, dataclasses.asdict(thing)]
-        if isinstance(thing, np.ndarray):
-            digest.update(f"{thing.dtype.str}{thing.shape}".encode())
-            digest.update(np.ascontiguousarray(thing).reshape(-1).view(np.uint8))  # no copy of large arrays
-        elif isinstance(thing, bytes):
-            digest.update(hashlib.sha256(thing).digest())
+    for value in values:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            value = [type(value).__name__, dataclasses.asdict(value)]
+        if isinstance(value, np.ndarray):
+            digest.update(f"{value.dtype.str}{value.shape}".encode())
+            digest.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)  # no copy of large arrays
+        elif isinstance(value, bytes):
+            digest.update(hashlib.sha256(value).digest())
         else:
-            digest.update(json.dumps(thing, sort_keys=True).encode())
+            digest.update(json.dumps(value, sort_keys=True).encode())
         digest.update(b"\0")
     return digest.hexdigest()[:16]
 
 
-KEPT = 8  # states of a stage: those of abandoned runs go when newer ones come
-STALE = 3600.0  # seconds after which an unfinished file is what a killed run left
+KEPT = 8  # saved states of a stage; the oldest ones, of abandoned runs, make room for newer ones
+STALE = 3600.0  # seconds; an unfinished file older than this is a killed run's
 
 
 class Resume:
-    """The saved state of one training run in `folder/state.pt`; its siblings are those of other runs of the stage.
+    """The saved state of one training run, in `folder/state.pt`. Sibling folders belong to other runs of the stage.
 
-    The state is a tree of dicts, lists, tensors and plain values (it is read with `weights_only=True`).
+    The state is a tree of dicts, lists, tensors and plain values, because it is read with `weights_only=True`.
     """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.path = self.folder / "state.pt"
 
-    def load(self) -> dict | None:
-        """The last saved state on the CPU, or None; a damaged file counts as none, with a warning."""
+    def load(self) -> dict[str, Any] | None:
+        """The last saved state, on the CPU, or None. A damaged file counts as no state, with a warning."""
         try:
-            return torch.load(self.path, map_location="cpu", weights_only=True)
+            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
         except FileNotFoundError:
             return None
         except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
             warnings.warn(f"{self.path} is not readable ({error}); training starts from its first step", stacklevel=2)
             return None
+        return state
 
-    def save(self, state: dict) -> None:
-        """Replace the saved state in one step: a reader sees the old file or the new one, never a part."""
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the saved state atomically: a reader sees the old file or the new one, never a part of one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._prune()
         handle, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
@@ -75,7 +77,7 @@ class Resume:
             raise
 
     def _prune(self) -> None:
-        """Remove what killed runs left: unfinished files, and all but the KEPT states last written."""
+        """Remove unfinished files of killed runs, and all states but the newest, so that KEPT remain after the save."""
         for leftover in self.folder.parent.glob("*/*.tmp"):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - leftover.stat().st_mtime > STALE:
@@ -83,11 +85,11 @@ class Resume:
         others = [path for path in self.folder.parent.glob("*/state.pt") if path != self.path]
         for path in sorted(others, key=_written)[: -KEPT + 1]:
             path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # another run writes there again
+            with contextlib.suppress(OSError):  # another run has written there
                 path.parent.rmdir()
 
     def clear(self) -> None:
-        """Remove the state; call it once the run's results are written."""
+        """Remove the state. Call it once the run's results are written."""
         self.path.unlink(missing_ok=True)
         if self.folder.is_dir():
             for leftover in self.folder.glob("*.tmp"):

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from pace.autoencoder.inference import encode_mels
 from pace.autoencoder.vae import AutoencoderKL, VaeParams, sample, to_images
 
 
@@ -94,23 +93,6 @@ def test_training_starts_from_a_shallow_map_with_little_noise():
 def test_impossible_structures_are_refused(params, message):
     with pytest.raises(ValueError, match=message):
         AutoencoderKL(params)
-
-
-def test_encode_mels_keeps_order_and_scale():
-    torch.manual_seed(0)
-    vae = AutoencoderKL(VaeParams(4, (8, 16), 1, 4, 4, False)).eval()
-    mels = np.random.default_rng(0).integers(0, 256, (17, 256, 256), dtype=np.uint8)
-    counted = []
-    mean, log_variance = encode_mels(vae, mels, torch.device("cpu"), counted.append)
-    assert mean.shape == log_variance.shape == (17, 4, 32, 32) and mean.dtype == np.float16
-    assert sum(counted) == 17
-    with torch.no_grad():
-        expected, _ = vae.encode(torch.from_numpy(mels[16:]).unsqueeze(1) / 255.0)
-    np.testing.assert_allclose(mean[16:], expected.numpy(), atol=2e-3)
-    empty, _ = encode_mels(vae, mels[:0], torch.device("cpu"), counted.append)
-    assert empty.shape == (0, 4, 32, 32)
-    with pytest.raises(ValueError, match="these have"):
-        encode_mels(vae, mels[:, :128], torch.device("cpu"), counted.append)
 
 
 def test_stored_mels_become_images_in_the_unit_range():

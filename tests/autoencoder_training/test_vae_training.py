@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from pace.autoencoder.vae import VaeParams
-from pace.autoencoder_training import vae_training
+from pace.autoencoder_training import vae_trainer, vae_training
 from pace.autoencoder_training.perceptual import Lpips
-from pace.autoencoder_training.vae_training import TrainVaeParams, VaeTrainer, train
-from pace.training.learning_rate import learning_rate
+from pace.autoencoder_training.vae_trainer import TrainVaeParams, VaeTrainer
+from pace.autoencoder_training.vae_training import train
 from pace.training.resume import Resume
 
 VAE = VaeParams(4, (8, 8), 1, 2, 4, False)
@@ -65,18 +65,11 @@ def one_thread():
 def test_kl_of_known_gaussians():
     mean, log_variance = torch.tensor([0.0, 1.0]), torch.tensor([0.0, np.log(4.0)])
     # N(0,1): 0; N(1,4): (1 + 4 - 1 - ln 4) / 2
-    assert vae_training.kl_divergence(mean, log_variance).item() == pytest.approx((4 - np.log(4)) / 4, abs=1e-6)
+    assert vae_trainer.kl_divergence(mean, log_variance).item() == pytest.approx((4 - np.log(4)) / 4, abs=1e-6)
     wanted = torch.distributions.kl_divergence(
         torch.distributions.Normal(mean, (log_variance / 2).exp()), torch.distributions.Normal(0.0, 1.0)
     ).mean()
-    torch.testing.assert_close(vae_training.kl_divergence(mean, log_variance), wanted.to(mean.dtype), check_dtype=False)
-
-
-def test_learning_rate_rises_then_falls_to_the_last_step():
-    rates = [learning_rate(step, 1.0, 4, 12) for step in range(12)]
-    assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert rates[8] == 0.5 and rates[-1] == 0.125
-    assert learning_rate(0, 1.0, 0, 2) == 1.0
+    torch.testing.assert_close(vae_trainer.kl_divergence(mean, log_variance), wanted.to(mean.dtype), check_dtype=False)
 
 
 def test_every_clip_comes_once_per_epoch_also_across_batches():
@@ -123,15 +116,15 @@ def test_before_its_start_the_discriminator_is_neither_used_nor_trained():
     terms = trainer.step(images(), 1)
     assert set(terms) == {"loss", "gradient_norm", "l1", "kl"} and not calls
     terms = trainer.step(images(), 2)
-    assert set(terms) == {"loss", "gradient_norm", *vae_training.TERMS, "adversarial_scale"} and calls
+    assert set(terms) == {"loss", "gradient_norm", *vae_trainer.TERMS, "adversarial_scale"} and calls
     assert any(not torch.equal(value, start[key]) for key, value in trainer.discriminator.state_dict().items())
 
 
 def test_adaptive_scale_is_the_ratio_of_gradient_norms():
     layer = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
-    scale = vae_training.adaptive_scale((3 * layer).sum(), (0.5 * layer).sum(), layer)
+    scale = vae_trainer.adaptive_scale((3 * layer).sum(), (0.5 * layer).sum(), layer)
     assert scale.item() == pytest.approx(6.0, rel=1e-3)
-    assert vae_training.adaptive_scale((3 * layer).sum(), (0 * layer).sum(), layer).item() == 1e4
+    assert vae_trainer.adaptive_scale((3 * layer).sum(), (0 * layer).sum(), layer).item() == 1e4
     trainer = VaeTrainer(VAE, dataclasses.replace(PARAMS, adaptive=False), None, CPU)
     terms, _ = trainer.terms(images(), torch.zeros(2, 2, 8, 8), 2)
     assert trainer.loss(terms)[1].item() == 1.0

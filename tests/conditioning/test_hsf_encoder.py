@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pace.conditioning.hsf_encoder import Conditions, Encoder, EncoderParams, position_code, zscore
+from pace.conditioning.hsf_encoder import Conditions, EncoderParams, HSFEncoder, position_code, zscore
 
 PAPER = EncoderParams(
     width=8,
@@ -26,7 +26,7 @@ PAPER = EncoderParams(
 
 def make(visual_width=6, frames=12, fps=30.0, **changes):
     torch.manual_seed(0)
-    encoder = Encoder(dataclasses.replace(PAPER, **changes), visual_width, frames, fps)
+    encoder = HSFEncoder(dataclasses.replace(PAPER, **changes), visual_width, frames, fps)
     for weights in encoder.parameters():  # the norms' ones and zeros would hide mistakes
         torch.nn.init.normal_(weights, std=0.5)
     return encoder.eval()
@@ -99,7 +99,7 @@ def test_equations_by_hand():
 def test_parameter_count_of_the_paper():
     params = dataclasses.replace(PAPER, width=768, heads=8, align=False)
     with torch.device("meta"):
-        encoder = Encoder(params, 1024, 150, 30.0)
+        encoder = HSFEncoder(params, 1024, 150, 30.0)
     assert sum(weights.numel() for weights in encoder.parameters()) == 7_489_026
     assert encoder.context_width == 1792
 

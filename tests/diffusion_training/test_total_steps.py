@@ -9,8 +9,8 @@ import torch
 from helpers.projects import ROOT
 
 from pace.conditioning.conditions import ConditionStore, VideoConditions
-from pace.diffusion.generator import Scale
-from pace.diffusion_training.latents import Data
+from pace.diffusion.generator import LatentScale
+from pace.diffusion_training.latents import LatentDataset
 from pace.diffusion_training.training import DiffusionParams, total_steps
 from pace.pipeline import params
 from pace.setup import presets
@@ -43,12 +43,12 @@ def test_the_stage_trains_for_epochs_and_prints_its_size(tmp_path, monkeypatch, 
     energy = generator.random((150, 5)).astype(np.float32)
     video = VideoConditions(energy, energy, semantic, np.ones((20, 6), np.float16), np.arange(20) / 4, 30.0)
     conditions = ConditionStore({"v": video}, [("v", 0.0)] * 3)
-    data = Data(torch.zeros(3, 2, 32, 32), torch.ones(3, 2, 32, 32), conditions)
-    scale = Scale(torch.zeros(2), torch.ones(2))
+    data = LatentDataset(torch.zeros(3, 2, 32, 32), torch.ones(3, 2, 32, 32), conditions)
+    scale = LatentScale(torch.zeros(2), torch.ones(2))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setattr(params, "read", lambda path="params.yaml": content)
-    monkeypatch.setattr(train_diffusion, "load_data", lambda device, say: (data, None, scale, "key"))
+    monkeypatch.setattr(train_diffusion, "load_data", lambda folders, device, say: (data, None, scale, "key"))
     train_diffusion.main([])
     written = json.loads((tmp_path / "models/diffusion/config.json").read_text())["train_diffusion"]
     assert (written["steps"], written["epochs"]) == (2, 2)

@@ -10,13 +10,13 @@ import torch
 from pace.conditioning.alignment import resampling
 from pace.conditioning.conditions import ConditionStore, VideoConditions
 from pace.conditioning.hsf_encoder import EncoderParams
-from pace.diffusion.generator import Generator, Shape, build
+from pace.diffusion.generator import DataShape, Generator, build
 from pace.diffusion.unet import UNetParams
 from pace.diffusion_training import training
-from pace.diffusion_training.latents import batch_index, make_data, measure_scale
+from pace.diffusion_training.latents import batch_index, make_dataset, measure_scale
 from pace.diffusion_training.training import DiffusionParams, train
 from pace.sampling.sampling import SampleParams, sample_latents
-from pace.training.ema import Ema
+from pace.training.learning_rate import DECAYS, learning_rate
 from pace.training.resume import Resume
 
 ENCODER = EncoderParams(
@@ -64,7 +64,7 @@ TRAINING = DiffusionParams(
     eval_every=3,
     save_every=2,
 )
-SHAPE = Shape(channels=1, visual_width=2, frames=150, fps=30.0)
+SHAPE = DataShape(channels=1, visual_width=2, frames=150, fps=30.0)
 
 
 def pulses(count, seed):
@@ -103,7 +103,7 @@ def setup(count=8, encoder=ENCODER):
     variance = np.full_like(latents, -6.0)
     scale = measure_scale(latents, variance)
     torch.manual_seed(0)
-    return *build(encoder, UNET, SHAPE), make_data(latents, variance, scale, conditions), scale
+    return *build(encoder, UNET, SHAPE), make_dataset(latents, variance, scale, conditions), scale
 
 
 def correlation(a, b):
@@ -119,7 +119,7 @@ def timing(align):
     columns, _, conditions = pulses(16, seed=2)
     names = [str(i) for i in range(16)]
     sampling = SampleParams("dpm++2m", 12, 1.5, 80.0, 0, 16, "test")
-    generator = Generator(encoder, unet, params.trained(), SHAPE, scale)
+    generator = Generator(encoder, unet, params.task(), SHAPE, scale)
     made = sample_latents(generator, conditions.batch(torch.arange(16)), names, sampling).mean(dim=(1, 2)).numpy()
     return correlation(made, columns), correlation(made, np.roll(columns, 5, axis=0))
 
@@ -141,13 +141,12 @@ def test_batches_cover_each_epoch_once():
     assert seen[:10].tolist() != seen[10:].tolist()
 
 
-def test_learning_rate():
-    params = dataclasses.replace(TRAINING, steps=110, warmup=10, lr=1.0)
-    assert params.learning_rate(0) == pytest.approx(0.1) and params.learning_rate(9) == 1.0
-    assert params.learning_rate(60) == pytest.approx(0.5)
-    assert dataclasses.replace(params, decay="cosine").learning_rate(60) == pytest.approx(0.5)
-    assert dataclasses.replace(params, decay="cosine").learning_rate(35) == pytest.approx(0.853553, rel=1e-5)
-    assert dataclasses.replace(params, decay="constant").learning_rate(109) == 1.0
+def test_the_learning_rate_is_that_of_the_schedule_with_the_sections_values():
+    params = dataclasses.replace(TRAINING, steps=110, warmup=10, lr=0.5)
+    for decay in DECAYS:
+        for step in (0, 9, 35, 109):
+            rate = dataclasses.replace(params, decay=decay).learning_rate(step)
+            assert rate == learning_rate(step, 0.5, 10, 110, decay)
 
 
 def test_latents_are_normalised_with_their_posterior():
@@ -160,36 +159,11 @@ def test_latents_are_normalised_with_their_posterior():
     z = torch.randn(2, 2, 32, 32)
     torch.testing.assert_close(scale.restore(scale.normalise(z)), z, atol=1e-5, rtol=1e-5)
     conditions = setup(8)[2].conditions
-    data = make_data(mean[:8], log_variance[:8], scale, conditions)
+    data = make_dataset(mean[:8], log_variance[:8], scale, conditions)
     total = data.mean.var(dim=(0, 2, 3)) + data.deviation.square().mean(dim=(0, 2, 3))
     torch.testing.assert_close(total, torch.ones(2), atol=0.1, rtol=0)
     with pytest.raises(ValueError, match="5 latents but 8 clips"):
-        make_data(mean[:5], log_variance[:5], scale, conditions)
-
-
-def test_ema_follows_by_hand():
-    weight = torch.nn.Parameter(torch.tensor([1.0]))
-    ema = Ema([weight], decay=0.5, warmup=9)
-    with torch.no_grad():
-        weight.fill_(3.0)
-    ema.update(step=0)  # decay 0.1
-    assert ema.averages[0].item() == pytest.approx(0.1 * 1 + 0.9 * 3)
-    ema.update(step=1000)  # decay 0.5
-    assert ema.averages[0].item() == pytest.approx(0.5 * 2.8 + 0.5 * 3)
-    ema.swap()
-    assert weight.item() == pytest.approx(2.9) and ema.averages[0].item() == 3.0
-
-
-def test_the_warm_up_of_the_average_is_its_length_as_a_share_of_the_steps():
-    """Of weights that count the steps, an average over 1/n of them lags by steps / (n + 1); the decay caps it."""
-    for warmup, decay, lag in ((9, 1.0, 0.1), (3, 1.0, 0.25), (27, 1.0, 1 / 28), (9, 0.9, 9 / 1000), (9, 0.0, 0.0)):
-        weight = torch.nn.Parameter(torch.tensor([0.0], dtype=torch.float64))
-        ema = Ema([weight], decay, warmup)
-        for step in range(1000):
-            with torch.no_grad():
-                weight.fill_(step)
-            ema.update(step)
-        assert (999 - ema.averages[0].item()) / 1000 == pytest.approx(lag, abs=0.002)
+        make_dataset(mean[:5], log_variance[:5], scale, conditions)
 
 
 class Killed(Exception):
@@ -254,7 +228,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_and_names_the_last_good_sta
 
 def test_conditions_are_dropped_as_often_as_asked():
     """With every condition dropped nothing reaches the encoder's weights."""
-    process = training.objectives.Process("v", "cosine", 0.0).to("cpu")
+    process = training.objectives.ForwardProcess("v", "cosine", 0.0).to("cpu")
     for drop, reached in ((1.0, False), (0.0, True)):
         encoder, unet, data, _ = setup()
         params = dataclasses.replace(TRAINING, drop=drop)

@@ -10,9 +10,9 @@ from torch import nn
 
 from pace.conditioning.conditions import ConditionStore, VideoConditions
 from pace.conditioning.hsf_encoder import Encoding
-from pace.diffusion.objectives import STEPS, Process
+from pace.diffusion.objectives import STEPS, ForwardProcess
 from pace.diffusion_training import training
-from pace.diffusion_training.latents import Data, batch_index
+from pace.diffusion_training.latents import LatentDataset, batch_index
 from pace.diffusion_training.training import DiffusionParams, Model, train
 
 PARAMS = DiffusionParams(
@@ -54,7 +54,7 @@ def make_data(count=6):
     mean = torch.randn(count, 1, 32, 32, generator=generator) + torch.arange(count)[:, None, None, None]
     deviation = (0.5 + torch.arange(count)[:, None, None, None]).expand_as(mean)
     clips = videos(count)
-    return Data(mean, deviation, ConditionStore(clips, [(name, 0.0) for name in clips]))
+    return LatentDataset(mean, deviation, ConditionStore(clips, [(name, 0.0) for name in clips]))
 
 
 class Dance(nn.Module):
@@ -92,7 +92,7 @@ def test_training_is_the_loop_written_out_here():
     curve = train(encoder, unet, data, val, PARAMS)
 
     model = Model(*networks())
-    process = Process(PARAMS.objective, PARAMS.schedule, PARAMS.min_snr)
+    process = ForwardProcess(PARAMS.objective, PARAMS.schedule, PARAMS.min_snr)
     weights = list(model.parameters())
     averages = [w.detach().clone() for w in weights]
     optimiser = torch.optim.AdamW(weights, weight_decay=0.5, foreach=False)
@@ -137,7 +137,7 @@ class Listener(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class Still(Process):
+class Still(ForwardProcess):
     """The rectified flow with all times at one end: what the model is given is the latents (0) or the noise (1)."""
 
     share: float = 0.0
@@ -190,7 +190,7 @@ def test_the_precision_is_that_of_training_and_validation(precision, dtype):
     model, data, _ = given(precision=precision)
     assert model.prediction.dtype == dtype
     params = dataclasses.replace(PARAMS, precision=precision)
-    training.validate(model, data, params, Process("flow", "cosine", 0.0))
+    training.validate(model, data, params, ForwardProcess("flow", "cosine", 0.0))
     assert model.prediction.dtype == dtype
 
 
@@ -198,14 +198,14 @@ class Knowing(nn.Module):
     """Tells the noise from a clip's dance: the latents are level, at the mean energy of the first part."""
 
     def forward(self, z, t, conditions, keep):
-        signal = Process("epsilon", "cosine", 0.0).signal[t.long()][:, None, None, None]
+        signal = ForwardProcess("epsilon", "cosine", 0.0).signal[t.long()][:, None, None, None]
         level = conditions.slow[:, :, 0].mean(dim=1)[:, None, None, None]
         return (z - signal.sqrt() * level * keep[:, None, None, None]) / (1 - signal).sqrt()
 
 
 def test_the_validation_loss_of_known_networks():
     """None for one that knows each clip's latents from its own dance; the noise's variance, 1, for one that is dumb."""
-    data, process = make_data(5), Process("epsilon", "cosine", 0.0)
+    data, process = make_data(5), ForwardProcess("epsilon", "cosine", 0.0)
     level = 10.0 * torch.arange(5)[:, None, None, None]
     data = data._replace(mean=level.expand_as(data.mean).clone())
     assert training.validate(Knowing(), data, PARAMS, process) == pytest.approx(0, abs=1e-4)

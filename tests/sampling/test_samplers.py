@@ -9,10 +9,10 @@ from helpers import gaussian_mixture
 from helpers.gaussian_mixture import DEVIATIONS, MEANS, WEIGHTS, expected, responsibilities
 
 from pace.diffusion import objectives
-from pace.diffusion.objectives import Process
+from pace.diffusion.objectives import ForwardProcess
 from pace.sampling import samplers
 
-FLOW, V = Process("flow", "cosine", 0.0), Process("v", "cosine", 0.0)
+FLOW, V = ForwardProcess("flow", "cosine", 0.0), ForwardProcess("v", "cosine", 0.0)
 
 
 def source(count, seed=0):
@@ -61,7 +61,7 @@ def test_order_of_convergence(method, order, fine):
 def test_dpm_solver_is_of_second_order():
     """Between two noise levels: the last step, from 0.01 to 0, is of first order whatever the number of steps."""
     *coarse, truth = (
-        samplers.dpm_solver_2m(expected, source(500), samplers.karras_times(steps, 0.01, 20.0))
+        samplers.dpm_solver_2m(expected, source(500), samplers.karras_levels(steps, 0.01, 20.0))
         for steps in (40, 80, 160, 1600)
     )
     found = orders(coarse, truth)
@@ -99,7 +99,7 @@ def test_errors_at_the_default_steps():
 @pytest.mark.parametrize(
     ("name", "process", "steps"),
     [
-        ("ddpm", Process("epsilon", "linear", 0.0), 1000),
+        ("ddpm", ForwardProcess("epsilon", "linear", 0.0), 1000),
         ("ddpm", V, 500),
         ("ddpm", FLOW, 500),
         ("dpm++2m", V, 50),
@@ -147,7 +147,7 @@ def test_ddim_is_the_limit_of_no_fresh_noise():
     z_t, z_0 = torch.randn(2, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     rest = (z_t - now.sqrt() * z_0) / (1 - now).sqrt()
     wanted = after.sqrt() * z_0 + (1 - after).sqrt() * rest  # Song et al. 2021, equation 12, eta = 0
-    t = samplers.schedule_times("linear")[[700, 600]].tolist()
+    t = samplers.schedule_levels("linear")[[700, 600]].tolist()
     scale = [math.hypot(1 - x, x) for x in t]
     seen = []
 
@@ -167,7 +167,7 @@ def test_ddpm_step_is_the_posterior():
     z_t, z_0, noise = torch.randn(3, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     mean = before.sqrt() * beta / (1 - now) * z_0 + (now / before).sqrt() * (1 - before) / (1 - now) * z_t
     wanted = mean + ((1 - before) / (1 - now) * beta).sqrt() * noise
-    t = samplers.schedule_times("linear")[[700, 699]].tolist()
+    t = samplers.schedule_levels("linear")[[700, 699]].tolist()
     scale = [math.hypot(1 - x, x) for x in t]
     draws = iter([z_t * scale[0] / t[0], noise])
     seen = []
@@ -197,7 +197,7 @@ def test_how_often_a_sampler_asks(name, asked, process):
 
 
 def test_karras_levels():
-    times = torch.tensor(samplers.karras_times(25, 0.01, 80.0), dtype=torch.float64)
+    times = torch.tensor(samplers.karras_levels(25, 0.01, 80.0), dtype=torch.float64)
     assert len(times) == 26 and times[-1] == 0 and (times.diff() < 0).all()
     sigmas = times[:-1] / (1 - times[:-1])
     assert sigmas[0].item() == pytest.approx(80) and sigmas[-1].item() == pytest.approx(0.01)
@@ -206,13 +206,13 @@ def test_karras_levels():
 
 
 def test_levels_of_each_sampler():
-    levels = samplers.schedule_times("cosine")
+    levels = samplers.schedule_levels("cosine")
     sigma = ((1 - objectives.signal_levels("cosine")) / objectives.signal_levels("cosine")).sqrt()
     torch.testing.assert_close(levels / (1 - levels), sigma)
     assert samplers.spacing("ddpm", V, 1000, 80.0) == [*levels.flip(0).tolist(), 0.0]
     assert samplers.spacing("ddpm", V, 4, 80.0) == [*levels[[999, 749, 499, 249]].tolist(), 0.0]
     assert len(set(samplers.spacing("ddpm", V, 999, 80.0))) == 1000
-    assert samplers.spacing("dpm++2m", V, 9, 80.0) == pytest.approx(samplers.karras_times(9, sigma[0].item(), 80.0))
+    assert samplers.spacing("dpm++2m", V, 9, 80.0) == pytest.approx(samplers.karras_levels(9, sigma[0].item(), 80.0))
     for name in ("heun", "ddim", "dpm++2m-even"):
         assert samplers.spacing(name, V, 4, 3.0) == pytest.approx([0.75, 0.5625, 0.375, 0.1875, 0])
         assert samplers.spacing(name, V, 2, 1e9)[0] == levels[-1]
@@ -232,7 +232,7 @@ def test_guidance_extrapolates_from_the_unconditional():
 
 @pytest.mark.parametrize("objective", objectives.OBJECTIVES)
 def test_guidance_of_denoisers_is_guidance_of_predictions(objective):
-    process, z, t = Process(objective, "linear", 0.0), torch.tensor([[0.3, -2.0]]), 0.6
+    process, z, t = ForwardProcess(objective, "linear", 0.0), torch.tensor([[0.3, -2.0]]), 0.6
     one, two = (lambda z, time: z.sin() + time / 1000), (lambda z, time: z.cos())
     both = samplers.guided(samplers.denoiser(one, process), samplers.denoiser(two, process), 2.5)
     mixed = samplers.denoiser(lambda z, time: two(z, time) + 2.5 * (one(z, time) - two(z, time)), process)

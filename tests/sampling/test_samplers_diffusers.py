@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pace.diffusion.objectives import Process
+from pace.diffusion.objectives import ForwardProcess
 from pace.sampling import samplers
 
 diffusers = pytest.importorskip("diffusers")
@@ -71,7 +71,7 @@ def begin(times):
 @pytest.mark.parametrize(("objective", "name"), [("epsilon", "linear"), ("v", "linear"), ("v", "cosine")])
 @pytest.mark.parametrize("steps", [25, 50])
 def test_ddim(objective, name, steps):
-    process = Process(objective, name, 0.0)
+    process = ForwardProcess(objective, name, 0.0)
     scheduler = diffusers.DDIMScheduler(
         **SCHEDULES[name], prediction_type=PREDICTION[objective], clip_sample=False, timestep_spacing="trailing"
     )
@@ -83,7 +83,7 @@ def test_ddim(objective, name, steps):
 @pytest.mark.parametrize("objective", ["epsilon", "v"])
 @pytest.mark.parametrize("steps", [50, 1000])
 def test_ddpm(objective, steps):
-    process = Process(objective, "linear", 0.0)
+    process = ForwardProcess(objective, "linear", 0.0)
     scheduler = diffusers.DDPMScheduler(
         **LINEAR, prediction_type=PREDICTION[objective], clip_sample=False, timestep_spacing="trailing"
     )
@@ -97,7 +97,7 @@ def test_ddpm(objective, steps):
 @pytest.mark.parametrize("objective", ["epsilon", "v"])
 @pytest.mark.parametrize("karras", [False, True], ids=["trailing", "karras"])
 def test_dpm_solver(objective, karras):
-    process = Process(objective, "linear", 0.0)
+    process = ForwardProcess(objective, "linear", 0.0)
     scheduler = diffusers.DPMSolverMultistepScheduler(
         **LINEAR,
         algorithm_type="dpmsolver++",
@@ -133,7 +133,7 @@ def test_dpm_solver_of_a_flow():
     )
     scheduler.set_timesteps(25)
     times = scheduler.sigmas.double().tolist()
-    mine = ours(samplers.dpm_solver_2m, Process("flow", "cosine", 0.0), times, timeless)
+    mine = ours(samplers.dpm_solver_2m, ForwardProcess("flow", "cosine", 0.0), times, timeless)
     check(mine, theirs(scheduler, source()() * times[0], timeless), 1e-5, times=False)
 
 
@@ -141,14 +141,14 @@ def test_heun_of_a_flow():
     scheduler = diffusers.FlowMatchHeunDiscreteScheduler()
     scheduler.set_timesteps(13)
     times = [1.0, *scheduler.sigmas[1:-1:2].double().tolist(), 0.0]
-    mine = ours(samplers.heun, Process("flow", "cosine", 0.0), times)
+    mine = ours(samplers.heun, ForwardProcess("flow", "cosine", 0.0), times)
     assert len(mine[0]) == 25
     check(mine, theirs(scheduler, source()()), 1e-5)
 
 
 def test_ddim_of_a_flow_is_the_euler_method():
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler()
-    process = Process("flow", "cosine", 0.0)
+    process = ForwardProcess("flow", "cosine", 0.0)
     times = samplers.spacing("ddim", process, 25, 80.0)
     scheduler.set_timesteps(sigmas=times[:-1])
     check(ours(samplers.ddim, process, times), theirs(scheduler, source()()), 1e-5)

@@ -1,63 +1,21 @@
-"""Saving, loading and sampling the generator."""
+"""Sampling latents: each clip's own, the seed's, guided, in the scale of the autoencoder; and the gates for plots."""
 
 import dataclasses
-import json
 
 import numpy as np
-import pandas as pd
 import pytest
-import soundfile
 import torch
-from helpers import tiny_autoencoder
+from helpers.tiny_generator import SAMPLE, draw, generator
 
-from pace.audio.vocoder import VocoderParams
-from pace.conditioning.hsf_encoder import Conditions, EncoderParams
-from pace.diffusion.generator import Generator, Scale, Shape, TrainedParams, build, load_generator, save_generator
-from pace.diffusion.objectives import OBJECTIVES, Process
-from pace.diffusion.unet import UNetParams
+from pace.conditioning.hsf_encoder import Conditions, Encoding
+from pace.diffusion.objectives import OBJECTIVES, ForwardProcess
 from pace.pipeline.params import ParamsError, section
-from pace.pose.skeleton import PARTS
 from pace.sampling import samplers
-from pace.sampling.sampling import SampleParams, clip_seed, sample_latents
-from stages import sample
-
-SHAPE = Shape(channels=2, visual_width=3, frames=150, fps=30.0)
-SAMPLE = SampleParams(sampler="dpm++2m", steps=3, guidance=1.5, sigma_max=80.0, seed=0, batch_size=2, split="test")
-
-
-def generator(objective="v"):
-    torch.manual_seed(0)
-    encoder, unet = build(
-        EncoderParams(8, 2, "both", "gate", "five", "mean", False, True, True, True, True),
-        UNetParams((8, 8), (False, True), 1, 2, 4, 4, 1, 3, 2),
-        SHAPE,
-    )
-    trained = TrainedParams(objective, "cosine", min_snr=0.0, drop=0.1)
-    return Generator(encoder.eval(), unet.eval(), trained, SHAPE, Scale(torch.tensor([5.0, 0]), torch.tensor([2.0, 1])))
-
-
-def draw(batch):
-    g = torch.Generator().manual_seed(1)
-    return Conditions(
-        torch.rand(batch, 150, 5, generator=g),
-        torch.rand(batch, 150, 5, generator=g),
-        torch.randn(batch, 150, 5, 512, generator=g),
-        torch.randn(batch, 150, 3, generator=g),
-    )
+from pace.sampling.sampling import SampleParams, clip_seed, gate_arrays, sample_latents
 
 
 def pick(conditions, rows):
     return Conditions(*(x[rows] for x in conditions))
-
-
-def test_a_loaded_generator_makes_the_same_latents(tmp_path):
-    made = generator()
-    save_generator(tmp_path, made, dataclasses.asdict(made.trained))
-    loaded = load_generator(tmp_path)
-    conditions = draw(2)
-    latents = sample_latents(made, conditions, ["a", "b"], SAMPLE)
-    assert latents.shape == (2, 2, 32, 32)
-    assert torch.equal(sample_latents(loaded, conditions, ["a", "b"], SAMPLE), latents)
 
 
 EACH = pytest.mark.parametrize(
@@ -107,7 +65,7 @@ class Perfect(torch.nn.Module):
 def test_perfect_networks_give_the_data_that_guidance_asks_for(objective, sampler):
     """Normal data stay normal under guidance g, around m_null + g (m_condition - m_null): 0.5 + 2 x 1.5."""
     made = generator(objective)
-    made.unet = Perfect(Process(objective, "cosine", 0.0))
+    made.unet = Perfect(ForwardProcess(objective, "cosine", 0.0))
     steps = {"ddpm": 250, "ddim": 100}.get(sampler, 25)
     params = dataclasses.replace(SAMPLE, sampler=sampler, steps=steps, guidance=2.0)
     latents = sample_latents(made, draw(2), ["a", "b"], params)
@@ -141,7 +99,7 @@ def test_latents_come_in_the_autoencoders_scale():
 
 
 def test_guidance_needs_a_training_without_conditions():
-    made = dataclasses.replace(generator(), trained=dataclasses.replace(generator().trained, drop=0.0))
+    made = dataclasses.replace(generator(), task=dataclasses.replace(generator().task, drop=0.0))
     with pytest.raises(ValueError, match=r"sample\.guidance is 1\.5, but .* train_diffusion\.drop 0"):
         sample_latents(made, None, ["a"], SAMPLE)
 
@@ -156,26 +114,6 @@ def test_without_guidance_the_null_condition_is_not_asked():
     assert len(calls) == 3 * SAMPLE.steps
 
 
-def test_a_wrong_config_names_its_file(tmp_path):
-    save_generator(tmp_path, generator(), dataclasses.asdict(generator().trained))
-    path = tmp_path / "config.json"
-    config = json.loads(path.read_text())
-    config["encoder"]["haeds"] = config["encoder"].pop("heads")
-    path.write_text(json.dumps(config))
-    with pytest.raises(ValueError, match=r"config\.json: unknown key `encoder\.haeds`"):
-        load_generator(tmp_path)
-
-
-def test_conditions_of_another_kind_are_refused():
-    made = generator()
-
-    class Other:
-        visual_width, frames, fps = 1024, 150, 30.0
-
-    with pytest.raises(ValueError, match="visual width 3, the conditions have 1024"):
-        made.check(Other())
-
-
 def test_an_unknown_sampler_is_named():
     with pytest.raises(ValueError, match=r"sampler 'euler' is unknown; use one of dpm\+\+2m"):
         sample_latents(generator(), draw(1), ["a"], dataclasses.replace(SAMPLE, sampler="euler"))
@@ -184,76 +122,13 @@ def test_an_unknown_sampler_is_named():
         section(content, "sample", SampleParams)
 
 
-@pytest.fixture
-def inputs(tmp_path, monkeypatch):
-    """A folder with a table of two test clips of one video, its conditions, and a tiny autoencoder."""
-    monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    for path in (sample.CLIPS.parent, sample.ENERGY, sample.MOTION, sample.VISUAL):
-        path.mkdir(parents=True)
-    rows = [("a", "one", "test", 0.0), ("b", "one", "test", 1.0), ("c", "two", "train", 0.0)]
-    pd.DataFrame(rows, columns=["clip_id", "video_id", "split", "start_s"]).to_parquet(sample.CLIPS)
-    columns = [f"{band}_{part}" for band in ("slow", "fast") for part in PARTS]
-    pd.DataFrame(rng.random((180, 10)), columns=columns).to_parquet(sample.ENERGY / "one.parquet")
-    semantic = rng.standard_normal((180, 5, 512)).astype(np.float16)
-    np.savez(sample.MOTION / "one.npz", embedding=semantic, fps=30.0)
-    np.savez(sample.VISUAL / "one.npz", embedding=rng.random((6, 3)).astype(np.float16), time_s=np.arange(6.0))
-    tiny_autoencoder.save(sample.VAE)
-
-
-def run_stage(monkeypatch, **changes):
-    params = {"sample": dataclasses.replace(SAMPLE, **changes), "vocoder": VocoderParams(1, 0.0)}
-    monkeypatch.setattr(sample.params, "load", lambda wanted: params)
-    sample.main([])
-
-
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_the_stage_writes_a_clip_with_every_sampler(objective, inputs, monkeypatch):
-    made = generator(objective)
-    save_generator(sample.DIFFUSION, made, dataclasses.asdict(made.trained))
-    waves = {}
-    for sampler in samplers.SAMPLERS:
-        run_stage(monkeypatch, sampler=sampler)
-        for clip in ("a", "b"):
-            waves[sampler, clip], rate = soundfile.read(sample.OUT / f"{clip}.wav")
-            assert rate == 22_050 and len(waves[sampler, clip]) == 110_250
-    assert not (sample.OUT / "c.wav").exists()
-    same = {(one, two) for one in waves for two in waves if one < two and np.array_equal(waves[one], waves[two])}
-    # A flow's levels are the same for both kinds of DPM-Solver++.
-    assert same == ({(("dpm++2m", c), ("dpm++2m-even", c)) for c in "ab"} if objective == "flow" else set())
-
-
-@pytest.fixture
-def three_clips(inputs):
-    """Three test clips of one video, and the trained generator."""
-    rows = [("a", "one", "test", 0.0), ("b", "one", "test", 1.0), ("c", "one", "test", 0.5)]
-    pd.DataFrame(rows, columns=["clip_id", "video_id", "split", "start_s"]).to_parquet(sample.CLIPS)
-    made = generator()
-    save_generator(sample.DIFFUSION, made, dataclasses.asdict(made.trained))
-    return made
-
-
-def test_a_clip_of_the_second_batch_follows_its_own_dance(three_clips, monkeypatch):
-    """The third of three clips sounds the same, and has the same gates, in batches of two and of three."""
-    found = {}
-    for size in (2, 3):
-        run_stage(monkeypatch, batch_size=size)
-        with np.load(sample.OUT / "gates.npz") as file:
-            found[size] = soundfile.read(sample.OUT / "c.wav")[0], dict(file)
-    (wave, gates), (expected_wave, expected_gates) = found[2], found[3]
-    np.testing.assert_allclose(wave, expected_wave, atol=0.01 * expected_wave.std())
-    for name in ("gate_slow", "gate_fast", "alpha"):
-        np.testing.assert_allclose(gates[name], expected_gates[name], atol=1e-5)
-        assert np.abs(gates[name][2] - gates[name][0]).max() > 1e-3, "the dances of two clips differ"
-
-
-def test_the_written_gates_are_the_encoders_own(three_clips, monkeypatch):
-    run_stage(monkeypatch)
-    ids, conditions = sample.read_scored_clips("test")
-    encoding = three_clips.encode(conditions.batch(torch.arange(3)))
-    with np.load(sample.OUT / "gates.npz") as file:
-        assert file["clip_id"].tolist() == ids == ["a", "b", "c"]
-        np.testing.assert_allclose(file["gate_slow"], encoding.gate_slow, atol=1e-5)
-        np.testing.assert_allclose(file["gate_fast"], encoding.gate_fast, atol=1e-5)
-        np.testing.assert_allclose(file["alpha"], encoding.alpha.mean(dim=-1), atol=1e-5)
-    assert (encoding.gate_slow - encoding.gate_fast).abs().max() > 1e-3, "the two branches' gates differ"
+def test_gates_that_a_variant_lacks_are_nan():
+    """No fast branch and no fusion; the gates of one part for the whole body have another shape."""
+    gate, alpha = torch.rand(2, 4, 5), torch.rand(2, 4, 8)
+    arrays = gate_arrays(Encoding(torch.zeros(2, 1, 3), None, gate, None, alpha), frames=4)
+    np.testing.assert_array_equal(arrays["gate_slow"], gate)
+    np.testing.assert_allclose(arrays["alpha"], alpha.mean(dim=-1), rtol=1e-6)
+    assert arrays["gate_fast"].shape == (2, 4, 5) and np.isnan(arrays["gate_fast"]).all()
+    whole_body = gate_arrays(Encoding(torch.zeros(2, 1, 3), None, gate[..., :1], None, None), frames=4)
+    assert whole_body["gate_slow"].shape == (2, 4, 5) and np.isnan(whole_body["gate_slow"]).all()
+    assert whole_body["alpha"].shape == (2, 4) and np.isnan(whole_body["alpha"]).all()

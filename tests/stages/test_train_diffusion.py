@@ -16,7 +16,6 @@ import torch
 from pace.pipeline.closure import ROOT
 from pace.pose.skeleton import PARTS
 from pace.setup import presets
-from pace.training import distributed
 from pace.training.checkpoint import load_model
 
 VIDEOS, FRAMES = 6, 180
@@ -105,7 +104,7 @@ def test_a_killed_run_ends_with_the_same_bits(undisturbed, tmp_path):
     assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
     step = torch.load(next(p for p in states(folder) if p.name == "state.pt"), weights_only=True)["step"]
     assert 2 <= step < 24 and not (folder / "models/diffusion").exists()
-    assert f"goes on from step {step}, saved in" in finish(start(folder))
+    assert f"continues from step {step}, saved in" in finish(start(folder))
     assert results(folder) == results(undisturbed)
 
 
@@ -134,19 +133,3 @@ def test_a_bad_latent_ends_with_one_line(tmp_path):
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 1 and "Traceback" not in output
     assert "loss nan" in output and "learning rate" in output and "last good state: " in output
-
-
-def test_a_batch_must_divide_over_the_processes():
-    assert distributed.Processes(1, 2).share(6) == slice(3, 6)
-    with pytest.raises(ValueError, match=r"`train_diffusion.batch_size` 7 is not a multiple of the 2 processes"):
-        distributed.Processes(0, 2).share(7)
-
-
-def test_what_srun_and_torchrun_say():
-    slurm = {"SLURM_PROCID": "5", "SLURM_NTASKS": "8", "SLURM_LOCALID": "1"}
-    assert distributed._place(slurm, srun=True) == (5, 8, 1)
-    assert distributed._place(slurm, srun=False) is None, "a batch script has these variables too"
-    torchrun = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "3"}
-    assert distributed._place(slurm | torchrun, srun=True) == (3, 4, 3)
-    for nodes, first in (("gpu[03-05,09],cpu1", "gpu03"), ("gpu7", "gpu7"), ("a1,a2", "a1"), ("", "localhost")):
-        assert distributed._first_host(nodes) == first

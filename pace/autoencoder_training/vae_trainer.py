@@ -1,0 +1,197 @@
+"""One training step of the spectrogram autoencoder (paper 3): L1 + KL + perceptual + patch-adversarial loss."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pace.autoencoder.vae import FACTOR, AutoencoderKL, VaeParams, sample
+from pace.autoencoder_training.discriminator import (
+    PatchDiscriminator,
+    feature_matching,
+    hinge_discriminator,
+    hinge_generator,
+)
+from pace.autoencoder_training.perceptual import Lpips
+from pace.pipeline.params import choice, limits
+from pace.training import accelerate
+from pace.training.ema import Ema
+from pace.training.learning_rate import learning_rate
+
+TERMS = ("l1", "kl", "perceptual", "adversarial", "discriminator")
+EMA_WARMUP = 9  # see Ema
+
+
+@dataclass(frozen=True)
+class TrainVaeParams:
+    """Section `train_vae` of params.yaml."""
+
+    lpips_weights: str
+    steps: int = limits(1)
+    batch_size: int = limits(1)
+    lr: float = limits(0)
+    warmup: int = limits(0)
+    weight_decay: float = limits(0)
+    max_grad_norm: float = limits(0)
+    ema: float = limits(0, 1)
+    kl_weight: float = limits(0)
+    perceptual_weight: float = limits(0)
+    adversarial_weight: float = limits(0)
+    adaptive: bool = choice(True, False)
+    discriminator_start: int = limits(0)
+    discriminator_width: int = limits(1)
+    discriminator_layers: int = limits(1)
+    discriminator_lr: float = limits(0)
+    eval_every: int = limits(1)
+    save_every: int = limits(1)
+    seed: int = limits(0, 2**31 - 1)
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL divergence of the posterior from the unit Gaussian, in nats per latent value."""
+    return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
+
+
+def adaptive_scale(reconstruction: Tensor, adversarial: Tensor, last_layer: Tensor) -> Tensor:
+    """Ratio of the two losses' gradient norms at the decoder's last layer (Esser et al. 2021), at most 1e4."""
+    reconstruction_gradient, adversarial_gradient = (
+        torch.autograd.grad(loss, last_layer, retain_graph=True)[0] for loss in (reconstruction, adversarial)
+    )
+    ratio: Tensor = reconstruction_gradient.norm() / (adversarial_gradient.norm() + 1e-4)
+    return ratio.clamp(max=1e4)
+
+
+class VaeTrainer:
+    """Autoencoder and discriminator with their optimisers. After construction only `generator` draws random numbers.
+
+    Raises ValueError if the discriminator has a part in the loss but starts after the last step.
+    """
+
+    def __init__(self, vae: VaeParams, params: TrainVaeParams, lpips: Lpips | None, device: torch.device) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(params.seed)
+            self.vae = AutoencoderKL(vae).to(device)
+            self.discriminator = PatchDiscriminator(params.discriminator_width, params.discriminator_layers).to(device)
+        self.params, self.device = params, device
+        for network in (self.vae, self.discriminator):
+            accelerate.prepare(network, self.device, compiled=False)
+        self.lpips = lpips.to(device) if lpips is not None else None
+        matches_features = params.perceptual_weight > 0 and lpips is None
+        self.uses_discriminator = params.adversarial_weight > 0 or matches_features
+        if self.uses_discriminator and params.discriminator_start >= params.steps:
+            raise ValueError(
+                f"train_vae.discriminator_start {params.discriminator_start} is not before the last of train_vae.steps "
+                f"{params.steps}: the adversarial loss{' and feature matching' if matches_features else ''} would "
+                "never act; lower it, or set train_vae.adversarial_weight "
+                f"{'and train_vae.perceptual_weight ' if matches_features else ''}to 0"
+            )
+        self.ema = Ema(self.vae.parameters(), params.ema, EMA_WARMUP)
+        self.optimizer = self._adamw(self.vae, params.lr)
+        self.discriminator_optimizer = self._adamw(self.discriminator, params.discriminator_lr)
+        self.generator = torch.Generator().manual_seed(params.seed)
+
+    def _adamw(self, network: torch.nn.Module, lr: float) -> torch.optim.AdamW:
+        return torch.optim.AdamW(
+            network.parameters(),
+            lr=lr,
+            betas=(0.9, 0.99),
+            weight_decay=self.params.weight_decay,
+            fused=self.device.type == "cuda",
+        )
+
+    def learning_rate(self, step: int, peak: float) -> float:
+        """The learning rate of a step, counted from 0, for a schedule that rises to `peak`."""
+        return learning_rate(step, peak, self.params.warmup, self.params.steps)
+
+    def terms(self, images: Tensor, noise: Tensor, step: int) -> tuple[dict[str, Tensor], Tensor]:
+        """The autoencoder's loss terms, unweighted, and the reconstruction (B,1,256,256).
+
+        A term that is not active at this step is not in the dict:
+
+        - `l1` and `kl` are always active;
+        - `perceptual` is active from the start with LPIPS; without LPIPS it is feature matching, active from
+          `discriminator_start` on;
+        - `adversarial` is active from `discriminator_start` on.
+
+        If no weight needs the discriminator, its terms are never active.
+        """
+        mean, log_variance = self.vae.encode(images)
+        output = self.vae.decode(sample(mean, log_variance, noise))
+        terms = {"l1": (output - images).abs().mean(), "kl": kl_divergence(mean, log_variance)}
+        if self.lpips is not None:
+            terms["perceptual"] = self.lpips(images, output).mean()
+        if self.uses_discriminator and step >= self.params.discriminator_start:
+            self.discriminator.requires_grad_(False)
+            score, fake = self.discriminator(output)
+            terms["adversarial"] = hinge_generator(score)
+            if self.lpips is None:
+                with torch.no_grad():
+                    real = self.discriminator(images)[1]
+                terms["perceptual"] = feature_matching(real, fake)
+            self.discriminator.requires_grad_(True)
+        return terms, output
+
+    def loss(self, terms: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Weighted sum of the terms, and the adaptive factor of the adversarial term (1 if there is none)."""
+        p = self.params
+        reconstruction = terms["l1"]
+        if "perceptual" in terms:
+            reconstruction = reconstruction + p.perceptual_weight * terms["perceptual"]
+        total, scale = reconstruction + p.kl_weight * terms["kl"], torch.ones((), device=self.device)
+        if "adversarial" in terms:
+            if p.adaptive:
+                scale = adaptive_scale(reconstruction, terms["adversarial"], self.vae.decoder.conv_out.weight)
+            total = total + p.adversarial_weight * scale * terms["adversarial"]
+        return total, scale
+
+    def step(self, images: Tensor, step: int) -> dict[str, Tensor]:
+        """Update the autoencoder on images (B,1,256,256), and the discriminator once it has started.
+
+        Returns the loss, its active terms and `gradient_norm`, the larger norm of the two networks.
+        """
+        side = images.shape[-1] // FACTOR
+        shape = (len(images), self.vae.params.latent_channels, side, side)
+        noise = torch.randn(shape, generator=self.generator).to(self.device)
+        terms, output = self.terms(images, noise, step)
+        loss, scale = self.loss(terms)
+        norms = [self._update(self.optimizer, loss, self.learning_rate(step, self.params.lr))]
+        self.ema.update(step)
+        if "adversarial" in terms:
+            real, fake = self.discriminator(torch.cat([images, output.detach()]))[0].chunk(2)
+            terms["discriminator"] = hinge_discriminator(real, fake)
+            lr = self.learning_rate(step, self.params.discriminator_lr)
+            norms.append(self._update(self.discriminator_optimizer, terms["discriminator"], lr))
+            terms["adversarial_scale"] = scale
+        values = {"loss": loss, "gradient_norm": torch.stack(norms).max(), **terms}
+        return {key: value.detach() for key, value in values.items()}
+
+    def _update(self, optimizer: torch.optim.Optimizer, loss: Tensor, lr: float) -> Tensor:
+        """One optimiser step. Returns the gradient's norm before clipping."""
+        group = optimizer.param_groups[0]
+        group["lr"] = lr
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        norm = torch.nn.utils.get_total_norm([p.grad for p in group["params"] if p.grad is not None])
+        if self.params.max_grad_norm:
+            torch.nn.utils.clip_grads_with_norm_(group["params"], self.params.max_grad_norm, norm)
+        optimizer.step()
+        return norm
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {
+            "vae": self.vae.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+            "ema": self.ema.state(),
+            "generator": self.generator.get_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over the `state()` of a trainer with the same parameters."""
+        for name in ("vae", "discriminator", "optimizer", "discriminator_optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.ema.load(state["ema"])
+        self.generator.set_state(state["generator"])
