@@ -4,7 +4,8 @@
 # make test-all     everything
 # make lint         style and types
 # make deps         write the stages' code dependencies into the dvc.yaml files
-# make pictures     draw the pictures of docs/architecture.md
+# make pictures     draw the pictures of docs/architecture.md, from the dvc.yaml files and the imports
+# make overview     draw the picture of the README, from the outputs of `make repro`
 # make coverage     which lines of pace/ and stages/ the whole suite runs
 # make bench        speed and memory of the stages and of the generator on this machine
 
@@ -12,7 +13,7 @@ PYTHON ?= python3.11
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test test-quick test-all lint deps pictures coverage bench venv
+.PHONY: repro test test-quick test-all lint deps pictures overview coverage bench venv
 
 repro: venv
 	python -m pace check
@@ -43,6 +44,12 @@ coverage: venv
 
 bench: venv
 	python -m benchmarks
+
+pictures: venv
+	python -m pace.pictures.architecture
+
+overview: venv
+	python -m pace.pictures.overview
 
 venv: $(VENV)/.installed
 

@@ -1,4 +1,4 @@
-"""The generator: HSF-Encoder, U-Net and the scale of their latents (paper 4.2, 4.3), and their files."""
+"""The generator p(Z | S, F, E) of equation 1: HSF-Encoder, U-Net and the scale of their latents, and their files."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A dataset's ground truth of one video: joints and beats. Only evaluate and tests may read it."""
+"""A dataset's ground truth of one video: joints and beats. Only evaluate, tests and `make overview` read it."""
 
 import dataclasses
 from pathlib import Path
