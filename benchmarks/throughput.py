@@ -1,4 +1,4 @@
-"""Frames per second of every per-video stage, through `per_video.map_items`, with one and with two workers.
+"""Frames per second of every per-video stage, through `per_video.map_videos`, with one and with two workers.
 
 The workers are started and their networks loaded by a first, short video; that time is left out.
 """
@@ -135,7 +135,7 @@ def _map(step: Step, videos: list[str], folder: Path, workers: int) -> None:
         pattern.parent.mkdir(parents=True, exist_ok=True)
     name = f"{step.name.replace(', ', '-')}-{workers}"
     with environment(DVC_ROOT=str(folder), PACE_DASK=""):
-        failures = per_video.map_items(name, step.function, found, outputs, step.params, workers)
+        failures = per_video.map_videos(name, step.function, found, outputs, step.params, workers)
     if failures:
         raise RuntimeError(f"{step.name}: {failures}")
 

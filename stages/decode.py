@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     decode = params.load(PARAMS)["decode"]
     videos = pd.read_parquet(VIDEOS)
     AUDIO.mkdir(parents=True, exist_ok=True)
-    per_video.map_items(
+    per_video.map_videos(
         "decode",
         functools.partial(decode_video, decode),
         {row.video_id: (Path(row.path),) for row in videos.itertuples()},

@@ -14,7 +14,7 @@ POSE, OUT = Path("data/pose3d"), Path("data/energy")
 def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.energy", description=__doc__).parse_args(argv)
     settings = params.load(PARAMS)["energy"]
-    per_video.map_items(
+    per_video.map_videos(
         "energy",
         functools.partial(energy.energy_video, settings),
         {path.stem: (path,) for path in sorted(POSE.glob("*.npz"))},

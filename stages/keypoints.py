@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     else:
         files = backends.estimator_files(keypoints)  # wrong ones stop the stage here, not once for each video
         inputs = {path.stem: (path, *files) for path in sorted(Path(keypoints.source).glob("*.mp4"))}
-    per_video.map_items(
+    per_video.map_videos(
         "keypoints",
         functools.partial(backends.find_keypoints, keypoints, fps),
         inputs,

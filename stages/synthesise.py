@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> None:
     videos = dataset.plan(synthetic)
     # What a video looks like does not depend on how many there are: an enlarged dataset makes only the new ones.
     look = {key: value for key, value in dataclasses.asdict(synthetic).items() if not key.endswith("_videos")}
-    failures = per_video.map_items(
+    failures = per_video.map_videos(
         "synthesise",
         functools.partial(make_video, synthetic),
         {video.video_id: () for video in videos},

@@ -95,7 +95,7 @@ def _model(weights: Path) -> i3d.I3D:
 def embed_video(item: str, inputs: tuple[Path, Path], folder: Path, params: VisualParams) -> None:
     """Write `visual.npz` (embedding (k,D) float16, time_s (k,) float32) for `inputs`: decoded video, I3D weights.
 
-    A worker of `pace.pipeline.per_video.map_items`. Raises ValueError naming the video when it is too short.
+    A worker of `pace.pipeline.per_video.map_videos`. Raises ValueError naming the video when it is too short.
     """
     video, weights = inputs
     model = _model(weights)

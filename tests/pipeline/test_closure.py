@@ -26,9 +26,9 @@ def small(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(closure, "ROOT", tmp_path)
-    closure.direct.cache_clear()
+    closure.direct_imports.cache_clear()
     yield
-    closure.direct.cache_clear()
+    closure.direct_imports.cache_clear()
 
 
 def names(module: str) -> list[str]:
@@ -48,8 +48,8 @@ def test_closure_follows_imports_everywhere_and_lists_no_init(small):
 
 
 def test_imports_inside_functions_count_and_text_and_comments_do_not(small):
-    assert closure.direct(Path("pace/a/two.py")) == {Path("pace/a/three.py"), Path("pace/b.py")}
-    assert closure.direct(Path("pace/b.py")) == frozenset()
+    assert closure.direct_imports(Path("pace/a/two.py")) == {Path("pace/a/three.py"), Path("pace/b.py")}
+    assert closure.direct_imports(Path("pace/b.py")) == frozenset()
 
 
 def test_a_module_without_project_imports_is_its_own_closure(small):
@@ -58,7 +58,7 @@ def test_a_module_without_project_imports_is_its_own_closure(small):
 
 
 def test_a_name_imported_from_a_module_is_not_a_module(small):
-    assert closure.direct(Path("pace/a/three.py")) == {Path("pace/a/one.py")}
+    assert closure.direct_imports(Path("pace/a/three.py")) == {Path("pace/a/one.py")}
 
 
 def test_another_package_is_refused(small):
