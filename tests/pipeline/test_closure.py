@@ -1,5 +1,6 @@
 """The import closure on a small project whose imports are known."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,17 @@ def test_the_project_itself():
     """The vocoder pulls in the loader of parameters, which stands alone."""
     assert Path("pace/pipeline/params.py") in closure.closure("pace.audio.vocoder")
     assert closure.closure("pace.pipeline.params") == [Path("pace/pipeline/params.py")]
+
+
+def test_code_digest_is_that_of_the_closure(small, tmp_path):
+    content = b"".join((tmp_path / name).read_bytes() for name in names("stages.run"))
+    assert closure.code_digest("stages.run") == hashlib.sha256(content).hexdigest()
+    assert closure.code_digest("numpy") == ""
+
+
+@pytest.mark.parametrize(("file", "counts"), [("pace/a/three.py", True), ("pace/unused.py", False)])
+def test_code_digest_follows_the_code_that_runs(small, tmp_path, file, counts):
+    before = closure.code_digest("stages.run")
+    with open(tmp_path / file, "a") as opened:
+        opened.write("# a comment\n")
+    assert (closure.code_digest("stages.run") != before) == counts
