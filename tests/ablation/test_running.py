@@ -115,7 +115,7 @@ def test_environment_shares_the_machine():
         ("WARNING: w\nERROR: failed to reproduce 'mel': output exists", "failed to reproduce 'mel': output exists"),
         ("ERROR: unexpected error - disk full\n", "unexpected error - disk full"),
         ("Killed\n", "ended without an error message; last line: Killed"),
-        ("", "ended without a word"),
+        ("", "ended without any output"),
     ],
 )
 def test_reasons(log, reason):
