@@ -132,7 +132,7 @@ def _set_statistics(model: I3D, batches: Iterator[Tensor]) -> None:
 
 @torch.inference_mode()
 def accuracy(model: I3D, clips: Tensor, labels: Tensor, crop: int) -> float:
-    """Share of clips (n,T,H,W,3) uint8 whose own style gets the highest score, seen in the centre crop of all frames."""
+    """Share of clips (n,T,H,W,3) uint8 whose style gets the highest score, in the centre crop of all frames."""
     top, left = (clips.shape[2] - crop) // 2, (clips.shape[3] - crop) // 2
     correct = 0
     for clip, label in zip(clips, labels.tolist(), strict=True):
