@@ -19,7 +19,7 @@ from pace.setup import fetch, official
 from pace.setup.official import Official, OfficialFile
 
 CONTENT = bytes(range(256)) * 400
-FACTS = {  # sha256 and bytes (None: not given there)
+FACTS = {  # sha256 and bytes (None: FACTS does not give it)
     "motionbert/pretrain.bin": ("02a9ee017e5c9d688b5dd41e0055bddb75b6eee7f5eed326a8cdc6e5bf08eaf8", 169_958_969),
     "motionbert-lite/pretrain.bin": ("6a6ad0055c7ad50da083af0549a24c52ec1c21f89e440912645054d74be0a461", 64_099_897),
     "motionbert-lite/pose3d-global.bin": (
@@ -261,8 +261,8 @@ def test_the_table_is_sound():
     content = params.read(ROOT / "params.yaml")
     files = [file for entry in official.OFFICIAL.values() for file in entry.files]
     assert len({file.path for file in files}) == len(files)
-    known = [file.sha256 for file in files if file.sha256]
-    assert len(set(known)) == len(known) == len(files) - 1
+    digests = [file.sha256 for file in files if file.sha256]
+    assert len(set(digests)) == len(digests) == len(files) - 1
     for file in files:
         assert file.url.startswith("https://")
         assert file.sha256 is None or (len(file.sha256) == 64 and set(file.sha256) <= set("0123456789abcdef"))

@@ -94,9 +94,9 @@ def test_flags_survive_an_unquoted_substitution(name, shell, tmp_path):
     assert arguments == [*presets.flags(ROOT / "presets" / f"{name}.yaml", PARAMS), "-S", "encoder.heads=8"]
     expected = presets.applied(ROOT / "presets" / f"{name}.yaml", PARAMS)
     expected["encoder"]["heads"] = 8
-    found = overridden(folder / "params.yaml", arguments)
-    assert found == expected
-    check(found)
+    content = overridden(folder / "params.yaml", arguments)
+    assert content == expected
+    check(content)
 
 
 @pytest.mark.parametrize(
@@ -208,10 +208,10 @@ def test_what_the_paper_says():
 
 def test_the_paper_preset_stays_as_it_is():
     """A default that changes, or a new key, must not change the paper's networks and their training."""
-    paper, known = params.read(PAPER), params.read(PARAMS)
+    paper, defaults = params.read(PAPER), params.read(PARAMS)
     sections = "lift", "vae", "train_vae", "encoder", "unet", "train_diffusion", "sample", "vocoder", "evaluate"
     for section in sections:
-        left = {f"{section}.{key}" for key in known[section] if key not in paper[section]}
+        left = {f"{section}.{key}" for key in defaults[section] if key not in paper[section]}
         missing = sorted(key for key in left if not key.startswith(OPEN))
         assert not missing, f"give these keys the paper's values in presets/paper.yaml, or name them in OPEN: {missing}"
 
