@@ -225,7 +225,9 @@ def part_loss(model: DSTformer, readout: nn.Linear, whole: Tensor, part: int, fi
     whole: (B,F,17,3). part: the index in skeleton.PARTS.
     """
     representation, truth = _part_example(model, whole, part, first)
-    return 2 * _distance(readout(representation).unflatten(-1, (-1, 3)), truth.unflatten(-1, (-1, 3)))
+    recovered = readout(representation).unflatten(-1, (-1, 3))
+    target = truth.unflatten(-1, (-1, 3))  # type: ignore[no-untyped-call]
+    return 2 * _distance(recovered, target)
 
 
 def _part_example(model: DSTformer, whole: Tensor, part: int, first: int) -> tuple[Tensor, Tensor]:
