@@ -1,7 +1,7 @@
 """Measure speed and memory of the per-video stages, the generator and the evaluation: python -m benchmarks [NAME ...].
 
-Makes its own videos and random networks in a temporary folder, prints a table and writes it to reports/bench.json.
-The numbers hold for the machine named beside them, and only while nothing else runs on it.
+It makes its own videos and random networks in a temporary folder, prints a table and writes it to reports/bench.json.
+The numbers hold for the machine named in the table, with nothing else running on it.
 """
 
 import argparse
@@ -19,7 +19,7 @@ OUT = ROOT / "reports/bench.json"
 
 
 def measure(name: str, scale: Scale) -> list[Row]:
-    """The rows of one benchmark, run in an empty folder of its own."""
+    """Run one benchmark in an empty folder of its own and return its rows."""
     with tempfile.TemporaryDirectory(prefix=f"pace-{name}-") as folder:
         return BENCHMARKS[name].rows(scale, Path(folder))
 

@@ -1,4 +1,4 @@
-"""The energy stage on a long track: frames per second in memory, and what reading and writing its files adds."""
+"""The energy stage on a long track: frames per second in memory, and the extra time for its files."""
 
 import time
 from pathlib import Path
@@ -20,7 +20,7 @@ def rows(scale: Scale, folder: Path) -> list[Row]:
     pose = inputs.track(60 * scale.minutes, fps)
     source = folder / "pose3d.npz"
     np.savez(source, pose=pose, fps=np.float32(fps))
-    energy.energy_video(settings, "video", (source,), folder)  # imports what the file formats need
+    energy.energy_video(settings, "video", (source,), folder)  # so that the imports for the file formats do not count
     memory, whole = [], []
     for _ in range(scale.repeats):
         start = time.perf_counter()

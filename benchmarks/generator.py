@@ -1,8 +1,8 @@
 """The generator: training steps against diffusers' U-Net of the same size, sampling and the autoencoder.
 
-On the GPU where there is one, else on the CPU. Repeats of what is compared alternate, and the ratio is the median of
-the ratios of neighbours, so that other load hits both alike. On the CPU the comparison runs in one thread and counts
-processor time: several threads wait for one another as soon as anything else runs.
+It runs on the GPU if there is one, otherwise on the CPU. Repeats of what is compared alternate, and the ratio is the
+median of the ratios of neighbours, so that other load affects both alike. On the CPU the comparison runs in one thread
+and counts processor time: several threads wait for each other as soon as anything else runs.
 """
 
 import contextlib
@@ -40,34 +40,34 @@ def rows(scale: Scale, folder: Path) -> list[Row]:
     result = []
     for precision in precisions(device):
         result += comparison(paper, scale, device, precision)
-    for name, given, batch in (
+    for name, config, batch in (
         (scale.preset, paper, scale.batch or BATCH[device.type]),
         ("default", default, scale.batch or default.training.batch_size),
     ):
         target = GPU_RATE if name == scale.preset and device.type == "cuda" else None
-        result += training(name, given, batch, scale, device, target)
-        result += decoding(name, given, scale, device)
+        result += training(name, config, batch, scale, device, target)
+        result += decoding(name, config, scale, device)
     return result + sampling(default, scale, device)
 
 
 def precisions(device: torch.device) -> list[str]:
-    """What is worth measuring: bfloat16 where the processor knows it, and float32 on a CPU."""
-    found = ["float32"] if device.type == "cpu" else []
-    return found + ["bfloat16"] * accelerate.bfloat16_is_fast(device)
+    """The precisions worth measuring: float32 on a CPU, and bfloat16 if the device is fast at it."""
+    names = ["float32"] if device.type == "cpu" else []
+    return names + ["bfloat16"] * accelerate.bfloat16_is_fast(device)
 
 
-def comparison(given: nets.Settings, scale: Scale, device: torch.device, precision: str) -> list[Row]:
+def comparison(config: nets.Settings, scale: Scale, device: torch.device, precision: str) -> list[Row]:
     """Samples/s of the U-Net alone: ours, diffusers' in the same step, and in the step of diffusers' scripts."""
     batch, cpu = scale.batch or BATCH[device.type], device.type == "cpu"
-    ours, how = nets.unet_step(given, batch, device, precision)
+    ours, how = nets.unet_step(config, batch, device, precision)
     steps, notes = {"ours": ours}, {"ours": how}
     if cpu and scale.compiled and accelerate.compiler(device):
         steps["ours, compiled"], notes["ours, compiled"] = nets.unet_step(
-            given, batch, device, precision, compiled=True
+            config, batch, device, precision, compiled=True
         )
     own = list(steps)
     if importlib.util.find_spec("diffusers"):
-        steps["diffusers"], steps["diffusers' scripts"] = nets.diffusers_steps(given, batch, device, precision)
+        steps["diffusers"], steps["diffusers' scripts"] = nets.diffusers_steps(config, batch, device, precision)
         notes["diffusers"] = "eager, our optimiser and averages"
         notes["diffusers' scripts"] = "eager, AdamW as PyTorch chooses, EMAModel"
     with one_thread() if cpu else contextlib.nullcontext():
@@ -85,12 +85,12 @@ def comparison(given: nets.Settings, scale: Scale, device: torch.device, precisi
 
 
 def training(
-    name: str, given: nets.Settings, batch: int, scale: Scale, device: torch.device, target: float | None
+    name: str, config: nets.Settings, batch: int, scale: Scale, device: torch.device, target: float | None
 ) -> list[Row]:
-    """Samples/s of encoder and U-Net, FLOP/s, and their share of the device's peak where that is known."""
-    step, how = nets.generator_step(given, batch, device, "auto")
+    """Samples/s of encoder and U-Net, FLOP/s, and their share of the device's peak if it is known."""
+    step, how = nets.generator_step(config, batch, device, "auto")
     rate = batch / median(alternate({"step": step}, scale.repeats, device)["step"])
-    flops = rate * generator_size(given.encoder, given.unet, given.shape).training_flops
+    flops = rate * generator_size(config.encoder, config.unet, config.shape).training_flops
     note = f"batch {batch}, {threads(device)}, {how}"
     result = [
         Row(NAME, f"training step, {name}", rate, "samples/s", target=target, note=note),
@@ -105,31 +105,31 @@ def training(
 
 
 @torch.no_grad()
-def decoding(name: str, given: nets.Settings, scale: Scale, device: torch.device) -> list[Row]:
-    """Milliseconds that the autoencoder takes for one clip, each way."""
+def decoding(name: str, config: nets.Settings, scale: Scale, device: torch.device) -> list[Row]:
+    """Milliseconds that the autoencoder takes to encode and to decode one clip."""
     batch = 1 if device.type == "cpu" else BATCH["cuda"]
-    vae = AutoencoderKL(given.vae).to(device).eval()
-    images, latents = torch.rand(batch, 1, N_MELS, N_FRAMES, device=device), nets.latents_of(given, batch, device)
+    vae = AutoencoderKL(config.vae).to(device).eval()
+    images, latents = torch.rand(batch, 1, N_MELS, N_FRAMES, device=device), nets.latents_of(config, batch, device)
     ways = {"encode": lambda: vae.encode(images), "decode": lambda: vae.decode(latents)}
     seconds = alternate(ways, scale.repeats, device)
     note = f"batch {batch}, float32"
     return [Row(NAME, f"VAE {way}, {name}", 1000 * median(seconds[way]) / batch, "ms/clip", note=note) for way in ways]
 
 
-def sampling(given: nets.Settings, scale: Scale, device: torch.device) -> list[Row]:
-    """Milliseconds per clip of every sampler, latents alone, at the default scale with its steps and guidance."""
-    encoder, unet = (network.to(device).eval() for network in nets.networks(given))
-    ones = torch.ones(given.shape.channels)
-    generator = Generator(encoder, unet, given.training.task(), given.shape, LatentScale(0 * ones, ones))
-    batch = given.sample.batch_size if scale.batch is None else scale.batch
-    conditions, names = nets.draw_conditions(given, batch, device), [f"clip{i}" for i in range(batch)]
+def sampling(config: nets.Settings, scale: Scale, device: torch.device) -> list[Row]:
+    """Milliseconds per clip of every sampler, without decoding, at the default sizes and guidance."""
+    encoder, unet = (network.to(device).eval() for network in nets.networks(config))
+    ones = torch.ones(config.shape.channels)
+    generator = Generator(encoder, unet, config.training.task(), config.shape, LatentScale(0 * ones, ones))
+    batch = config.sample.batch_size if scale.batch is None else scale.batch
+    conditions, names = nets.draw_conditions(config, batch, device), [f"clip{i}" for i in range(batch)]
 
     def draw(name: str) -> Callable[[], object]:
-        chosen = dataclasses.replace(given.sample, sampler=name, steps=scale.sampling_steps)
+        chosen = dataclasses.replace(config.sample, sampler=name, steps=scale.sampling_steps)
         return lambda: sample_latents(generator, conditions, names, chosen)
 
     seconds = alternate({name: draw(name) for name in samplers.SAMPLERS}, min(2, scale.repeats), device)
-    note = f"{scale.sampling_steps} steps, guidance {given.sample.guidance:g}, batch {batch}"
+    note = f"{scale.sampling_steps} steps, guidance {config.sample.guidance:g}, batch {batch}"
     return [
         Row(NAME, f"sampling, {name}", 1000 * median(t) / batch, "ms/clip", note=note) for name, t in seconds.items()
     ]

@@ -26,7 +26,7 @@ CLIP = 1.0  # largest gradient norm
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """The generator's sections of params.yaml, and what the data would decide."""
+    """The generator's sections of params.yaml, and the shape, which the data decides in a real training."""
 
     encoder: EncoderParams
     unet: UNetParams
@@ -37,7 +37,7 @@ class Settings:
 
 
 def settings(preset: str = "") -> Settings:
-    """The values of params.yaml, with those of a preset in their place."""
+    """The values of params.yaml, or of a preset where it has others."""
     file = ROOT / "params.yaml"
     content = presets.applied(ROOT / f"presets/{preset}.yaml", file) if preset else params.read(file)
     return Settings(
@@ -50,22 +50,22 @@ def settings(preset: str = "") -> Settings:
     )
 
 
-def networks(given: Settings) -> tuple[HSFEncoder, UNet]:
+def networks(config: Settings) -> tuple[HSFEncoder, UNet]:
     """Encoder and U-Net with fresh weights."""
     torch.manual_seed(0)
-    return build(given.encoder, given.unet, given.shape)
+    return build(config.encoder, config.unet, config.shape)
 
 
-def diffusers_unet(given: Settings) -> nn.Module:
+def diffusers_unet(config: Settings) -> nn.Module:
     """`UNet2DConditionModel` with the parameters of our U-Net without alignment. Raises ImportError."""
     import diffusers
 
-    unet, encoder = given.unet, networks(given)[0]
+    unet, encoder = config.unet, networks(config)[0]
     names = ["CrossAttn" if attend else "" for attend in unet.attention]
     return diffusers.UNet2DConditionModel(
         sample_size=LATENT_SIZE,
-        in_channels=given.shape.channels,
-        out_channels=given.shape.channels,
+        in_channels=config.shape.channels,
+        out_channels=config.shape.channels,
         down_block_types=[f"{name}DownBlock2D" for name in names],
         up_block_types=[f"{name}UpBlock2D" for name in reversed(names)],
         block_out_channels=unet.widths,
@@ -76,22 +76,22 @@ def diffusers_unet(given: Settings) -> nn.Module:
     )
 
 
-def draw_conditions(given: Settings, batch: int, device: torch.device) -> Conditions:
+def draw_conditions(config: Settings, batch: int, device: torch.device) -> Conditions:
     """Random conditions of a batch of clips."""
-    shape = (batch, given.shape.frames)
+    shape = (batch, config.shape.frames)
     return Conditions(
         torch.rand(*shape, len(PARTS), device=device),
         torch.rand(*shape, len(PARTS), device=device),
         torch.randn(*shape, len(PARTS), SEMANTIC_WIDTH, device=device),
-        torch.randn(*shape, given.shape.visual_width, device=device),
+        torch.randn(*shape, config.shape.visual_width, device=device),
     )
 
 
 class TrainingStep:
-    """Forward, backward, clipping, fused AdamW and averaged weights, on latents and conditions that stay the same.
+    """Forward, backward, clipping, fused AdamW and averaged weights, always on the same latents and conditions.
 
-    `predict(noisy latents, times)` runs the network. `published` takes AdamW as PyTorch chooses it and the averages of
-    diffusers' `EMAModel`, as diffusers' own training scripts do.
+    predict: runs the network on noisy latents and times. published: use PyTorch's default AdamW and diffusers'
+    `EMAModel`, as diffusers' own training scripts do.
     """
 
     def __init__(
@@ -121,22 +121,22 @@ class TrainingStep:
 
 
 def unet_step(
-    given: Settings, batch: int, device: torch.device, precision: str, compiled: bool | None = None
+    config: Settings, batch: int, device: torch.device, precision: str, compiled: bool | None = None
 ) -> tuple[TrainingStep, str]:
-    """A step of our U-Net alone over one context token, as the paper's, and how the network was prepared."""
-    encoder, _ = networks(given)
-    unet = UNet(given.unet, given.shape.channels, encoder.context_width, None).to(device)
+    """A step of our U-Net alone with one context token, as in the paper, and how the network was prepared."""
+    encoder, _ = networks(config)
+    unet = UNet(config.unet, config.shape.channels, encoder.context_width, None).to(device)
     how = accelerate.prepare(unet, device, compiled)
-    context, latents = token(given, batch, device), latents_of(given, batch, device)
+    context, latents = token(config, batch, device), latents_of(config, batch, device)
     return TrainingStep(unet, lambda z, t: unet(z, t, context), latents, precision), how
 
 
 def diffusers_steps(
-    given: Settings, batch: int, device: torch.device, precision: str
+    config: Settings, batch: int, device: torch.device, precision: str
 ) -> tuple[TrainingStep, TrainingStep]:
-    """The same step of diffusers' U-Net, not compiled, and the step of diffusers' scripts, of the same network."""
-    unet = diffusers_unet(given).to(device)
-    context, latents = token(given, batch, device), latents_of(given, batch, device)
+    """The same step of diffusers' U-Net, not compiled, and a step as in diffusers' scripts, of the same network."""
+    unet = diffusers_unet(config).to(device)
+    context, latents = token(config, batch, device), latents_of(config, batch, device)
 
     def predict(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         return unet(z, t, context).sample
@@ -145,25 +145,25 @@ def diffusers_steps(
     return plain, published
 
 
-def generator_step(given: Settings, batch: int, device: torch.device, precision: str) -> tuple[TrainingStep, str]:
+def generator_step(config: Settings, batch: int, device: torch.device, precision: str) -> tuple[TrainingStep, str]:
     """A step of encoder and U-Net, and how the networks were prepared.
 
-    Forward, backward, clipping, optimiser and averages as in `train_diffusion`, on one batch that is already there.
+    Forward, backward, clipping, optimiser and averages as in `train_diffusion`, on one batch in memory.
     """
-    model = Model(*networks(given)).to(device)
+    model = Model(*networks(config)).to(device)
     how = accelerate.prepare(model, device)
-    conditions, latents = draw_conditions(given, batch, device), latents_of(given, batch, device)
+    conditions, latents = draw_conditions(config, batch, device), latents_of(config, batch, device)
     keep = torch.ones(batch, device=device)
     return TrainingStep(model, lambda z, t: model(z, t, conditions, keep), latents, precision), how
 
 
-def latents_of(given: Settings, batch: int, device: torch.device) -> torch.Tensor:
-    return torch.randn(batch, given.shape.channels, LATENT_SIZE, LATENT_SIZE, device=device)
+def latents_of(config: Settings, batch: int, device: torch.device) -> torch.Tensor:
+    return torch.randn(batch, config.shape.channels, LATENT_SIZE, LATENT_SIZE, device=device)
 
 
-def token(given: Settings, batch: int, device: torch.device) -> torch.Tensor:
+def token(config: Settings, batch: int, device: torch.device) -> torch.Tensor:
     """A context of one token per clip."""
-    return torch.randn(batch, 1, networks(given)[0].context_width, device=device)
+    return torch.randn(batch, 1, networks(config)[0].context_width, device=device)
 
 
 def _published_average(network: nn.Module) -> Callable[[int], None]:

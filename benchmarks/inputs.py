@@ -1,7 +1,8 @@
-"""What the benchmarks run on: synthetic videos, random networks, and the settings of params.yaml."""
+"""Inputs of the benchmarks: synthetic videos, random networks, and the settings of params.yaml."""
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -35,7 +36,7 @@ SECTIONS = {
 }
 
 
-def settings() -> dict:
+def settings() -> dict[str, Any]:
     """The sections of params.yaml as their dataclasses."""
     return params.load(SECTIONS, ROOT / "params.yaml")
 
@@ -53,7 +54,7 @@ def make_videos(folder: Path, count: int, seconds: float, fps: float, prefix: st
 
 
 def make_long_video(path: Path, seconds: float, fps: float) -> None:
-    """A video with sound of at least `seconds`: up to ten seconds of dance, encoded once, its packets repeated."""
+    """A video with sound, at least `seconds` long: up to ten seconds of dance, encoded once and repeated."""
     import av
 
     short, silent = make_videos(path.parent, 1, min(10.0, seconds), fps, "loop_")[0], path.with_name("silent.mp4")
@@ -79,7 +80,7 @@ def noise(seconds: float) -> np.ndarray:
 
 
 def make_noise(path: Path, seconds: float) -> None:
-    """A wav of white noise, as decode writes them."""
+    """A wav file of white noise in the format of the stage decode."""
     soundfile.write(path, noise(seconds), SAMPLE_RATE, subtype="PCM_16")
 
 

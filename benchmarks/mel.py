@@ -17,12 +17,12 @@ TARGET = 100  # times real time per core
 
 
 def rows(scale: Scale, folder: Path) -> list[Row]:
-    """Times real time per core, counted in the processor time of all threads, so other load does not lower it."""
+    """Speed as a multiple of real time per core, in processor time: other load does not count."""
     seconds = CLIP_SECONDS * max(1, round(60 * scale.minutes / CLIP_SECONDS))
     path, starts = folder / "long.wav", np.arange(0, seconds, CLIP_SECONDS)
     inputs.make_noise(path, seconds)
     wave = inputs.noise(CLIP_SECONDS)
-    mel.mel_image(wave)  # makes the filters
+    mel.mel_image(wave)  # computes the filters
     alone = _cpu_seconds(lambda: mel.mel_image(wave), scale.repeats)
     whole = _cpu_seconds(lambda: clips.clip_images(path, starts), min(3, scale.repeats))
     return [
@@ -33,9 +33,9 @@ def rows(scale: Scale, folder: Path) -> list[Row]:
 
 def _cpu_seconds(function: Callable[[], object], repeats: int) -> float:
     """Median processor time of a call."""
-    found = []
+    seconds = []
     for _ in range(repeats):
         start = time.process_time()
         function()
-        found.append(time.process_time() - start)
-    return median(found)
+        seconds.append(time.process_time() - start)
+    return median(seconds)

@@ -1,7 +1,8 @@
 """Peak memory of every per-video step on a long 256 x 256 video, each in a process of its own.
 
-The networks of the default sizes see the whole video; those of the published sizes, which would take an hour, a short
-one. `growth` says what the length adds, which is the same for both: it lies in what the steps hold of a whole video.
+The networks of the default sizes process the whole video. Those of the published sizes would take an hour, so they
+process a short one. `growth` is the memory that the video's length adds. It is the same for both sizes, because it is
+what the steps hold of the whole video.
 """
 
 import json
@@ -20,25 +21,26 @@ LIMIT_GB = 2.0
 
 def rows(scale: Scale, folder: Path, steps: tuple[str, ...] = STEPS) -> list[Row]:
     """Peak resident memory in GB of each step, and of the networks of published sizes."""
-    read = inputs.settings()
-    motion, seconds = read["pretrain_motion"], 60 * scale.minutes
+    settings = inputs.settings()
+    motion, seconds = settings["pretrain_motion"], 60 * scale.minutes
     small = {"dim_feat": motion.dim_feat, "mlp_ratio": motion.mlp_ratio}
     look = {"short_side": scale.short_side, "crop": scale.crop}
-    known = {"short_side": read["visual"].short_side, "crop": read["visual"].crop}
-    width = read["pretrain_visual"].width
+    default_look = {"short_side": settings["visual"].short_side, "crop": settings["visual"].crop}
+    width = settings["pretrain_visual"].width
     long, short = folder / "long", folder / "short"
-    prepare(long, seconds, scale.fps, small, width, known)
-    found, result = {step: measure(step, long) for step in steps}, []
-    for step, peak in found.items():
+    prepare(long, seconds, scale.fps, small, width, default_look)
+    peaks: dict[str, float] = {step: measure(step, long) for step in steps}
+    result = []
+    for step, peak in peaks.items():
         note = f"{scale.minutes:g} minutes" + (", stand-in" if step in NETWORKS else "")
         result.append(Row(NAME, step, peak, "GB", 1, LIMIT_GB, True, note))
     networks = [step for step in steps if step in NETWORKS]
     if networks:
-        prepare(short, scale.published_seconds, scale.fps, small, width, known)
+        prepare(short, scale.published_seconds, scale.fps, small, width, default_look)
         before = {step: measure(step, short) for step in steps if step != "mel"}
         prepare(short, scale.published_seconds, scale.fps, dict(scale.long_motion), scale.width, look)
         for step in networks:
-            growth = max(0.0, found[step] - before[step])
+            growth = max(0.0, peaks[step] - before[step])
             peak = measure(step, short) + growth
             note = f"{scale.published_seconds:g} seconds, plus {growth:.2g} GB that {scale.minutes:g} minutes add"
             result.append(Row(NAME, f"{step}, published", peak, "GB", 1, LIMIT_GB, True, note))

@@ -1,4 +1,4 @@
-"""What a benchmark returns: rows of one table, with what machine they were measured on."""
+"""The results of a benchmark: rows of one table, and the machine that they were measured on."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ import torch
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """How much to measure, and the sizes of the networks beside the default ones."""
+    """How much to measure, and the sizes of the networks that are measured beside the default ones."""
 
     videos: int = 4
     seconds: float = 10.0  # length of a video
@@ -24,21 +24,24 @@ class Scale:
     short_side: int = 256
     crop: int = 224
     minutes: float = 10.0  # length of the long video and of the track in memory
-    published_seconds: float = 20.0  # of the long video that the published sizes see
+    published_seconds: float = 20.0  # length of the video for networks of the published sizes
     repeats: int = 5
     copies: int = 50  # of each video, for the stages that take milliseconds
     preset: str = "paper"  # sizes of the generator beside the default ones
-    batch: int | None = None  # of the generator; None: as fits the device
-    compiled: bool = True  # measure the generator compiled too, where there is a compiler
+    batch: int | None = None  # of the generator; None: the device's default
+    compiled: bool = True  # measure the compiled generator too, if there is a compiler
     sampling_steps: int = 25
-    scored_clips: int = 234  # heard by all protocols
-    embedded_clips: int = 5  # by each audio network
+    scored_clips: int = 234  # clips scored by all protocols
+    embedded_clips: int = 5  # clips embedded by each audio network
     audio_networks: str = "published"  # sizes of the audio networks: published | small
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One measured number. target: the bound that it has to meet, a minimum, or a maximum when `at_most`."""
+    """One measured number.
+
+    what: the thing measured. target: the bound to meet; a minimum, or a maximum if `at_most`.
+    """
 
     benchmark: str
     what: str
@@ -51,14 +54,14 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None without one."""
+        """Whether the target is met; None if there is none."""
         if self.target is None:
             return None
         return self.value <= self.target if self.at_most else self.value >= self.target
 
 
 def machine() -> dict[str, str | int | float]:
-    """What the numbers belong to: processor, cores this process may use, load before, versions."""
+    """The machine of the measurement: processor, cores that this process may use, load before it, versions."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
         "cpu": _processor(),

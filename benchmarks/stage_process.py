@@ -1,7 +1,7 @@
-"""Do one per-video step in this process and print the peak of its memory: python -m benchmarks.one_step STEP FOLDER.
+"""Run one per-video step in this process and print its peak memory: python -m benchmarks.stage_process STEP FOLDER.
 
-The folder holds what `benchmarks.memory.prepare` put there and what earlier steps wrote. Only what the step itself
-needs is imported, and PyTorch has one thread, as in the workers of the pipeline.
+The folder holds the files of `benchmarks.memory.prepare` and of earlier steps. Only what the step itself needs is
+imported, and PyTorch has one thread, as in the pipeline's workers.
 """
 
 import json
@@ -28,10 +28,10 @@ def main() -> None:
 
 
 def run(step: str, folder: Path) -> None:
-    """Write what the step writes for one video into the folder."""
+    """Run a step on one video; its files go into the folder."""
     content = params.read(ROOT / "params.yaml")
-    given = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-    fps, name = given["fps"], "video"
+    inputs = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    fps, name = inputs["fps"], "video"
     decoded, audio, keypoints = folder / "video.mp4", folder / "audio.wav", folder / "keypoints.npz"
     pose, motion, visual = folder / "pose3d.npz", folder / "motion.safetensors", folder / "visual.safetensors"
     if step == "decode":
@@ -62,7 +62,7 @@ def run(step: str, folder: Path) -> None:
     elif step == "embed_visual":
         from pace.visual import features
 
-        content["visual"] |= {key: given[key] for key in ("short_side", "crop")}
+        content["visual"] |= {key: inputs[key] for key in ("short_side", "crop")}
         settings = params.section(content, "visual", features.VisualParams)
         features.embed_video(name, (decoded, visual), folder, settings)
     elif step == "mel":

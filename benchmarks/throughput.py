@@ -1,6 +1,6 @@
-"""Frames per second of every per-video stage, through `per_video.map_items`, with one and with two workers.
+"""Frames per second of every per-video stage, through `per_video.map_videos`, with one and with two workers.
 
-The workers are started and their networks loaded by a first, short video; that time is left out.
+A first, short video starts the workers and loads their networks; this time does not count.
 """
 
 import contextlib
@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,18 +29,18 @@ NAME = "throughput"
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One stage at one size: its per-video function and parameters, files in and out, frames/s of what it reads."""
+    """One stage at one size: its per-video function and parameters, its files, and the rate of its input."""
 
     name: str
-    function: Callable
+    function: per_video.Function
     params: object
-    source: str  # folder and ending of the videos' input files
-    outputs: dict[str, str]  # written file -> folder and ending
-    fps: float
-    weights: Path | None = None  # input file beside the video's
-    few: bool = False  # on the first videos alone
+    source: str  # pattern of the videos' input files
+    outputs: dict[str, str]  # written file -> pattern of its final path
+    fps: float  # frames (mel: clips) per second of video
+    weights: Path | None = None  # another input file
+    few: bool = False  # only on the first videos
     note: str = ""
-    copies: int = 1  # times that each video is done, where one takes milliseconds
+    copies: int = 1  # how often each video is processed, for stages that take milliseconds
 
 
 def mel_video(starts: tuple[float, ...], _: str, inputs: tuple[Path, ...], folder: Path) -> None:
@@ -50,25 +50,25 @@ def mel_video(starts: tuple[float, ...], _: str, inputs: tuple[Path, ...], folde
 
 
 def steps(scale: Scale, folder: Path) -> list[Step]:
-    """The stages, each after those whose results it reads; the networks of the published sizes last."""
-    read, fps = inputs.settings(), scale.fps
-    decode = dataclasses.replace(read["decode"], fps=fps)
-    keypoints = dataclasses.replace(read["keypoints"], backend="mediapipe")
-    visual = dataclasses.replace(read["visual"], short_side=scale.short_side, crop=scale.crop)
-    stand_in = {"dim_feat": read["pretrain_motion"].dim_feat, "mlp_ratio": read["pretrain_motion"].mlp_ratio}
+    """The stages in the order of their inputs; the networks of the published sizes come last."""
+    settings, fps = inputs.settings(), scale.fps
+    decode = dataclasses.replace(settings["decode"], fps=fps)
+    keypoints = dataclasses.replace(settings["keypoints"], backend="mediapipe")
+    visual = dataclasses.replace(settings["visual"], short_side=scale.short_side, crop=scale.crop)
+    stand_in = {"dim_feat": settings["pretrain_motion"].dim_feat, "mlp_ratio": settings["pretrain_motion"].mlp_ratio}
     starts = tuple(np.arange(0, scale.seconds - 4.99, 5.0).tolist())
     decoded = {"video.mp4": "decoded/{id}.mp4", "audio.wav": "audio/{id}.wav"}
-    found = {"keypoints.npz": "keypoints/{id}.npz"}
+    points = {"keypoints.npz": "keypoints/{id}.npz"}
     tables, images = {"energy.parquet": "energy/{id}.parquet"}, {"mel.npz": "mel/{id}.npz"}
-    hear, serial = functools.partial(mel_video, starts), "the stage itself runs in one process"
+    images_of, serial = functools.partial(mel_video, starts), "the stage itself runs in one process"
     find = functools.partial(backends.find_keypoints, keypoints, fps)
-    split = functools.partial(energy.energy_video, read["energy"])
+    split = functools.partial(energy.energy_video, settings["energy"])
     return [
         Step("decode", functools.partial(decode_video, decode), decode, "videos/{id}.mp4", decoded, fps),
-        Step("keypoints", find, dataclasses.asdict(keypoints), "decoded/{id}.mp4", found, fps, note="BlazePose"),
-        *network_steps("stand-in", stand_in, read["pretrain_visual"].width, read["visual"], scale, folder),
-        Step("energy", split, read["energy"], "stand-in-pose3d/{id}.npz", tables, fps, copies=scale.copies),
-        Step("mel", hear, starts, "audio/{id}.wav", images, 1 / 5, note=serial, copies=scale.copies),
+        Step("keypoints", find, dataclasses.asdict(keypoints), "decoded/{id}.mp4", points, fps, note="BlazePose"),
+        *network_steps("stand-in", stand_in, settings["pretrain_visual"].width, settings["visual"], scale, folder),
+        Step("energy", split, settings["energy"], "stand-in-pose3d/{id}.npz", tables, fps, copies=scale.copies),
+        Step("mel", images_of, starts, "audio/{id}.wav", images, 1 / 5, note=serial, copies=scale.copies),
         *network_steps("published", dict(scale.motion), scale.width, visual, scale, folder),
     ]
 
@@ -76,11 +76,11 @@ def steps(scale: Scale, folder: Path) -> list[Step]:
 def network_steps(
     size: str, motion: dict[str, int], width: float, visual: features.VisualParams, scale: Scale, folder: Path
 ) -> list[Step]:
-    """lift, embed_motion and embed_visual with random networks of one size; the published one on few videos."""
-    read, few = inputs.settings(), size == "published"
+    """lift, embed_motion and embed_visual with random networks of one size; of the published size on few videos."""
+    settings, few = inputs.settings(), size == "published"
     weights = inputs.make_motion_weights(folder / f"{size}-motion.safetensors", motion)
     look = inputs.make_visual_weights(folder / f"{size}-visual.safetensors", width)
-    lift, embed = read["lift"], dataclasses.replace(read["embed_motion"], input="pose3d")
+    lift, embed = settings["lift"], dataclasses.replace(settings["embed_motion"], input="pose3d")
     sizes = ", ".join(f"{name} {value}" for name, value in motion.items())
     poses = {"pose3d.npz": f"{size}-pose3d/{{id}}.npz"}
     motions, looks = {"motion.npz": "motion/{id}.npz"}, {"visual.npz": "visual/{id}.npz"}
@@ -113,7 +113,7 @@ def rows(scale: Scale, folder: Path) -> list[Row]:
             start = time.perf_counter()
             _map(step, first + chosen, folder, workers)
             rates[workers] = frames / (time.perf_counter() - start)
-        # New workers for each stage, as in the pipeline: joblib ends one whose memory grew, taking networks for a leak.
+        # New workers for each stage, as in the pipeline: joblib takes networks for a memory leak and ends such workers.
         get_reusable_executor().shutdown()
         unit = "clips/s" if step.name == "mel" else "frames/s"
         for workers, rate in rates.items():
@@ -123,9 +123,9 @@ def rows(scale: Scale, folder: Path) -> list[Row]:
 
 
 def _map(step: Step, videos: list[str], folder: Path, workers: int) -> None:
-    """Run a stage over videos, with a store that is new for each stage and number of workers."""
+    """Run a stage on videos. Each stage and number of workers keeps its own results."""
     weights = (step.weights,) if step.weights else ()
-    found = {
+    files = {
         f"{video}-{copy}" if copy else video: (folder / step.source.format(id=video), *weights)
         for video in videos
         for copy in range(step.copies)
@@ -135,7 +135,7 @@ def _map(step: Step, videos: list[str], folder: Path, workers: int) -> None:
         pattern.parent.mkdir(parents=True, exist_ok=True)
     name = f"{step.name.replace(', ', '-')}-{workers}"
     with environment(DVC_ROOT=str(folder), PACE_DASK=""):
-        failures = per_video.map_items(name, step.function, found, outputs, step.params, workers)
+        failures = per_video.map_videos(name, step.function, files, outputs, step.params, workers)
     if failures:
         raise RuntimeError(f"{step.name}: {failures}")
 

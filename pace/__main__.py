@@ -1,6 +1,6 @@
-"""Commands beside the pipeline: python -m pace COMMAND --help.
+"""The commands beside the pipeline: python -m pace COMMAND --help.
 
-Each command is declared and run by the module named here: `add_arguments(parser)` and `run(arguments)`.
+The module named here declares a command's arguments and runs it: `add_arguments(parser)` and `run(arguments)`.
 """
 
 import argparse
@@ -12,9 +12,9 @@ COMMANDS = {
     "preset": ("pace.setup.presets", "print a preset as flags of `dvc exp run`, or write it"),
     "size": ("pace.size", "parameters and FLOPs of the networks that params.yaml describes"),
     "compose": ("pace.compose", "give one dance video music, with the trained models"),
-    "score": ("pace.scoring.command", "score the music of any systems, in folders of files, beside controls"),
+    "score": ("pace.scoring.command", "score the music of any systems beside controls, from folders of audio files"),
     "fetch": ("pace.setup.fetch", "download official weights; without a name, list them"),
-    "doctor": ("pace.setup.doctor", "say what is configured, found and missing, and what follows"),
+    "doctor": ("pace.setup.doctor", "check packages, inputs, weights, settings and disk space"),
     "sensitivity": ("pace.sensitivity.command", "study what each rhythm metric sees, on composed music"),
     "listening": ("pace.scoring.opinion_scores", "mean opinion scores and agreement from files of ratings"),
     "ablate": ("pace.ablation.command", "run variants as DVC experiments and write one table of them"),
@@ -22,7 +22,7 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run one command. A user error ends it with one line on stderr instead of a traceback."""
+    """Run one command. After a user's error it exits with one line on stderr instead of a traceback."""
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m pace", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     modules = {}
     for name, (module, purpose) in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
-        if name == chosen:  # the others' modules take seconds to import
+        if name == chosen:  # importing all of them takes seconds
             modules[name] = importlib.import_module(module)
             modules[name].add_arguments(command)
     arguments = parser.parse_args(argv)

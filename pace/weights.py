@@ -1,19 +1,20 @@
-"""Weights files: one safe reader for every container, and one strict check against a network's keys and shapes."""
+"""Weights files: a safe reader of every container, and a strict check against a network's keys and shapes."""
 
 import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
-_SHOWN = 3  # faulty keys that a message names
+_SHOWN = 3  # the number of faulty keys that a message names
 
 
 class WeightsError(ValueError):
-    """A weights file does not hold the expected network; the message names the file, the fault and the remedy."""
+    """A weights file does not hold the expected network. The message names the file, the fault and the remedy."""
 
 
 class MissingWeightsError(WeightsError, FileNotFoundError):
@@ -25,20 +26,21 @@ def read(
 ) -> dict[str, Tensor]:
     """The state dict in a weights file, on the CPU: safetensors, or torch.save's zip or older container.
 
-    remedy: what the user can do, the end of every message.
-    sections: names under which published checkpoints hold the weights beside epoch, optimizer and the like; the first
-    that is there is taken, and a file without any of them must hold bare weights.
-    numpy_values: also let NumPy arrays and scalars through, which some checkpoints have beside their weights.
-    DataParallel's prefix `module.` is dropped. Pickled objects of any other kind are refused, so no code can run.
-    Tensors may be mapped from the file: copy those that are to outlive it, as `load_strict` does.
-    Raises WeightsError (MissingWeightsError without a file).
+    remedy: what the user can do; it ends every message.
+    sections: names under which checkpoints hold the weights beside the epoch, the optimizer and so on. The first one
+    in the file counts; a file without any of them must hold the weights alone.
+    numpy_values: also accept NumPy arrays and scalars, which some checkpoints hold beside their weights.
+
+    DataParallel's prefix `module.` is dropped. Other pickled objects are refused, so no code can run.
+    The tensors may be mapped from the file. Copy them if they must outlive it, as `load_strict` does.
+    Raises WeightsError, and MissingWeightsError if there is no such file.
     """
     path = Path(path)
     if not path.is_file():
-        what = "is a folder, not a weights file" if path.is_dir() else "no such weights file"
-        raise MissingWeightsError(f"{path}: {what}; {remedy}")
-    if (kind := not_weights(path)) is not None:
-        raise WeightsError(f"{path}: {kind}; {remedy}")
+        fault = "is a folder, not a weights file" if path.is_dir() else "no such weights file"
+        raise MissingWeightsError(f"{path}: {fault}; {remedy}")
+    if (download_fault := not_weights(path)) is not None:
+        raise WeightsError(f"{path}: {download_fault}; {remedy}")
     content = _load(path, remedy, numpy_values)
     for name in sections:
         if isinstance(content, dict) and isinstance(content.get(name), dict):
@@ -48,13 +50,13 @@ def read(
         raise WeightsError(f"{path}: holds {type(content).__name__}, not a plain state dict of tensors; {remedy}")
     others = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
     if others or not content:
-        found = f"{_list(others)} no tensors" if others else "it is empty"
-        raise WeightsError(f"{path}: not a plain state dict of tensors ({found}); {remedy}")
+        reason = f"{_list(others)} no tensors" if others else "it is empty"
+        raise WeightsError(f"{path}: not a plain state dict of tensors ({reason}); {remedy}")
     return {str(key).removeprefix("module."): value for key, value in content.items()}
 
 
 def not_weights(path: Path) -> str | None:
-    """What a file is that came in place of a download: nothing, a Git LFS pointer, a web page. None where neither."""
+    """Recognise a failed download: an empty file, a Git LFS pointer or a web page; None for any other file."""
     with open(path, "rb") as file:
         head = file.read(512)
     if not head:
@@ -109,15 +111,15 @@ def load_strict(
     remedy: str,
     may_lack: tuple[str, ...] = (),
 ) -> nn.Module:
-    """Put `state` into `model`, which may lie on the meta device; return it frozen and in evaluation mode.
+    """Load `state` into `model`, which may be on the meta device. Returns the model, frozen and in evaluation mode.
 
-    Every key and shape must fit (see `check`); what may be lacking and is keeps the model's value. The values take
-    the model's types. Raises WeightsError.
+    Every key and shape must match (see `check`). A tensor that may be and is missing keeps the model's value. The
+    values are converted to the model's types. Raises WeightsError.
     """
     own = model.state_dict()
     check(state, own, path, network, remedy, may_lack)
     lacking = {key: torch.zeros_like(t, device="cpu") if t.is_meta else t for key, t in own.items() if key not in state}
-    # Copies: what was read may be mapped from the file, which may change afterwards.
+    # Copies, because the tensors may be mapped from the file, which may change afterwards.
     values = {key: tensor.to(own[key].dtype, copy=True) for key, tensor in state.items()}
     model.load_state_dict(lacking | values, assign=True)
     return model.eval().requires_grad_(False)
@@ -132,15 +134,16 @@ def _load(path: Path, remedy: str, numpy_values: bool) -> object:
         with open(path, "rb") as file:
             is_zip = file.read(4) == b"PK\x03\x04"
         with torch.serialization.safe_globals(_numpy_globals() if numpy_values else []), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what they warn of ends in an error that says the same
-            # Mapped into memory, so that an optimizer's state, twice the size of the weights, is never read.
+            warnings.simplefilter("ignore")  # an error follows that says the same
+            # Mapped, so that an optimizer's state, twice the size of the weights, is never read.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
-    except Exception as error:  # zip, pickle and safetensors each raise their own kinds
+    except Exception as error:  # zip, pickle and safetensors each raise errors of their own
         fault = _fault(str(error) or type(error).__name__, path.stat().st_size)
     raise WeightsError(f"{path}: {fault}; {remedy}")
 
 
 def _fault(message: str, size: int) -> str:
+    """A loader's error message in plain words."""
     refused = re.search(r"GLOBAL (\S+)", message)
     if refused:
         return f"holds {refused[1]}, a Python object other than tensors, refused because loading it could run code"
@@ -152,8 +155,11 @@ def _fault(message: str, size: int) -> str:
     return f"not a readable weights file of {size:,} bytes, damaged or cut short ({reason.splitlines()[0].rstrip('.')})"
 
 
-def _numpy_globals() -> list:
-    """What unpickling NumPy arrays and scalars calls, under the names of NumPy 1 and 2: none runs foreign code."""
+def _numpy_globals() -> list[Any]:
+    """The functions and types that unpickling NumPy arrays and scalars needs, as NumPy 1 and 2 name them.
+
+    None of them runs code from the file.
+    """
     import numpy as np
     from numpy._core import multiarray
 

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     decode = params.load(PARAMS)["decode"]
     videos = pd.read_parquet(VIDEOS)
     AUDIO.mkdir(parents=True, exist_ok=True)
-    per_video.map_items(
+    per_video.map_videos(
         "decode",
         functools.partial(decode_video, decode),
         {video_id: (Path(path),) for video_id, path in zip(videos.video_id, videos.path, strict=True)},

@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> None:
     settings = params.load(PARAMS)["embed_motion"]
     weights = Path(settings.weights)
     dstformer.load(weights)  # a wrong file stops the stage at once, not in every video
-    per_video.map_items(
+    per_video.map_videos(
         "embed_motion",
         functools.partial(embedding.embed_video, settings),
         {path.stem: (path, weights) for path in sorted(SOURCES[settings.input].glob("*.npz"))},

@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> None:
     visual = params.load(PARAMS)["visual"]
     weights = Path(visual.weights)
     i3d.load(weights)  # a wrong file stops the stage at once, not in every video
-    per_video.map_items(
+    per_video.map_videos(
         "embed_visual",
         functools.partial(features.embed_video, params=visual),
         {path.stem: (path, weights) for path in sorted(DECODED.glob("*.mp4"))},

@@ -15,7 +15,7 @@ def main(argv: list[str] | None = None) -> None:
     """Write data/energy/{id}.parquet."""
     argparse.ArgumentParser(prog="python -m stages.energy", description=__doc__).parse_args(argv)
     settings = params.load(PARAMS)["energy"]
-    per_video.map_items(
+    per_video.map_videos(
         "energy",
         functools.partial(energy.energy_video, settings),
         {path.stem: (path,) for path in sorted(POSE.glob("*.npz"))},

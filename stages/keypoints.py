@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     else:
         files = backends.estimator_files(keypoints)  # a wrong file stops the stage at once, not in every video
         inputs = {path.stem: (path, *files) for path in sorted(Path(keypoints.source).glob("*.mp4"))}
-    per_video.map_items(
+    per_video.map_videos(
         "keypoints",
         functools.partial(backends.find_keypoints, keypoints, fps),
         inputs,

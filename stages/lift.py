@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
         weights = Path(lift.weights)
         dstformer.load(weights)  # a wrong file stops the stage at once, not in every video
         inputs = {name: (path, weights) for name, path in keypoints.items()}
-    per_video.map_items("lift", function, inputs, {"pose3d.npz": OUT / "{id}.npz"}, lift)
+    per_video.map_videos("lift", function, inputs, {"pose3d.npz": OUT / "{id}.npz"}, lift)
 
 
 if __name__ == "__main__":

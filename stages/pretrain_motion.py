@@ -17,6 +17,7 @@ OUT, METRICS = Path("models/pretrain/motion.safetensors"), Path("models/pretrain
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Train the network on procedural dances and write its weights and its scores on held-out ones."""
     argparse.ArgumentParser(prog="python -m stages.pretrain_motion", description=__doc__).parse_args(argv)
     settings = params.load(PARAMS)["pretrain_motion"]
     torch.set_num_threads(per_video.worker_count())

@@ -1,4 +1,4 @@
-"""Train the stand-in I3D on rendered dancers: a narrow network that tells the ten styles apart."""
+"""Train the stand-in I3D on rendered dancers: a narrow network that learns to recognise the ten styles."""
 
 import argparse
 import json
@@ -16,17 +16,18 @@ WEIGHTS, METRICS = Path("models/pretrain/visual.safetensors"), Path("models/pret
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Train the network on rendered clips and write its weights and its accuracy on held-out ones."""
     argparse.ArgumentParser(prog="python -m stages.pretrain_visual", description=__doc__).parse_args(argv)
-    p = params.load(PARAMS)["pretrain_visual"]
+    settings = params.load(PARAMS)["pretrain_visual"]
     workers = per_video.worker_count()
-    clips, labels = visual.render_clips(p.train_clips, 0, p, workers)
-    model = visual.train(clips, labels, p, lambda steps: tqdm(steps, desc="pretrain_visual", disable=None))
-    clips, labels = visual.render_clips(p.test_clips, 1, p, workers)
-    score = {"accuracy": round(visual.accuracy(model, clips, labels, p.crop), 4), "chance": 1 / len(STYLES)}
+    clips, labels = visual.render_clips(settings.train_clips, 0, settings, workers)
+    model = visual.train(clips, labels, settings, lambda steps: tqdm(steps, desc="pretrain_visual", disable=None))
+    clips, labels = visual.render_clips(settings.test_clips, 1, settings, workers)
+    score = {"accuracy": round(visual.accuracy(model, clips, labels, settings.crop), 4), "chance": 1 / len(STYLES)}
     WEIGHTS.parent.mkdir(parents=True, exist_ok=True)
     save_file(model.state_dict(), WEIGHTS)
     METRICS.write_text(json.dumps({"visual": score}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    print(f"pretrain_visual: styles told apart in {score['accuracy']:.0%} of held-out clips, weights in {WEIGHTS}")
+    print(f"pretrain_visual: {WEIGHTS}, style recognised in {score['accuracy']:.0%} of held-out clips")
 
 
 if __name__ == "__main__":

@@ -20,12 +20,13 @@ def make_video(synthetic: dataset.SyntheticParams, video_id: str, _: tuple[Path,
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Make the videos, their truth and the table videos.csv. Raises RuntimeError if a video fails."""
     argparse.ArgumentParser(prog="python -m stages.synthesise", description=__doc__).parse_args(argv)
     synthetic = params.load(PARAMS)["synthetic"]
     videos = dataset.plan(synthetic)
-    # What a video looks like does not depend on how many there are: an enlarged dataset makes only the new ones.
+    # How a video looks does not depend on how many there are, so a larger dataset needs only the new ones rendered.
     look = {key: value for key, value in dataclasses.asdict(synthetic).items() if not key.endswith("_videos")}
-    failures = per_video.map_items(
+    failures = per_video.map_videos(
         "synthesise",
         functools.partial(make_video, synthetic),
         {video.video_id: () for video in videos},
@@ -33,12 +34,12 @@ def main(argv: list[str] | None = None) -> None:
         look,
     )
     if failures:
-        raise RuntimeError(f"{len(failures)} synthetic videos failed: {failures}")
+        raise RuntimeError(f"{len(failures)} of {len(videos)} synthetic videos failed: {failures}")
     with open(VIDEOS / "videos.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, list(videos[0].row))
         table.writeheader()
         table.writerows(video.row for video in videos)
-    print(f"{len(videos)} videos lie in {VIDEOS}, their truth in {TRUTH}")
+    print(f"synthesise: {len(videos)} videos in {VIDEOS}, their truth in {TRUTH}")
 
 
 if __name__ == "__main__":

@@ -98,11 +98,11 @@ def test_old_container_of_motionbert_loads(tmp_path):
     assert dstformer.load(tmp_path / "old.bin", "lite").maxlen == 243
 
 
-@pytest.mark.parametrize(("given", "asked"), [("lite", "full"), ("full", "lite")])
-def test_the_wrong_variant_is_named(tmp_path, given, asked):
+@pytest.mark.parametrize(("content", "asked"), [("lite", "full"), ("full", "lite")])
+def test_the_wrong_variant_is_named(tmp_path, content, asked):
     path = tmp_path / "latest_epoch.bin"
-    torch.save(MOTIONBERT["pretrained"]({"lite": LITE, "full": FULL}[given]), path)
-    with pytest.raises(WeightsError, match=rf"latest_epoch\.bin: holds the {given} network .*not the {asked} one"):
+    torch.save(MOTIONBERT["pretrained"]({"lite": LITE, "full": FULL}[content]), path)
+    with pytest.raises(WeightsError, match=rf"latest_epoch\.bin: holds the {content} network .*not the {asked} one"):
         dstformer.load(path, asked)
 
 

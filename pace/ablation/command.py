@@ -1,4 +1,4 @@
-"""`python -m pace ablate`: run what is wanted and not yet there, and write the table."""
+"""`python -m pace ablate`: run the experiments that are not finished yet, and write a table of all of them."""
 
 import argparse
 import subprocess
@@ -25,9 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=names_help)
     parser.add_argument("--list", action="store_true", help="show the groups and variants")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="experiments at a time (default: 1)")
-    parser.add_argument("--seeds", type=whole_numbers, metavar="0,1,2", help="default: as the group says")
-    parser.add_argument("--split", choices=("val", "test"), help="clips to score (default: as the group says)")
-    parser.add_argument("--out", type=Path, default=Path("reports/ablation"), help="default: reports/ablation")
+    parser.add_argument("--seeds", type=whole_numbers, metavar="0,1,2", help="seeds (default: those of the group)")
+    parser.add_argument("--split", choices=("val", "test"), help="clips to score (default: that of the group)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("reports/ablation"), help="folder of the table (default: reports/ablation)"
+    )
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
@@ -36,7 +38,7 @@ def whole_numbers(text: str) -> tuple[int, ...]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run ablations; exit status 1 where one failed."""
+    """Run ablations. Exits with status 1 if one failed."""
     catalogue = variants.parse(params.read(ABLATIONS), str(ABLATIONS))
     if arguments.list:
         print(catalogue.text())
@@ -52,8 +54,9 @@ def ablate(
 ) -> bool:
     """Run the experiments of the groups, `jobs` at a time, and write `out`/table.md and `out`/table.csv.
 
-    values: every parameter of params.yaml, `section.key` -> value. What an experiment measured is kept: a run whose
-    parameters, code and inputs are those of a finished experiment is not run again. Returns whether all succeeded.
+    values: every parameter of params.yaml, `section.key` -> value.
+    A run with the parameters, code and inputs of a finished experiment is not run again.
+    Returns whether all succeeded. Raises ValueError for a wrong number of jobs or an unknown parameter.
     """
     if jobs < 1:
         raise ValueError(f"--jobs is {jobs}; give 1 or more")
@@ -62,32 +65,36 @@ def ablate(
         raise ValueError(f"params.yaml has no key {', '.join(sorted(unknown))}")
     shape = graph.read(root, catalogue.target, values)
     runs = {experiment_name(run, shape): run for run in catalogue.runs(groups)}
-    known = results.experiments(root)
-    missing = {name: run for name, run in runs.items() if name not in known}
+    finished = results.experiments(root)
+    missing = {name: run for name, run in runs.items() if name not in finished}
     print(f"ablate: {len(runs)} runs, {len(runs) - len(missing)} of them finished before")
     failed = _run(missing, shape, jobs, root) if missing else {}
 
-    known = results.experiments(root)
-    found, reasons = {}, {}
+    finished = results.experiments(root)
+    measured: dict[tuple[str, int, str], results.Result] = {}
+    reasons: dict[tuple[str, int, str], str] = {}
     for name, run in runs.items():
         try:
-            if name in known:
-                found[run.key] = results.read(root, known[name])
+            if name in finished:
+                measured[run.key] = results.read(root, finished[name])
             else:
                 reasons[run.key] = failed.get(name, "not run")
         except ValueError as error:
             reasons[run.key] = str(error)
-    _write(groups, catalogue, found, reasons, str(values.get("dataset.name", "unnamed")), out)
+    _write(groups, catalogue, measured, reasons, str(values.get("dataset.name", "unnamed")), out)
     return not reasons
 
 
 def experiment_name(run: Run, shape: Graph) -> str:
-    """Name of a run's experiment in DVC; it holds a fingerprint of all that the result depends on."""
+    """The name of a run's experiment in DVC, with a fingerprint of all that its result depends on."""
     return f"{run.variant.replace('.', '_')}-s{run.seed}-{run.split}-{shape.fingerprint(run)}"
 
 
 def command(name: str, run: Run, shape: Graph, copied: list[str]) -> tuple[str, ...]:
-    """The DVC command of one experiment. Inputs of stages that it does not change need not be there."""
+    """The DVC command of one experiment. Inputs of the stages that it does not change may be missing.
+
+    copied: inputs that DVC must copy into the temporary folder.
+    """
     settings = [part for key, value in run.overrides.items() for part in ("-S", f"{key}={hydra(value)}")]
     copies = [part for path in copied for part in ("-C", path)]
     return (
@@ -97,13 +104,13 @@ def command(name: str, run: Run, shape: Graph, copied: list[str]) -> tuple[str, 
 
 
 def _run(missing: dict[str, Run], shape: Graph, jobs: int, root: Path) -> dict[str, str]:
-    """Bring what the runs share up to date, then run them. Returns the reasons of those that failed."""
+    """Run the stages that the runs share, then the runs. Returns the reasons of those that failed, by name."""
     common = shape.common(missing.values())
     if common:
         print(f"ablate: {len(missing)} runs share {', '.join(common)}: `dvc repro` first", flush=True)
         done = subprocess.run(["dvc", "repro", *shape.ends(common)], cwd=root, check=False)
         if done.returncode:
-            raise ValueError("the stages that all runs share cannot be reproduced; see DVC's message above")
+            raise ValueError("the stages that all runs share failed; see DVC's message above")
     copied = shape.copied(name for name in shape.stages if name not in common)
     todo = [
         Job(
@@ -127,25 +134,24 @@ def _run(missing: dict[str, Run], shape: Graph, jobs: int, root: Path) -> dict[s
     try:
         running.run(todo, jobs, root, lambda name: name in results.experiments(root), ended)
     except KeyboardInterrupt:
-        raise ValueError("interrupted; what is finished is kept, and the same command goes on from there") from None
+        raise ValueError("interrupted; what is finished is kept, and the same command continues from there") from None
     return reasons
 
 
 def _write(
     groups: list[Group],
     catalogue: Catalogue,
-    found: Mapping[tuple[str, int, str], results.Result],
+    measured: Mapping[tuple[str, int, str], results.Result],
     reasons: Mapping[tuple[str, int, str], str],
     dataset: str,
     out: Path,
 ) -> None:
+    """Write the groups' tables to `out` and print the Markdown one. measured, reasons: by variant, seed and split."""
     tables = []
     for group in groups:
-        measured, failed = (
-            {(variant, seed): value for (variant, seed, split), value in part.items() if split == group.split}
-            for part in (found, reasons)
-        )
-        tables.append((group, table.rows(group, catalogue, measured, failed, dataset)))
+        own = {(variant, seed): result for (variant, seed, split), result in measured.items() if split == group.split}
+        failed = {(variant, seed): reason for (variant, seed, split), reason in reasons.items() if split == group.split}
+        tables.append((group, table.variant_rows(group, catalogue, own, failed, dataset)))
     out.mkdir(parents=True, exist_ok=True)
     for name, text in (("table.md", table.markdown(tables, dataset)), ("table.csv", table.csv_text(tables))):
         (out / name).write_text(text, encoding="utf-8")

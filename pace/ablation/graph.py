@@ -1,6 +1,6 @@
-"""The DVC graph as an ablation needs it: what a run changes, what runs share, and by what a run is known.
+"""The DVC graph as an ablation needs it: what a run changes, what runs share, and the fingerprint of a run.
 
-Read through DVC itself, so that templates, sub-pipelines and paths are what `dvc repro` sees.
+It is read with DVC itself, so that templates, sub-pipelines and paths are those that `dvc repro` sees.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pace.ablation.variants import Run
 
@@ -19,8 +20,11 @@ PARAMS_FILE = "params.yaml"
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """A stage with the stages that it depends on; `inputs`: dependencies that no stage makes, as dvc.yaml names them
-    (relative to the root where they lie inside); params: keys and sections of params.yaml."""
+    """A stage of dvc.yaml.
+
+    upstream: the stages that it depends on. inputs: dependencies that no stage makes, relative to the root unless
+    dvc.yaml has an absolute path. params: keys and sections of params.yaml.
+    """
 
     name: str
     command: str
@@ -39,8 +43,11 @@ class Graph:
     values: Mapping[str, object]
 
     def keys(self, run: Run | None = None) -> dict[str, str]:
-        """A key for each stage: equal where the stage and all before it have equal parameters. None: params.yaml."""
-        values = self.values | (run.overrides if run else {})
+        """A key for each stage: equal if the stage and all before it have equal parameters.
+
+        run: whose overrides count; without one, the values are those of params.yaml.
+        """
+        values = {**self.values, **(run.overrides if run else {})}
         keys: dict[str, str] = {}
         for name, stage in self.stages.items():
             own = {key: value for key, value in values.items() if _declared(key, stage.params)}
@@ -58,13 +65,13 @@ class Graph:
         return [name for name in self.stages if name not in changed]
 
     def ends(self, names: Iterable[str]) -> list[str]:
-        """Those of the stages that no other of them depends on."""
+        """Those of the named stages that no other of them depends on."""
         names = list(names)
         before = {other for name in names for other in self.stages[name].upstream}
         return [name for name in names if name not in before]
 
     def fingerprint(self, run: Run) -> str:
-        """Eight digits of what decides a run's result: parameters, commands, and all inputs that no stage makes."""
+        """Eight digits for all that decides a run's result: parameters, commands and inputs that no stage makes."""
         return _digest([self.keys(run)[self.target], self._sources])[:8]
 
     @functools.cached_property
@@ -82,34 +89,34 @@ class Graph:
         return [file for file in self._tracked if _overlap(file, path) and len(file) >= len(path)]
 
     def _content(self, path: str) -> object:
-        """What an input holds: hashes of the files that git tracks, else sizes and times of its files."""
+        """The content of an input: hashes of the files that git tracks, otherwise sizes and times of its files."""
         if tracked := self._tracked_under(path):
             files = [self.root / file for file in tracked]
             return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
-        place = self.root / path
-        files = [place] if place.is_file() else sorted(file for file in place.rglob("*") if file.is_file())
-        return [(str(file.relative_to(place)), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
+        absolute = self.root / path
+        files = [absolute] if absolute.is_file() else sorted(file for file in absolute.rglob("*") if file.is_file())
+        return [(str(file.relative_to(absolute)), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
 
     def copied(self, names: Iterable[str]) -> list[str]:
-        """Inputs of stages that git does not track, inside the root: a run in a temporary folder lacks them.
+        """The stages' inputs in the root that git does not track: a run in a temporary folder needs copies of them.
 
-        Raises ValueError for an input outside the root by a relative path: from a temporary folder it leads elsewhere.
+        Raises ValueError for a relative path that leads out of the root: from a temporary folder it leads elsewhere.
         """
-        found = []
+        paths = []
         for path in sorted({path for name in names for path in self.stages[name].inputs}):
             if os.path.isabs(path):
                 continue
             if path.startswith(".."):
                 raise ValueError(f"{path} lies outside the project: give its absolute path in {PARAMS_FILE}")
             if (self.root / path).exists() and not self._tracked_under(path):
-                found.append(path)
-        return found
+                paths.append(path)
+        return paths
 
 
 def read(root: Path, target: str, values: Mapping[str, object]) -> Graph:
-    """The graph of the project at `root` up to the stage `target`; values: every parameter, `section.key` -> value.
+    """Read the graph of the project at `root` up to the stage `target`.
 
-    Raises ValueError where there is no such stage.
+    values: every parameter, `section.key` -> value. Raises ValueError if there is no such stage.
     """
     import networkx
     from dvc.repo import Repo
@@ -132,23 +139,27 @@ def read(root: Path, target: str, values: Mapping[str, object]) -> Graph:
     return Graph(root, target, stages, values)
 
 
-def _name(stage) -> str:
-    """A stage as DVC's commands take it in the root: `train_vae`, `models/pretrain/dvc.yaml:pretrain_motion`."""
+def _name(stage: Any) -> str:
+    """A stage's name in DVC's commands: `train_vae`, `models/pretrain/dvc.yaml:pretrain_motion`."""
     file = Path(stage.path_in_repo).as_posix()
-    return stage.name if file == "dvc.yaml" else f"{file}:{stage.name}" if stage.name else file
+    name: str = stage.name
+    return name if file == "dvc.yaml" else f"{file}:{name}" if name else file
 
 
-def _named(dep, root: Path) -> str:
+def _named(dep: Any, root: Path) -> str:
+    """The path of a dependency as dvc.yaml has it if it is absolute, otherwise relative to the root."""
     if os.path.isabs(dep.def_path):
-        return dep.def_path
+        return str(dep.def_path)
     return os.path.relpath(dep.fs_path, root.resolve())
 
 
-def _overlap(one: str, other: str) -> bool:
-    return one == other or one.startswith(other + os.sep) or other.startswith(one + os.sep)
+def _overlap(path: str, other: str) -> bool:
+    """Whether two paths are the same or one of them lies in the other."""
+    return path == other or path.startswith(other + os.sep) or other.startswith(path + os.sep)
 
 
 def _declared(key: str, params: tuple[str, ...]) -> bool:
+    """Whether a parameter, or its section, is among those that a stage names."""
     return any(key == name or key.startswith(f"{name}.") for name in params)
 
 

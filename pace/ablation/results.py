@@ -1,31 +1,35 @@
-"""What finished experiments measured, read from DVC's experiment refs and cache."""
+"""The results of finished experiments, read from DVC's experiment refs and cache."""
 
 import dataclasses
 import io
 import json
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas
 
 METRICS, PER_CLIP = "reports/metrics.json", "reports/per_clip.csv"
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """metrics.json and the lines of per_clip.csv about the generated music, in the order of the clips' ids."""
+    """metrics.json, and the lines of per_clip.csv on the generated music, indexed and sorted by clip id."""
 
-    metrics: dict
-    clips: "pandas.DataFrame"  # noqa: F821
+    metrics: dict[str, Any]
+    clips: "pandas.DataFrame"
 
 
 def experiments(root: Path) -> dict[str, str]:
-    """The experiments that DVC has, from whatever commit: name -> git ref, the latest where a name is there twice."""
+    """DVC's experiments on any commit: name -> git ref. If a name is there twice, the latest."""
     command = ["git", "for-each-ref", "--sort=committerdate", "--format=%(refname)", "refs/exps"]
     listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split()
     return {ref.rsplit("/", 1)[1]: ref for ref in listed if ref.count("/") == 4}
 
 
 def read(root: Path, ref: str) -> Result:
-    """The result of an experiment. Raises ValueError with the remedy where it is not in DVC's cache any more."""
+    """The result of an experiment. Raises ValueError with the remedy if it is no longer in DVC's cache."""
     import dvc.api
     import pandas
     from dvc.exceptions import DvcException

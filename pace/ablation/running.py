@@ -1,7 +1,7 @@
-"""Running many DVC experiments, several at a time, each in a temporary folder of DVC's.
+"""Run many DVC experiments, several at a time, each in one of DVC's temporary folders.
 
-Each is one `dvc exp run --temp`. Not DVC's queue: its workers outlive the command, start the experiments in no order
-that we can choose, so that two compute the same training side by side, and asking for its state takes seconds.
+Each is one `dvc exp run --temp`. DVC's own queue would not do: its workers outlive the command, its order cannot be
+chosen, so that two of them may compute the same training side by side, and asking for its state takes seconds.
 """
 
 import contextlib
@@ -18,18 +18,20 @@ from typing import IO
 
 from tqdm import tqdm
 
-STARTED = "Reproducing experiment"  # DVC has left the workspace: before it, the workspace's changes are in its stash
-POLL = 0.2  # seconds
-PATIENCE = {signal.SIGINT: 30.0, signal.SIGTERM: 10.0, signal.SIGKILL: 10.0}  # seconds after each
+# DVC prints this when it has left the workspace; until then, the workspace's changes are in its stash.
+STARTED = "Reproducing experiment"
+POLL = 0.2  # seconds between two looks at the experiments
+PATIENCE = {signal.SIGINT: 30.0, signal.SIGTERM: 10.0, signal.SIGKILL: 10.0}  # seconds to wait after each signal
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 THREADS = ("OMP_NUM_THREADS", "PACE_WORKERS")
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """An experiment: its name, its label for people, its command, its log file, and the keys of the work in it.
+    """An experiment to run.
 
-    Jobs with a key in common wait for each other: the first one does the work, the others take it from DVC's cache.
+    label: its name for people. work: keys of the stages that it runs. Jobs with a key in common wait for each other:
+    the first one does the work, and the others take the result from DVC's cache.
     """
 
     name: str
@@ -43,12 +45,13 @@ class Job:
 class _Running:
     job: Job
     slot: int
-    log: IO
-    process: subprocess.Popen | None  # None: another process runs this experiment
+    log: IO[bytes]
+    process: subprocess.Popen[bytes] | None  # None: another process runs this experiment
     since: float
 
     @property
     def started(self) -> bool:
+        """Whether it has left the workspace, or has ended."""
         return self.process is None or self.process.poll() is not None or STARTED in read_log(self.job.log)
 
 
@@ -61,35 +64,39 @@ def run(
 ) -> None:
     """Run all jobs, `slots` at a time; a job that fails leaves the others alone.
 
-    finished: whether DVC has an experiment of that name. ended: called with each job, the reason why it failed or None,
-    and its seconds. On Ctrl-C the running experiments are stopped, and KeyboardInterrupt goes on: what is finished
-    stays, and trainings go on from their last saved state when they are started again.
+    finished: whether DVC has an experiment of that name.
+    ended: called with each job, the reason why it failed (None if it did not), and the seconds that it took.
+    Ctrl-C stops the running experiments and raises KeyboardInterrupt. What is finished stays, and trainings continue
+    from their last saved state when they are started again.
     """
-    waiting, running, done = list(jobs), [], set()
+    waiting = list(jobs)
+    running: list[_Running] = []
+    done: set[str] = set()
     try:
         with tqdm(total=len(jobs), desc="ablate", unit="run", disable=None) as bar:
             while waiting or running:
-                for one in [one for one in running if _over(one, finished)]:
-                    running.remove(one)
-                    one.log.close()
-                    reason = None if finished(one.job.name) else failure(read_log(one.job.log))
-                    done |= one.job.work if reason is None else set()
-                    ended(one.job, reason, time.monotonic() - one.since)
+                for experiment in [experiment for experiment in running if _over(experiment)]:
+                    running.remove(experiment)
+                    experiment.log.close()
+                    job = experiment.job
+                    reason = None if finished(job.name) else failure(read_log(job.log))
+                    done |= job.work if reason is None else set()
+                    ended(job, reason, time.monotonic() - experiment.since)
                     bar.update()
-                if job := _next(waiting, running, slots, done):
-                    slot = min(set(range(slots)) - {one.slot for one in running})
-                    waiting.remove(job)
-                    running.append(_start(job, slot, slots, root))
-                bar.set_postfix_str("; ".join(f"{one.job.label}: {stage(read_log(one.job.log))}" for one in running))
+                if next_job := _next(waiting, running, slots, done):
+                    slot = min(set(range(slots)) - {experiment.slot for experiment in running})
+                    waiting.remove(next_job)
+                    running.append(_start(next_job, slot, slots, root))
+                bar.set_postfix_str("; ".join(f"{e.job.label}: {stage(read_log(e.job.log))}" for e in running))
                 time.sleep(POLL)
     finally:
         _stop(running)
 
 
 def environment(slot: int, slots: int, gpus: int, base: dict[str, str], cores: int) -> dict[str, str]:
-    """Variables of an experiment: its share of the cores, one GPU of several, and output at once.
+    """Environment variables of an experiment: its share of the cores, one of the GPUs, and unbuffered output.
 
-    What `base` sets already stays.
+    A variable that `base` sets already keeps its value.
     """
     share = str(max(1, cores // slots))
     own = dict.fromkeys(THREADS, share) if slots > 1 else {}
@@ -99,17 +106,17 @@ def environment(slot: int, slots: int, gpus: int, base: dict[str, str], cores: i
 
 
 def stage(log: str) -> str:
-    """What an experiment does now, by its log."""
-    found = re.findall(r"Running stage '(?:[^']*:)?(\w+)'", log)
-    return found[-1] if found else "starting"
+    """The stage that an experiment runs now, by its log."""
+    stages: list[str] = re.findall(r"Running stage '(?:[^']*:)?(\w+)'", log)
+    return stages[-1] if stages else "starting"
 
 
 def failure(log: str) -> str:
-    """Why an experiment failed, in one line: the stage and the last thing that it said before DVC's own error."""
+    """Why an experiment failed, in one line: the stage and its last line before DVC's own error."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     first = next((i for i, line in enumerate(lines) if line.startswith("ERROR:")), None)
     if first is None:
-        return f"ended without an error message; last line: {lines[-1]}" if lines else "ended without a word"
+        return f"ended without an error message; last line: {lines[-1]}" if lines else "ended without any output"
     stage_named = re.search(r"failed to reproduce '(?:[^']*:)?(\w+)'", lines[first])
     if not stage_named:
         return lines[first].removeprefix("ERROR: ")
@@ -118,7 +125,7 @@ def failure(log: str) -> str:
 
 
 def read_log(path: Path) -> str:
-    """The text of a log file; of a progress bar, which returns to the line's start, the last state."""
+    """The text of a log file, with progress bars in their last state: each state returns to the start of the line."""
     try:
         text = path.read_bytes().decode("utf-8", errors="replace")
     except FileNotFoundError:
@@ -127,15 +134,15 @@ def read_log(path: Path) -> str:
 
 
 def _next(waiting: list[Job], running: list[_Running], slots: int, done: set[str]) -> Job | None:
-    """The first job that may start: one at a time goes through the workspace, and no work is done twice."""
-    if len(running) >= slots or not all(one.started for one in running):
+    """The next job that may start. Only one at a time may be in the workspace, and no work is done twice."""
+    if len(running) >= slots or not all(experiment.started for experiment in running):
         return None
-    busy = set().union(*(one.job.work for one in running)) - done
+    busy: set[str] = set().union(*(experiment.job.work for experiment in running)) - done
     return next((job for job in waiting if not job.work & busy), None)
 
 
 def _start(job: Job, slot: int, slots: int, root: Path) -> _Running:
-    """Start a job, unless another process runs it: whoever runs it holds a lock on its log."""
+    """Start a job, unless another process runs it already; the process that runs a job locks its log."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     log = open(job.log, "ab")  # noqa: SIM115 - stays open, and locked, while the job runs
     try:
@@ -162,35 +169,37 @@ def _gpus() -> int:
     return torch.cuda.device_count()
 
 
-def _over(one: _Running, finished: Callable[[str], bool]) -> bool:
-    if one.process is not None:
-        return one.process.poll() is not None
+def _over(experiment: _Running) -> bool:
+    """Whether an experiment has ended. One of another process has ended when its log can be locked."""
+    if experiment.process is not None:
+        return experiment.process.poll() is not None
     with contextlib.suppress(BlockingIOError):
-        fcntl.flock(one.log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(experiment.log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
 
 
 def _stop(running: list[_Running]) -> None:
-    """Stop the processes of the jobs, each after it has left the workspace, and wait for them."""
-    ours = [one for one in running if one.process is not None]
-    for one in ours:
+    """Stop the processes of the jobs, each after it has left the workspace, and wait for them to end."""
+    for experiment in running:
         for _ in _ticks(60.0):
-            if one.started:
+            if experiment.started:
                 break
+    processes = [experiment.process for experiment in running if experiment.process is not None]
     for number, seconds in PATIENCE.items():
-        alive = [one for one in ours if one.process.poll() is None]
-        for one in alive:
+        alive = [process for process in processes if process.poll() is None]
+        for process in alive:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(one.process.pid, number)
+                os.killpg(process.pid, number)
         for _ in _ticks(seconds):
-            if all(one.process.poll() is not None for one in alive):
+            if all(process.poll() is not None for process in alive):
                 break
-    for one in running:
-        one.log.close()
+    for experiment in running:
+        experiment.log.close()
 
 
 def _ticks(seconds: float) -> Iterator[None]:
+    """Yield every POLL seconds until `seconds` have passed."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         yield

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from pace.ablation import comparing
 from pace.ablation.comparing import Figure
@@ -14,12 +15,12 @@ from pace.report.published import PROTOCOL, SETTINGS, Published
 from pace.report.published import read as read_published
 
 FAD = {"fad_v": "vggish", "fad_p": "cnn14", "fad_c": "clap", "fad_descriptors": "descriptors"}  # column -> extractor
-OTHER = "d2mgan"  # the protocol that the paper is taken not to use
-SUMMARY = comparing.SUMMARY  # of the paper's table
+OTHER = "d2mgan"  # the protocol that the paper probably does not use
+SUMMARY = comparing.SUMMARY  # the metrics of the paper's table
 PRINTED = {name: f"{PROTOCOL}_{name}" for name in SUMMARY}  # field of Published -> column
 PRINTED |= {"fad_vggish": "fad_v", "fad_panns": "fad_p", "fad_clap": "fad_c"}
 SHUFFLED = "shuffled_beat_f70"
-OF_METRICS = {  # column -> where metrics.json has it
+METRICS_PATHS: dict[str, tuple[str, ...]] = {  # column -> the keys that lead to it in metrics.json
     **{column: ("fad", "generated", extractor, "fad") for column, extractor in FAD.items()},
     SHUFFLED: ("rhythm", "shuffled", "strict", "beat_f70"),
     "ceiling_beat_f70": ("rhythm", "ceiling", "strict", "beat_f70"),
@@ -48,8 +49,11 @@ NOT_COMPUTED = "not computed"
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A variant in a table. failures: (seed, reason); paper_row: its name in the paper, if any; paper: what the paper
-    prints there, None where it has no such row."""
+    """A variant in a table.
+
+    failures: (seed, reason). paper_row: the variant's name in the paper, if any.
+    paper: the figures that the paper prints for it, None if it prints none.
+    """
 
     name: str
     about: str
@@ -62,65 +66,72 @@ class Row:
     paper: Published | None
 
 
-def rows(
+def variant_rows(
     group: Group,
     catalogue: Catalogue,
     results: Mapping[tuple[str, int], Result],
     failures: Mapping[tuple[str, int], str],
     dataset: str,
 ) -> list[Row]:
-    """The rows of a group; results and failures by variant and seed. dataset: `dataset.name` of params.yaml."""
+    """The rows of a group's table.
+
+    results, failures: by variant and seed. dataset: `dataset.name` of params.yaml.
+    """
     printed = {row.method: row for row in read_published() if row.dataset == paper_dataset(dataset)}
-    of = {
+    by_variant = {
         name: {seed: results[name, seed] for seed in group.seeds if (name, seed) in results} for name in group.variants
     }
-    made = []
-    for name, own in of.items():
+    table_rows = []
+    for name, own in by_variant.items():
         variant = catalogue.variants[name]
-        figures = comparing.figures(own, None if name == group.reference else of[group.reference]) if own else {}
-        figures |= _of_metrics(own)
+        figures = (
+            comparing.figures(own, None if name == group.reference else by_variant[group.reference]) if own else {}
+        )
+        figures |= _metrics_figures(own)
         failed = tuple((seed, failures[name, seed]) for seed in group.seeds if (name, seed) in failures)
-        counts = comparing.clip_count(own) if own else (0, 0)
-        paper = variant.paper, printed.get(variant.paper)
-        made.append(Row(name, variant.about, tuple(own), *counts, figures, failed, *paper))
-    return made
+        clips, dances = comparing.clip_count(own) if own else (0, 0)
+        paper = printed.get(variant.paper) if variant.paper else None
+        row = Row(name, variant.about, tuple(own), clips, dances, figures, failed, variant.paper, paper)
+        table_rows.append(row)
+    return table_rows
 
 
 def paper_dataset(name: str) -> str:
-    """The paper's name of a dataset; AIST++ for one that it does not use."""
-    return next((of for of, setting in SETTINGS.items() if setting.reader == name), "AIST++")
+    """The paper's name of a dataset; AIST++ for one that the paper does not use."""
+    return next((printed for printed, setting in SETTINGS.items() if setting.reader == name), "AIST++")
 
 
-def _of_metrics(own: Mapping[int, Result]) -> dict[str, Figure]:
-    """Figures that only metrics.json has: the distances, the beats of other clips' music, and the autoencoder's."""
-    found = {}
-    for key, path in OF_METRICS.items():
+def _metrics_figures(own: Mapping[int, Result]) -> dict[str, Figure]:
+    """Figures that only metrics.json has: distances, the beats of other clips' music, and those of the autoencoder."""
+    figures = {}
+    for key, path in METRICS_PATHS.items():
         values = [value for result in own.values() if (value := _metric(result.metrics, path)) is not None]
         if values and len(values) == len(own):
             mean = sum(values) / len(values)
             spread = math.nan
             if len(values) > 1:
                 spread = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
-            found[key] = Figure(mean, math.nan, math.nan, spread)
-    return found
+            figures[key] = Figure(mean, math.nan, math.nan, spread)
+    return figures
 
 
-def _metric(metrics: dict, path: tuple[str, ...]) -> float | None:
-    value = metrics
+def _metric(metrics: Mapping[str, Any], path: tuple[str, ...]) -> float | None:
+    """The number at the end of a path of keys; None if there is none."""
+    value: Any = metrics
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return float(value) if isinstance(value, int | float) else None
 
 
 def markdown(tables: list[tuple[Group, list[Row]]], dataset: str) -> str:
-    """The tables of all groups, with what the columns are."""
-    parts = [_group(group, made, paper_dataset(dataset)) for group, made in tables]
+    """The tables of all groups as Markdown, with an explanation of the columns."""
+    parts = [_group_table(group, rows, paper_dataset(dataset)) for group, rows in tables]
     return "\n".join([*parts, _notes(dataset)])
 
 
-def _group(group: Group, made: list[Row], known: str) -> str:
+def _group_table(group: Group, rows: list[Row], printed_dataset: str) -> str:
     seeds = ", ".join(map(str, group.seeds))
-    counts = {(row.clips, row.dances) for row in made if row.seeds}
+    counts = {(row.clips, row.dances) for row in rows if row.seeds}
     size = " and ".join(f"{clips} clips of {dances} dances" for clips, dances in sorted(counts)) or "no clip"
     heads = ["variant", *(heading for heading, _ in COLUMNS.values()), *CHANGE]
     lines = [
@@ -133,7 +144,7 @@ def _group(group: Group, made: list[Row], known: str) -> str:
         "|---|" + "---:|" * (len(heads) - 1),
     ]
     failed = []
-    for row in made:
+    for row in rows:
         if row.seeds:
             change = row.figures.get(CHANGED)
             cells = [_cell(key, row.figures.get(key)) for key in COLUMNS]
@@ -145,7 +156,7 @@ def _group(group: Group, made: list[Row], known: str) -> str:
         if row.paper:
             values = {column: getattr(row.paper, name) for name, column in PRINTED.items()}
             cells = [f"{values[key]:.2f}" if key in values else "" for key in COLUMNS]
-            lines.append(_line([f"*{row.paper_row} as the paper prints it, {known}*", *cells, "", ""]))
+            lines.append(_line([f"*{row.paper_row} as the paper prints it, {printed_dataset}*", *cells, "", ""]))
         elif row.paper_row:
             lines.append(_line([f"*the paper prints no row for {row.paper_row}*", *[""] * (len(heads) - 1)]))
     return "\n".join([*lines, "", *(["Failed runs:", "", *failed, ""] if failed else [])])
@@ -177,29 +188,35 @@ def _change(figure: Figure | None) -> list[str]:
 
 
 def _notes(dataset: str) -> str:
-    known = [setting.reader for setting in SETTINGS.values()]
-    own = "" if dataset in known else f" Its figures are from {paper_dataset(dataset)}, ours from dataset {dataset}."
+    printed = [setting.reader for setting in SETTINGS.values()]
+    other = "" if dataset in printed else f" Its figures are of {paper_dataset(dataset)}, ours of dataset {dataset}."
     return (
-        "In brackets: 95 % intervals, resampled by dance. Behind ±, with several seeds: standard deviation over seeds; "
-        "the value is their mean.\n"
-        f"BCS to F1: {PROTOCOL} protocol, one-second bins, in percent; the paper does not name its own and is taken "
-        f"to use this one.{own} One-second bins do not see timing; the columns from onset F 70 on do.\n"
-        "Shuffled beat F 70: music generated for other clips, what chance gives. Change: beat F 70 minus that of the "
-        "first variant on the same clips and seeds; p: two-sided, no difference.\n"
-        "FAD_v, FAD_p, FAD_c: VGGish, CNN14 and CLAP, where their weights are given.\n"
+        "Values are means over seeds. After ±: standard deviation over seeds. In brackets: 95 % intervals, resampled "
+        "by dance.\n"
+        f"BCS to F1: {PROTOCOL} protocol, one-second bins, in percent. The paper does not name its protocol; we assume "
+        f"this one.{other} One-second bins are blind to timing; the columns from onset F 70 on measure it.\n"
+        "Shuffled beat F 70: chance, measured on music generated for other clips. Change: beat F 70 minus that of the "
+        "first variant on the same clips and seeds; p: two-sided, for no difference.\n"
+        "FAD_v, FAD_p, FAD_c: with VGGish, CNN14 and CLAP, if their weights are given.\n"
     )
 
 
 def csv_text(tables: list[tuple[Group, list[Row]]]) -> str:
-    """One line for each variant of each group, with every metric: value, interval, spread over seeds, change, paper.
+    """One line for each variant of each group, with every metric: value, interval, spread, change, and the paper's.
 
-    Beyond those of the Markdown table: the ceiling (true music through autoencoder and vocoder) and the autoencoder.
+    It has more metrics than the Markdown table: those of the ceiling (true music through autoencoder and vocoder) and
+    of the autoencoder.
     """
-    names = list(dict.fromkeys(name for _, made in tables for row in made for name in row.figures))
+    names = list(dict.fromkeys(name for _, rows in tables for row in rows for name in row.figures))
     lines = []
-    for group, made in tables:
-        for row in made:
-            line = {"group": group.name, "variant": row.name, "about": row.about, "reference": group.reference}
+    for group, rows in tables:
+        for row in rows:
+            line: dict[str, object] = {
+                "group": group.name,
+                "variant": row.name,
+                "about": row.about,
+                "reference": group.reference,
+            }
             line |= {"split": group.split, "seeds": " ".join(map(str, row.seeds)), "clips": row.clips}
             line |= {"dances": row.dances, "failures": "; ".join(f"seed {s}: {reason}" for s, reason in row.failures)}
             for name in names:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pace.setup.presets import hydra
 
@@ -12,7 +13,10 @@ VARIANT_KEYS = ("about", "params", "paper")
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """params: `section.key` -> value where it differs from params.yaml. paper: its row of the paper's table, if any."""
+    """A changed setting of the pipeline.
+
+    params: `section.key` -> value, where it differs from params.yaml. paper: its row in the paper's table, if any.
+    """
 
     name: str
     about: str
@@ -22,7 +26,7 @@ class Variant:
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """One table: variants on one split with some seeds, compared with the first of them."""
+    """One table: variants on one split with some seeds, each compared with the first variant."""
 
     name: str
     about: str
@@ -32,6 +36,7 @@ class Group:
 
     @property
     def reference(self) -> str:
+        """The variant that the others are compared with."""
         return self.variants[0]
 
 
@@ -46,16 +51,22 @@ class Run:
 
     @property
     def key(self) -> tuple[str, int, str]:
+        """Variant, seed and split."""
         return self.variant, self.seed, self.split
 
     @property
     def label(self) -> str:
+        """Variant, seed and split, for people."""
         return f"{self.variant} seed {self.seed} {self.split}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
-    """seed, split: the parameters that a run's seed and split set; target: the stage that it runs up to."""
+    """The content of presets/ablations.yaml.
+
+    seed, split: the parameters that get a run's seed and split. target: the last stage that it runs.
+    default: the groups that run if the user names none.
+    """
 
     seed: tuple[str, ...]
     split: str
@@ -65,6 +76,7 @@ class Catalogue:
     variants: Mapping[str, Variant]
 
     def run(self, variant: str, seed: int, split: str) -> Run:
+        """A variant with a seed on a split, with all parameters that it changes."""
         values = dict(self.variants[variant].params)
         values |= dict.fromkeys(self.seed, seed) | {self.split: split}
         return Run(variant, seed, split, values)
@@ -72,9 +84,10 @@ class Catalogue:
     def choose(
         self, names: Iterable[str] = (), seeds: tuple[int, ...] | None = None, split: str | None = None
     ) -> list[Group]:
-        """The groups of the given group and variant names (none: the default groups), each with what is wanted of it.
+        """The groups to run for names of groups and variants (none: the default groups).
 
-        A variant comes with the reference of the first group that has it. Raises ValueError for an unknown name.
+        A variant runs with the reference of the first group that has it.
+        seeds, split: instead of those of the groups. Raises ValueError for an unknown name.
         """
         wanted: dict[str, list[str]] = {}
         for name in tuple(names) or self.default:
@@ -84,8 +97,8 @@ class Catalogue:
                 home = next(group for group in self.groups.values() if name in group.variants)
                 wanted.setdefault(home.name, [home.reference]).append(name)
             else:
-                known = f"groups: {', '.join(self.groups)}; variants: {', '.join(self.variants)}"
-                raise ValueError(f"there is no variant or group {name!r}; {known}")
+                names_known = f"groups: {', '.join(self.groups)}; variants: {', '.join(self.variants)}"
+                raise ValueError(f"there is no variant or group {name!r}; {names_known}")
         return [
             dataclasses.replace(
                 self.groups[name],
@@ -97,7 +110,7 @@ class Catalogue:
         ]
 
     def runs(self, groups: Iterable[Group]) -> list[Run]:
-        """The runs of groups, each once."""
+        """The runs that the groups need, without repetition."""
         keys = dict.fromkeys(
             (variant, seed, group.split) for group in groups for seed in group.seeds for variant in group.variants
         )
@@ -115,12 +128,12 @@ class Catalogue:
         return "\n".join(lines)
 
 
-def parse(content: Mapping, source: str) -> Catalogue:
-    """Build the catalogue from the content of `source`. Raises ValueError naming the file, the entry and the remedy."""
-    _keys(content, KEYS, (), source)
+def parse(content: Mapping[str, Any], source: str) -> Catalogue:
+    """Build the catalogue from the content of the file `source`. Raises ValueError naming the file and the entry."""
+    _check_keys(content, KEYS, (), source)
     variants = {}
     for name, entry in content["variants"].items():
-        _keys(entry, VARIANT_KEYS, ("paper",), f"{source}: variant `{name}`")
+        _check_keys(entry, VARIANT_KEYS, ("paper",), f"{source}: variant `{name}`")
         params = {
             f"{section}.{key}": value for section, values in entry["params"].items() for key, value in values.items()
         }
@@ -128,7 +141,7 @@ def parse(content: Mapping, source: str) -> Catalogue:
     groups = {}
     for name, entry in content["groups"].items():
         where = f"{source}: group `{name}`"
-        _keys(entry, GROUP_KEYS, (), where)
+        _check_keys(entry, GROUP_KEYS, (), where)
         unknown = [variant for variant in entry["variants"] if variant not in variants]
         if unknown or not entry["variants"] or not entry["seeds"]:
             raise ValueError(f"{where}: needs seeds and known variants; unknown: {', '.join(unknown) or 'none'}")
@@ -146,8 +159,9 @@ def parse(content: Mapping, source: str) -> Catalogue:
     return Catalogue(*chosen, groups, variants)
 
 
-def _keys(entry: Mapping, known: tuple[str, ...], optional: tuple[str, ...], where: str) -> None:
-    wrong = [key for key in entry if key not in known]
-    missing = [key for key in known if key not in entry and key not in optional]
+def _check_keys(entry: Mapping[str, Any], allowed: tuple[str, ...], optional: tuple[str, ...], where: str) -> None:
+    """Raise ValueError unless an entry has the allowed keys, where the optional ones may be missing."""
+    wrong = [key for key in entry if key not in allowed]
+    missing = [key for key in allowed if key not in entry and key not in optional]
     if wrong or missing:
-        raise ValueError(f"{where}: unknown keys {wrong}, missing keys {missing}; known keys: {', '.join(known)}")
+        raise ValueError(f"{where}: unknown keys {wrong}, missing keys {missing}; known keys: {', '.join(allowed)}")

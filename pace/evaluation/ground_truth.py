@@ -16,7 +16,8 @@ class TruthParams:
 @dataclasses.dataclass(frozen=True)
 class Truth:
     """joints3d (N,17,3) metres in camera coordinates, joints2d (N,17,2) pixels of the original video,
-    beats (B,) seconds; frame i shows time i / fps; H36M order."""
+    beats (B,) seconds; frame i shows time i / fps; H36M order.
+    """
 
     joints3d: np.ndarray
     joints2d: np.ndarray

@@ -1,4 +1,4 @@
-"""Which of the project's files a module imports, followed through all its imports."""
+"""The project's files that a module imports, directly and through other modules: the code that running it executes."""
 
 import ast
 import functools
@@ -10,7 +10,7 @@ PACKAGES = ("pace", "stages")
 
 
 def module_path(name: str) -> Path | None:
-    """The file of a module of this project, relative to the root, or None for any other module."""
+    """The file of a module of this project, relative to the root; None for a module from elsewhere."""
     if name.split(".")[0] not in PACKAGES:
         return None
     path = Path(*name.split("."))
@@ -21,38 +21,40 @@ def module_path(name: str) -> Path | None:
 
 
 @functools.cache
-def direct(path: Path) -> frozenset[Path]:
-    """The project's files imported anywhere in one file, inside functions too."""
-    found = set()
+def direct_imports(path: Path) -> frozenset[Path]:
+    """The project's files that one file imports, inside functions too."""
+    imported: set[Path] = set()
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-        found.update(target for name in names if (target := module_path(name)) and target.name != "__init__.py")
-    return frozenset(found)
+        imported.update(target for name in names if (target := module_path(name)) and target.name != "__init__.py")
+    return frozenset(imported)
 
 
 def closure(module: str) -> list[Path]:
-    """All project files that running `module` executes, itself included, sorted, relative to the root.
+    """All of the project's files that running `module` executes, its own included; sorted, relative to the root.
 
     The packages' `__init__.py` files are empty and not listed.
+    Raises ValueError for a module from elsewhere.
     """
     start = module_path(module)
     if start is None:
         raise ValueError(f"{module} is not a module of this project")
-    seen, todo = set(), [start]
+    seen: set[Path] = set()
+    todo = [start]
     while todo:
         path = todo.pop()
         if path not in seen:
             seen.add(path)
-            todo.extend(direct(path))
+            todo.extend(direct_imports(path))
     return sorted(seen)
 
 
 def code_digest(module: str) -> str:
-    """Digest of the project's code that `module` runs; empty for a module from elsewhere."""
+    """SHA-256 of the project's code that `module` runs; empty for a module from elsewhere."""
     if not module_path(module):
         return ""
     digest = hashlib.sha256()

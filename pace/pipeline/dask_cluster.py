@@ -1,9 +1,10 @@
-"""joblib on a Dask cluster whose workers share the project's folder and outlive its runs."""
+"""joblib on a Dask cluster: its workers share the project's folder and live on from one run to the next."""
 
 import contextlib
 import pickle
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import joblib
 
@@ -14,10 +15,10 @@ TIMEOUT = 10  # seconds that a scheduler and its first worker may take to answer
 
 @contextlib.contextmanager
 def backend(address: str) -> Iterator[None]:
-    """Have joblib work on the cluster of the Dask scheduler at `address`, or in processes of its own when it is empty.
+    """Let joblib use the cluster of the Dask scheduler at `address`; its own processes if the address is empty.
 
-    Raises RuntimeError when Dask is missing, when nothing answers, when there are no workers, or when a worker has
-    several threads: the steps set process-wide state, such as the number of PyTorch's threads.
+    Raises RuntimeError if Dask is missing, if no scheduler answers, if it has no workers, or if a worker has several
+    threads: the steps set process-wide state, such as the number of PyTorch's threads.
     """
     if not address:
         yield
@@ -29,7 +30,7 @@ def backend(address: str) -> Iterator[None]:
             f"PACE_DASK is {address}, which needs Dask: `pip install -r requirements-dask.txt`, or unset PACE_DASK"
         ) from None
     try:
-        client = distributed.Client(address, timeout=TIMEOUT, set_as_default=False)
+        client: Any = distributed.Client(address, timeout=TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise RuntimeError(
             f"PACE_DASK is {address}, where no Dask scheduler answers ({error}); start `dask scheduler` and "
@@ -45,7 +46,7 @@ def backend(address: str) -> Iterator[None]:
         threads = max(client.nthreads().values())
         if threads > 1:
             raise RuntimeError(
-                f"PACE_DASK is {address}, with workers of {threads} threads; the steps need processes of their own: "
+                f"PACE_DASK is {address}, with workers of {threads} threads; each step needs a process of its own: "
                 "start the workers with `--nthreads 1 --nworkers N`"
             )
         client.register_plugin(_fresh_project(distributed.WorkerPlugin))
@@ -53,24 +54,24 @@ def backend(address: str) -> Iterator[None]:
             yield
 
 
-def sealed(call: Callable) -> Callable:
-    """The same call as a function that can be unpickled without the project, as the scheduler does on its way."""
+def sealed(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The same call as a function that can be unpickled where the project is missing, as in the scheduler."""
     content = pickle.dumps(call)
 
-    def run(*args: object) -> object:
+    def run(*args: object) -> Any:
         return pickle.loads(content)(*args)
 
     return run
 
 
-def _fresh_project(plugin: type) -> object:
-    """A plugin that lets workers import this project as it is now, whatever they imported for earlier runs.
+def _fresh_project(plugin: Any) -> Any:
+    """A plugin that makes workers import the project as it is now, whatever they imported for earlier runs.
 
-    Defined in here, so that it is sent by value: the workers cannot import this module before.
+    The class is defined inside the function so that it is sent by value: workers cannot import this module yet.
     """
     root, packages = str(closure.ROOT), closure.PACKAGES
 
-    class FreshProject(plugin):
+    class FreshProject(plugin):  # type: ignore[misc]
         name = "pace"
 
         def setup(self, worker: object) -> None:

@@ -1,19 +1,23 @@
-"""Strict, typed loading of params.yaml: each section becomes one frozen dataclass."""
+"""Strict, typed loading of params.yaml: each section becomes a frozen dataclass."""
 
 import dataclasses
 import difflib
 import math
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 
-T = typing.TypeVar("T")
+if typing.TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = typing.TypeVar("T", bound="DataclassInstance")
 
 FILE = Path("params.yaml")  # in the project's root folder, where all commands run
 
 
 class ParamsError(ValueError):
-    """A parameter file is wrong; the message names the key, the value and what is allowed."""
+    """A parameter file is wrong. The message names the key, the value and what is allowed."""
 
 
 def choice(*allowed: object) -> typing.Any:
@@ -26,8 +30,8 @@ def limits(low: float = -math.inf, high: float = math.inf) -> typing.Any:
     return dataclasses.field(metadata={"limits": (low, high)})
 
 
-def read(path: Path | str = FILE) -> dict:
-    """Read a parameter file as YAML 1.2, in which `3e-05` is a number."""
+def read(path: Path | str = FILE) -> dict[str, typing.Any]:
+    """Read a parameter file as YAML 1.2, in which `3e-05` is a number. Raises ParamsError."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -43,17 +47,17 @@ def read(path: Path | str = FILE) -> dict:
     return content
 
 
-def section(content: dict, name: str, cls: type[T], partial: bool = False) -> T:
+def section(content: Mapping[str, typing.Any], name: str, cls: type[T], partial: bool = False) -> T:
     """Build the dataclass `cls` from section `name`.
 
-    Every field of `cls` must be there with its type (an int serves as a float). Unknown keys are errors,
-    unless `partial`: then `cls` is one reader's share of a section.
+    The section must have every field of `cls` with its type (an int serves as a float).
+    partial: the section may have other keys too, because `cls` holds only those that one stage reads.
     Raises ParamsError naming the key, the value and what is allowed.
     """
     values = content.get(name)
     if not isinstance(values, dict):
         near = difflib.get_close_matches(name, [str(key) for key in content], 1)
-        raise ParamsError(f"section `{name}` is missing" + (f"; did you mean it by `{near[0]}`?" if near else ""))
+        raise ParamsError(f"section `{name}` is missing" + (f"; did you misspell it as `{near[0]}`?" if near else ""))
     fields = {field.name: field for field in dataclasses.fields(cls)}
     unknown = [] if partial else [key for key in values if key not in fields]
     missing = [key for key in fields if key not in values]
@@ -63,25 +67,32 @@ def section(content: dict, name: str, cls: type[T], partial: bool = False) -> T:
         raise ParamsError(f"unknown key `{name}.{unknown[0]}`{hint} Known keys: {', '.join(fields)}")
     if missing:
         near = difflib.get_close_matches(missing[0], [str(key) for key in values if key not in fields], 1)
-        hint = f"; `{name}.{near[0]}` is unknown: is it meant?" if near else ""
+        hint = f"; did you misspell it as `{name}.{near[0]}`?" if near else ""
         raise ParamsError(f"key `{name}.{missing[0]}` is missing{hint}")
     hints = typing.get_type_hints(cls)
-    built = {key: _convert(f"{name}.{key}", values[key], hints[key]) for key in fields}
+    converted = {key: _convert(f"{name}.{key}", values[key], hints[key]) for key in fields}
     for key, field in fields.items():
-        _check(f"{name}.{key}", built[key], field.metadata)
-    return cls(**built)
+        _check(f"{name}.{key}", converted[key], field.metadata)
+    return cls(**converted)
 
 
-def load(wanted: dict[str, type], path: Path | str = FILE, partial: tuple[str, ...] = ()) -> dict:
-    """Load the sections `wanted` (name -> dataclass) of a parameter file."""
+def load(
+    sections: Mapping[str, type[typing.Any]], path: Path | str = FILE, partial: tuple[str, ...] = ()
+) -> dict[str, typing.Any]:
+    """Load sections of a parameter file, each as its dataclass.
+
+    sections: name -> dataclass. partial: names of the sections that may have other keys too (see `section`).
+    Raises ParamsError naming the file, the key, the value and what is allowed.
+    """
     content = read(path)
     try:
-        return {name: section(content, name, cls, name in partial) for name, cls in wanted.items()}
+        return {name: section(content, name, cls, name in partial) for name, cls in sections.items()}
     except ParamsError as error:
         raise ParamsError(f"{path}: {error}") from None
 
 
-def _convert(key: str, value: object, kind: type) -> object:
+def _convert(key: str, value: object, kind: typing.Any) -> object:
+    """A value of YAML as the field's type `kind`: a list as a tuple, an int as a float where one is expected."""
     origin = typing.get_origin(kind)
     if origin is types.UnionType:
         if value is None and type(None) in typing.get_args(kind):
@@ -100,7 +111,8 @@ def _convert(key: str, value: object, kind: type) -> object:
     return value
 
 
-def _check(key: str, value: object, metadata: typing.Mapping) -> None:
+def _check(key: str, value: object, metadata: Mapping[str, typing.Any]) -> None:
+    """Raise ParamsError unless a value, or each item of a list, is one of the choices and within the limits."""
     values = value if isinstance(value, tuple) else (value,)
     for item in values:
         if "choices" in metadata and item not in metadata["choices"]:

@@ -1,4 +1,4 @@
-"""Process many videos: workers, a progress bar, and a store that lets an extended run redo only what changed."""
+"""Process many videos in parallel, and keep the result of each, so that a run redoes only what changed."""
 
 import dataclasses
 import functools
@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import filelock
 import joblib
@@ -20,37 +21,37 @@ from pace.pipeline.stage import resume_folder
 from pace.pipeline.threads import one_thread
 
 Inputs = tuple[Path, ...]
-Function = Callable[[str, Inputs, Path], None]
+Function = Callable[[str, Inputs, Path], None]  # of the video's id, its input files and the folder to write into
 
 FAILURES = "failures.json"
 
 
-def map_items(
+def map_videos(
     step: str,
     function: Function,
-    items: dict[str, Inputs],
+    inputs: dict[str, Inputs],
     outputs: dict[str, Path],
     params: object,
     workers: int | None = None,
 ) -> dict[str, str]:
-    """Call `function(item_id, input_files, folder)` for each item and put what it wrote in place.
+    """Call `function(video_id, input_files, folder)` for each video and put the files that it writes in place.
 
-    step: name of the store's folder, `.resume/<step>`. items: item id -> input files.
+    step: name of the folder `.resume/<step>`, where the results are kept.
+    inputs: video id -> input files. The function itself must report a missing one.
     outputs: name of a file that the function may write into `folder` -> its final path, with `{id}` in it.
     params: a dataclass or a dict of JSON values that the function depends on.
-    workers: processes; by default PACE_WORKERS or the number of cores. With PACE_DASK (tcp://host:port of a Dask
-    scheduler) the cluster's workers do the work instead; they need this folder and this environment.
+    workers: number of processes; by default PACE_WORKERS, or the number of cores. With PACE_DASK (tcp://host:port of a
+    Dask scheduler), the cluster's workers run the function instead. They need access to this folder and environment.
 
-    A result is kept in the store under a key made of the item's id, the content of its input files, the
-    parameters and the code that the function imports, and is taken from there when the key is met again.
-    A missing input file is for the function to name. An item that raises ValueError, OSError or RuntimeError is
-    recorded with its reason and the others go on.
-    Returns the failures (id -> reason) and writes them to failures.json beside the first output; prints how many
-    items were made and how many kept.
-    Raises RuntimeError when there is no item, when every item failed, and when PACE_DASK names no usable cluster.
+    A result is kept under a key made of the video's id, the content of its input files, the parameters, and the code
+    that the function imports. A later run that meets the same key uses the kept result.
+    If a video raises ValueError, OSError or RuntimeError, its reason is recorded and the others continue.
+
+    Returns the failures (video id -> reason). They are also written to failures.json beside the first output.
+    Raises RuntimeError if there are no videos, if all of them fail, or if PACE_DASK names no usable cluster.
     """
-    if not items:
-        raise RuntimeError(f"{step}: nothing to do: no input file was found; see the failures of the stage before")
+    if not inputs:
+        raise RuntimeError("nothing to do: there are no input files; see failures.json of the stage before")
     _clear(outputs)
     root = Path.cwd()
     store = resume_folder(step)
@@ -62,28 +63,31 @@ def map_items(
     targets = {name: str(root / path) for name, path in outputs.items()}
     task = _Task(function, root, store, base, code if dask else "", targets)
     call = dask_cluster.sealed(task) if dask else task
-    jobs = min(workers or worker_count(), len(items))
-    keys, failures, taken = set(), {}, 0
+    jobs = min(workers or worker_count(), len(inputs))
+    keys: set[str] = set()
+    failures: dict[str, str] = {}
+    kept_count = 0
     with dask_cluster.backend(dask):
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-        results = parallel(joblib.delayed(call)(item, inputs) for item, inputs in items.items())
-        for item, key, kept, reason in tqdm(results, total=len(items), desc=step, unit="item", disable=None):
+        results = parallel(joblib.delayed(call)(video_id, files) for video_id, files in inputs.items())
+        for video_id, key, kept, reason in tqdm(results, total=len(inputs), desc=step, unit="video", disable=None):
             keys.add(key)
-            taken += kept
+            kept_count += kept
             if reason:
-                failures[item] = reason
-                tqdm.write(f"{step}: {item}: {reason}", file=sys.stderr)
+                failures[video_id] = reason
+                tqdm.write(f"{step}: {video_id}: {reason}", file=sys.stderr)
     _prune(store, keys)
     folder = next(iter(outputs.values())).parent
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FAILURES).write_text(json.dumps(failures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    done = len(items) - len(failures)
+    done = len(inputs) - len(failures)
     print(
-        f"{step}: {done} of {len(items)} items in {folder}: {done - taken} made now, {taken} kept from an earlier run"
+        f"{step}: {done} of {len(inputs)} videos in {folder}: "
+        f"{done - kept_count} processed now, {kept_count} kept from an earlier run"
     )
-    if len(failures) == len(items):
-        item, reason = next(iter(failures.items()))
-        raise RuntimeError(f"{step}: every one of {len(items)} items failed; the first, {item}: {reason}")
+    if len(failures) == len(inputs):
+        video_id, reason = next(iter(failures.items()))
+        raise RuntimeError(f"none of {len(inputs)} videos could be processed; the first, {video_id}: {reason}")
     return failures
 
 
@@ -99,9 +103,11 @@ def worker_count() -> int:
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    """One item's work, run in a worker process, which may have another working folder than `root`.
+    """The work on one video. It runs in a worker process, whose working folder may differ from `root`.
 
-    code: digest of the function's code that a long-lived worker must have loaded; empty when workers are fresh.
+    store: folder of the kept results. base: what all keys have in common (see `_base_key`).
+    code: digest of the code that a long-lived worker must have loaded; empty if the workers are new.
+    outputs: file name -> absolute path with `{id}` in it.
     """
 
     function: Function
@@ -111,22 +117,22 @@ class _Task:
     code: str
     outputs: dict[str, str]
 
-    def __call__(self, item: str, inputs: Inputs) -> tuple[str, str, bool, str | None]:
-        """The item, its key in the store, whether it was there already, and the reason when it failed."""
+    def __call__(self, video_id: str, inputs: Inputs) -> tuple[str, str, bool, str | None]:
+        """Return the video's id, its key, whether a kept result was used, and the reason if it failed."""
         if self.code and self.code != _loaded_code(_module(self.function)):
             raise RuntimeError(
-                f"a worker runs other code than that in {self.root}; one Dask cluster serves one version of the "
-                "project at a time, on machines that share its folder: run again when the other run has ended"
+                f"a Dask worker has loaded other code than that in {self.root}; a cluster serves one version of the "
+                "project at a time, on machines that share its folder: try again when the other run has ended"
             )
         files = tuple(self.root / path for path in inputs)
-        key, kept, reason = self._run(item, files)
+        key, kept, reason = self._run(video_id, files)
         for file, path in zip(files, inputs, strict=True):
             reason = reason and reason.replace(str(file), str(path))  # failures.json is the same in every folder
-        return item, key, kept, reason
+        return video_id, key, kept, reason
 
-    def _run(self, item: str, inputs: Inputs) -> tuple[str, bool, str | None]:
+    def _run(self, video_id: str, inputs: Inputs) -> tuple[str, bool, str | None]:
         try:
-            key = self._key(item, inputs)
+            key = self._key(video_id, inputs)
         except OSError as error:
             return "", False, _reason(error)
         entry = self.store / key
@@ -138,25 +144,25 @@ class _Task:
                 folder.mkdir()
                 try:
                     with one_thread():
-                        self.function(item, inputs, folder)
+                        self.function(video_id, inputs, folder)
                 except (ValueError, OSError, RuntimeError) as error:
                     shutil.rmtree(folder)
                     return key, False, _reason(error)
                 folder.rename(entry)
             for name, pattern in self.outputs.items():
                 if (entry / name).is_file():
-                    _link(entry / name, Path(pattern.replace("{id}", item)))
+                    _link(entry / name, Path(pattern.replace("{id}", video_id)))
         return key, kept, None
 
-    def _key(self, item: str, inputs: Inputs) -> str:
-        digest = hashlib.sha256(f"{self.base}\n{item}".encode())
+    def _key(self, video_id: str, inputs: Inputs) -> str:
+        digest = hashlib.sha256(f"{self.base}\n{video_id}".encode())
         for path in inputs:
             digest.update(_digest(path))
         return digest.hexdigest()[:32]
 
 
 def _digest(path: Path) -> bytes:
-    """Digest of a file's content; zeros where there is no file."""
+    """Digest of a file's content; zeros if there is no such file."""
     try:
         state = path.stat()
     except FileNotFoundError:
@@ -166,29 +172,30 @@ def _digest(path: Path) -> bytes:
 
 @functools.lru_cache(maxsize=256)
 def _digest_of_state(path: Path, size: int, mtime_ns: int) -> bytes:
-    """Digest of a file that is read once in a process as long as it stays as it is: items share their weights."""
+    """Digest of a file, cached while its size and time stay the same: all videos share the weights files."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
 def _reason(error: Exception) -> str:
-    """What an error says; the file and what is wrong with it where the system says it."""
+    """An error in one line; an error of the operating system without its number."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return str(error) or type(error).__name__
 
 
 def _importable(function: Function) -> Function:
-    """The same function from its module's real name, when a stage runs as `__main__`.
+    """The same function, imported by its module's real name if the stage runs as `__main__`.
 
-    A function of `__main__` would be pickled by value, and each call would load its models anew.
+    A function of `__main__` would be pickled by value, and each call would load its models again.
     """
     if isinstance(function, functools.partial):
         return functools.partial(_importable(function.func), *function.args, **function.keywords)
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if getattr(function, "__module__", None) != "__main__" or spec is None:
         return function
-    return getattr(importlib.import_module(spec.name), function.__qualname__)
+    imported: Function = getattr(importlib.import_module(spec.name), function.__qualname__)
+    return imported
 
 
 def _module(function: Function) -> str:
@@ -197,17 +204,20 @@ def _module(function: Function) -> str:
 
 @functools.cache
 def _loaded_code(module: str) -> str:
-    """The code when this process first used it."""
+    """Digest of a module's code as it was when this process first asked."""
     return closure.code_digest(module)
 
 
 def _base_key(step: str, code: str, params: object) -> str:
-    values = dataclasses.asdict(params) if dataclasses.is_dataclass(params) else params
+    """What the keys of a step's videos have in common. JSON of the parameters, so that equal values give equal keys."""
+    values: Any = params
+    if dataclasses.is_dataclass(params) and not isinstance(params, type):
+        values = dataclasses.asdict(params)
     return json.dumps([step, values, code], sort_keys=True)
 
 
 def _link(source: Path, target: Path) -> None:
-    """Hard-link, or copy where the file system cannot, under a temporary name first."""
+    """Hard-link a file, or copy it if the file system cannot link; under a temporary name first."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
     partial.unlink(missing_ok=True)
@@ -219,7 +229,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _clear(outputs: dict[str, Path]) -> None:
-    """Remove what an earlier run left, so that no item that is gone stays behind."""
+    """Remove the outputs of an earlier run, so that none is left of a video that is gone."""
     for pattern in outputs.values():
         if pattern.parent.is_dir():
             for path in pattern.parent.glob(pattern.name.replace("{id}", "*")):
@@ -227,7 +237,7 @@ def _clear(outputs: dict[str, Path]) -> None:
 
 
 def _prune(store: Path, keys: set[str]) -> None:
-    """Drop entries that the last item list did not use, unless another process holds their lock."""
+    """Drop the kept results that this run did not use, unless another process holds their lock."""
     for lock in store.glob("*.lock"):
         key = lock.stem
         if key in keys:

@@ -1,4 +1,4 @@
-"""Threads of PyTorch in worker processes."""
+"""The number of PyTorch's threads in worker processes."""
 
 import contextlib
 import sys
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """PyTorch on one thread inside: workers share the cores, and results must not depend on how many there are.
+    """Run the block with one PyTorch thread: workers share the cores, and results must not depend on their number.
 
-    Outside, the process has its threads again. Does nothing where PyTorch has not been imported.
+    Afterwards PyTorch has as many threads as before. Does nothing if PyTorch has not been imported.
     """
     torch = sys.modules.get("torch")
     if torch is None:

@@ -20,7 +20,8 @@ GIVEN = {"motion_beats": "a pose", "beats": "true beats", "bpm": "a tempo"}  # f
 @dataclasses.dataclass(frozen=True)
 class Known:
     """Of one clip, None where it is not known: its true `beats` (B,) in seconds and its tempo `bpm`, and the beats of
-    its dance, `motion_beats` (M,) in seconds."""
+    its dance, `motion_beats` (M,) in seconds.
+    """
 
     beats: np.ndarray | None = None
     bpm: float | None = None
@@ -38,7 +39,8 @@ NOTHING = Known()
 @dataclasses.dataclass(frozen=True)
 class Sources:
     """Where it lies, None where there is none: a folder of {clip}.npz (arrays pose (N,J,3) and fps, as the pipeline's
-    data/pose3d), tables `clip,time_s` of beats, a row each, and `clip,bpm`."""
+    data/pose3d), tables `clip,time_s` of beats, a row each, and `clip,bpm`.
+    """
 
     poses: Path | None = None
     beats: Path | None = None

@@ -1,8 +1,8 @@
 """`make deps`: write the code dependencies of every stage into the dvc.yaml files.
 
-A stage's code is the closure of its script's imports. A training depends on exactly that, for it takes long: a folder
-stands for its modules only where all of them belong to it. The other stages depend on whole packages: they keep their
-results of each video (`pace.pipeline.per_video`) or take a minute, and dvc.yaml stays easy to read.
+A stage's code is the closure of its script's imports. A training takes long, so it depends on exactly that code: a
+folder stands for its modules only if the training imports all of them. The other stages depend on whole packages. They
+keep the result of each video (`pace.pipeline.per_video`) or take a minute, and dvc.yaml stays short.
 """
 
 import re
@@ -17,11 +17,12 @@ STAGE = re.compile(r"  (\w+):\n")
 
 
 def code_deps(stage: str) -> list[str]:
-    """Files and folders with the code of a stage, sorted."""
+    """The files and folders that hold the code of a stage, sorted, relative to the root."""
     code = set(closure.closure(f"stages.{stage}"))
     if stage not in TRAININGS:
         return sorted({"/".join(path.parts[:2]) for path in code})  # pace/PACKAGE, pace/clip.py, stages/STAGE.py
-    folders, covered = [], set()
+    folders: list[str] = []
+    covered: set[Path] = set()
     for folder in sorted((closure.ROOT / "pace").rglob("*/")):  # a folder comes before its own folders
         modules = _modules(folder)
         if modules and modules <= code and not modules <= covered:
@@ -31,25 +32,28 @@ def code_deps(stage: str) -> list[str]:
 
 
 def _modules(folder: Path) -> set[Path]:
-    """The modules of a folder and its folders, relative to the root, but for the empty `__init__.py` files."""
+    """The modules in a folder and below, relative to the root, without the empty `__init__.py` files."""
     return {path.relative_to(closure.ROOT) for path in folder.rglob("*.py") if path.name != "__init__.py"}
 
 
 def renewed(text: str) -> str:
-    """The text of a dvc.yaml with the code dependencies as they must be; they stand last in each list of deps."""
+    """The text of a dvc.yaml with its code dependencies replaced by the right ones.
+
+    The code dependencies come last in each list of deps, and the stage's script comes last among them.
+    """
     lines, stage = [], ""
     for line in text.splitlines(keepends=True):
-        if found := STAGE.fullmatch(line):
-            stage = found[1]
+        if match := STAGE.fullmatch(line):
+            stage = match[1]
         if not CODE.fullmatch(line):
             lines.append(line)
-        if stage and CODE.fullmatch(line) and f"stages/{stage}.py" in line:  # the last of them
+        if stage and CODE.fullmatch(line) and f"stages/{stage}.py" in line:  # the last one
             lines += [f"      - {path}\n" for path in code_deps(stage)]
     return "".join(lines)
 
 
 def main() -> None:
-    """Renew the files and say which have changed."""
+    """Renew all dvc.yaml files and print which of them changed."""
     for file in FILES:
         path = closure.ROOT / file
         before = path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`python -m pace fetch`: download official weights, check them by sha256, and say what each enables."""
+"""`python -m pace fetch`: download official weights, check their sha256, and print how to use them."""
 
 import argparse
 import shutil
@@ -19,16 +19,21 @@ _TIMEOUT = 30  # seconds without an answer
 
 
 class FetchError(ValueError):
-    """A download did not give the expected file; the message says what came instead. Nothing of it is kept."""
+    """A download is not the expected file. The message says what it is instead; it is not kept."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help="as in the list: motionbert, i3d ...")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="as in the list that the command prints without a name: motionbert, i3d ...",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Download official weights into models/official, or list them; exit status 1 where one failed."""
+    """Download official weights into models/official, or list them. Exits with status 1 if a download failed."""
     if not arguments.names:
         print(listing())
     elif not fetch(arguments.names):
@@ -36,11 +41,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def fetch(names: list[str], folder: Path = FOLDER, table: Mapping[str, Official] = OFFICIAL) -> bool:
-    """Download the files of these names into `folder`, one after the other, and print what came of each.
+    """Download the files of these names into `folder`, one after the other, and print the result of each.
 
-    A file that is there with the right sha256 is not downloaded again. A download is made beside its target and takes
-    its place only when it is whole and its sha256 is right. What fails is reported with instructions for doing it by
-    hand, and the others go on. Returns whether all are there. Raises ValueError for an unknown name.
+    A file that is there already with the right sha256 is not downloaded again. Others are downloaded to a temporary
+    folder beside their target and moved there once they are complete and their sha256 matches. If a download fails,
+    the others continue, and instructions for doing it by hand are printed.
+    Returns whether all files are there. Raises ValueError for an unknown name.
     """
     unknown = [name for name in names if name not in table]
     if unknown:
@@ -48,7 +54,7 @@ def fetch(names: list[str], folder: Path = FOLDER, table: Mapping[str, Official]
     folder.mkdir(parents=True, exist_ok=True)
     failed: list[OfficialFile] = []
     with filelock.FileLock(folder / ".fetch.lock"):
-        for stale in folder.rglob(f"{_STAGING}*"):  # of a run that was killed
+        for stale in folder.rglob(f"{_STAGING}*"):  # left by a run that was killed
             shutil.rmtree(stale, ignore_errors=True)
         for file in dict.fromkeys(file for name in names for file in table[name].files):
             try:
@@ -65,27 +71,27 @@ def fetch(names: list[str], folder: Path = FOLDER, table: Mapping[str, Official]
 
 
 def _usable(name: str, folder: Path, table: Mapping[str, Official]) -> dict[str, object]:
-    """What to set for these weights, once all files that the same settings need are there."""
+    """The parameters that put these weights to use; none until all files that these parameters need are there."""
     sets = table[name].sets
     files = [file for entry in table.values() if entry.sets == sets for file in entry.files]
     return sets if all((folder / file.path).is_file() for file in files) else {}
 
 
 def listing(folder: Path = FOLDER, table: Mapping[str, Official] = OFFICIAL) -> str:
-    """What there is to fetch: name, whether it is there, licence, what it enables, what to set."""
+    """The list of all official weights: name, use, licence, whether the files are there, and the parameters to set."""
     width = max(map(len, table))
     lines = []
     for name, official in table.items():
         lines.append(f"{name:<{width}}  {official.enables}; {official.licence}")
         for file in official.files:
-            known = "" if file.sha256 else ", sha256 not known"
-            lines.append(f"{'':<{width}}  {state(file, folder)}: {folder / file.path}{known}")
+            unchecked = "" if file.sha256 else ", sha256 not known"
+            lines.append(f"{'':<{width}}  {state(file, folder)}: {folder / file.path}{unchecked}")
         lines += [f"{'':<{width}}    {key}: {value}" for key, value in official.sets.items()]
     return "\n".join([*lines, "Fetch with: python -m pace fetch NAME ..."])
 
 
 def state(file: OfficialFile, folder: Path) -> str:
-    """`there`, `missing`, or what its size says; the content is not read."""
+    """Whether a file is there and has the right size. Its content is not read."""
     target = folder / file.path
     if not target.is_file():
         return "missing" if file.size is None else f"missing ({file.size / 1e6:,.1f} MB)"
@@ -96,8 +102,8 @@ def state(file: OfficialFile, folder: Path) -> str:
 
 
 def by_hand(files: list[OfficialFile], folder: Path = FOLDER) -> str:
-    """Instructions for a machine without network."""
-    lines = ["Without network here, download on another machine and copy:"]
+    """Instructions for downloading files on another machine."""
+    lines = ["If this machine has no network, download the files on another one and copy them:"]
     for file in files:
         lines.append(f"  {file.url}")
         lines.append(f"    {f'its {file.member} goes to' if file.member else 'to'} {folder / file.path}")
@@ -106,36 +112,38 @@ def by_hand(files: list[OfficialFile], folder: Path = FOLDER) -> str:
 
 
 def sha256(path: Path) -> str:
-    """Digest of a file's content."""
+    """SHA-256 of a file's content, in hexadecimal digits."""
     import pooch
 
-    return pooch.file_hash(str(path), alg="sha256")
+    return str(pooch.file_hash(str(path), alg="sha256"))
 
 
 def _get(file: OfficialFile, folder: Path) -> str:
+    """Download a file unless it is there. Returns the result in words; raises FetchError and others if it failed."""
     target = folder / file.path
     if target.is_file():
-        found = sha256(target)
+        digest = sha256(target)
         if file.sha256 is None:
-            return f"there already; its sha256 {found} cannot be checked, no published one is known"
-        if found == file.sha256:
-            return "there already, sha256 right"
+            return f"there already; its sha256 {digest} cannot be checked, for none is published"
+        if digest == file.sha256:
+            return "there already, sha256 matches"
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=_STAGING, dir=target.parent) as staging:
         path = _download(file, Path(staging))
-        what = weights.not_weights(path)
-        found = sha256(path)
-        if what:
-            raise FetchError(f"{file.url} gave another thing: {what}")
-        if file.sha256 not in (None, found):
-            raise FetchError(f"what {file.url} gave has sha256 {found}, not {file.sha256}; it is not kept")
+        fault = weights.not_weights(path)
+        digest = sha256(path)
+        if fault:
+            raise FetchError(f"{file.url} is not the expected file: {fault}")
+        if file.sha256 not in (None, digest):
+            raise FetchError(f"the file from {file.url} has sha256 {digest}, not {file.sha256}; it was not kept")
         path.replace(target)
     if file.sha256 is None:
-        return f"fetched; its sha256 is {found}, which cannot be checked: no published one is known"
-    return "fetched, sha256 right"
+        return f"fetched; its sha256 {digest} cannot be checked, for none is published"
+    return "fetched, sha256 matches"
 
 
 def _download(file: OfficialFile, staging: Path) -> Path:
+    """Download a file into the folder `staging`, out of its zip archive if it comes in one. Returns its path there."""
     import pooch
 
     path = staging / "download"
@@ -144,10 +152,10 @@ def _download(file: OfficialFile, staging: Path) -> Path:
     if file.member is None:
         return path
     with zipfile.ZipFile(path) as archive:
-        inside = [name for name in archive.namelist() if name.rsplit("/", 1)[-1] == file.member]
-        if len(inside) != 1:
-            raise FetchError(f"the archive at {file.url} has {len(inside)} files {file.member}, expected one")
-        with archive.open(inside[0]) as source, open(staging / "member", "wb") as kept:
+        members = [name for name in archive.namelist() if name.rsplit("/", 1)[-1] == file.member]
+        if len(members) != 1:
+            raise FetchError(f"the archive at {file.url} has {len(members)} files named {file.member}, expected one")
+        with archive.open(members[0]) as source, open(staging / "member", "wb") as kept:
             shutil.copyfileobj(source, kept, 1 << 20)
     return staging / "member"
 

@@ -1,4 +1,4 @@
-"""Which network a weights file holds, told by its keys and sizes, and whether it is an official file."""
+"""Recognise the network in a weights file by its keys and shapes, and an official file by its sha256."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,24 +14,24 @@ _REMEDY = "fetch or train it again"
 
 
 def official_file(path: Path) -> tuple[str, OfficialFile] | None:
-    """Name of the official weights and their file that has this sha256, or None where no known file has it."""
+    """The official file with the content of this one, and the name it is fetched by. None if it is not official."""
     size = path.stat().st_size
     files = [(name, file) for name, entry in OFFICIAL.items() for file in entry.files]
     likely = [(name, file) for name, file in files if file.sha256 and file.size in (None, size)]
-    found = sha256(path) if likely else None
-    return next(((name, file) for name, file in likely if file.sha256 == found), None)
+    digest = sha256(path) if likely else None
+    return next(((name, file) for name, file in likely if file.sha256 == digest), None)
 
 
 def official_place(path: Path, folder: Path) -> tuple[str, OfficialFile] | None:
-    """Name and file of the official weights that belong at this path below `folder`, whatever lies there."""
+    """The official file that `fetch` puts at this path below `folder`, and its name, whatever the path holds."""
     files = ((name, file) for name, entry in OFFICIAL.items() for file in entry.files)
     return next(((name, file) for name, file in files if (folder / file.path).resolve() == path.resolve()), None)
 
 
 def network(path: Path) -> tuple[str, str]:
-    """(kind, description) of the network in a file, for example ("I3D", "I3D of width 0.125, 10 classes").
+    """Kind and description of the network in a file, for example ("I3D", "I3D of width 0.125, 10 classes").
 
-    Kinds: DSTformer, I3D, VGGish, CNN14, CLAP, VGG-16, LPIPS heads; of an ONNX file only its head is read.
+    Kinds: DSTformer, I3D, VGGish, CNN14, CLAP, VGG-16, LPIPS heads, and ONNX for every ONNX file, which is not read.
     Raises WeightsError.
     """
     if path.suffix == ".onnx":
@@ -65,4 +65,4 @@ def _kind(state: Mapping[str, Tensor], path: Path) -> tuple[str, str]:
         return "CNN14", "PANNs network"
     if any(key.startswith(("audio_branch.", "audio_model.")) for key in state):
         return "CLAP", "CLAP"
-    raise weights.WeightsError(f"{path}: no network that PACE knows (its first key: {next(iter(state))}); {_REMEDY}")
+    raise weights.WeightsError(f"{path}: not a network that PACE knows (its first key: {next(iter(state))}); {_REMEDY}")

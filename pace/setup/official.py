@@ -1,7 +1,7 @@
-"""The official weights: where they are published, how to know them, and which parameters to set to use them.
+"""The official weights: where they are published, their sha256, and the parameters that put them to use.
 
-The sha256 is that of the file as it lies in models/official; None where no trustworthy source gives it.
-Sources: FACTS 1 and 5; for the others at least two independent public records of the same file.
+A sha256 is that of the file in models/official; None if no trustworthy source gives it.
+Sources: FACTS 1 and 5. For the others, at least two independent public records of the same file.
 """
 
 from dataclasses import dataclass, field
@@ -12,8 +12,11 @@ FOLDER = Path("models/official")
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """One file. path: below FOLDER. size: bytes, None where not known. member: where the download is a zip archive,
-    the file in it that is kept."""
+    """One file.
+
+    path: where it goes, below FOLDER. size: bytes, None if not known.
+    member: if the download is a zip archive, the file in it that is kept.
+    """
 
     path: str
     url: str
@@ -24,7 +27,7 @@ class OfficialFile:
 
 @dataclass(frozen=True)
 class Official:
-    """A set of files that is fetched under one name. sets: parameter -> value that puts it to use."""
+    """A set of files that is fetched under one name. sets: parameter -> value that puts the files to use."""
 
     enables: str
     licence: str
@@ -115,7 +118,7 @@ OFFICIAL: dict[str, Official] = {
         {"evaluate.vggish_weights": "models/official/vggish/vggish-10086976.pth"},
     ),
     "cnn14": Official(
-        "the same of PANNs CNN14 embeddings",
+        "Frechet audio distances of PANNs CNN14 embeddings, likewise",
         "CC BY 4.0",
         (
             OfficialFile(
@@ -128,7 +131,7 @@ OFFICIAL: dict[str, Official] = {
         {"evaluate.cnn14_weights": "models/official/cnn14/Cnn14_mAP=0.431.pth"},
     ),
     "clap": Official(
-        "the same of CLAP embeddings (LAION's music and AudioSet checkpoint)",
+        "Frechet audio distances of CLAP embeddings, likewise (LAION's music and AudioSet checkpoint)",
         "CC0-1.0",
         (
             OfficialFile(

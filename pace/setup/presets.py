@@ -1,26 +1,27 @@
-"""Presets: small files that hold differences from params.yaml; `python -m pace preset`."""
+"""`python -m pace preset`: presets are small files of values that replace those of params.yaml."""
 
 import argparse
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pace.pipeline.params import FILE, ParamsError, read
 
 FOLDER = Path("presets")
-ABLATIONS = FOLDER / "ablations.yaml"  # variants, not a preset
-_WORDS = ("true", "false", "null", "nan", "inf")  # which Hydra's grammar does not take for text
+ABLATIONS = FOLDER / "ablations.yaml"  # variants of `python -m pace ablate`, not a preset
+_NOT_TEXT = ("true", "false", "null", "nan", "inf")  # words with a meaning of their own in Hydra's grammar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("name", help="a file of presets/, without .yaml")
-    parser.add_argument("--write", action="store_true", help="edit params.yaml instead, keeping its comments")
+    parser.add_argument("--write", action="store_true", help="change params.yaml instead; its comments stay")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a preset as -S flags, or write it into params.yaml."""
+    """Print a preset as -S flags, or write its values into params.yaml."""
     path = find(arguments.name)
     if arguments.write:
         print(f"{FILE}: changed {', '.join(write(path, FILE)) or 'nothing'}")
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def find(name: str) -> Path:
-    """The file of a preset. Raises ValueError where there is none."""
+    """The file of a preset. Raises ValueError if there is no such preset."""
     path = FOLDER / f"{name}.yaml"
     if not path.is_file() or path == ABLATIONS:
         names = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml") if file.name != ABLATIONS.name))
@@ -37,30 +38,30 @@ def find(name: str) -> Path:
     return path
 
 
-def flat(content: dict) -> Iterator[tuple[str, str, object]]:
-    """(section, key, value) of each parameter."""
+def flat(content: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, Any]]:
+    """Each parameter as (section, key, value)."""
     for section, values in content.items():
         for key, value in values.items():
             yield section, key, value
 
 
-def load(preset: Path, params: Path) -> dict:
-    """Read a preset and check that it names only keys that params.yaml has.
+def load(preset: Path, params: Path) -> dict[str, Any]:
+    """Read a preset and check that params.yaml has all of its keys.
 
     Raises ParamsError naming the file and the key.
     """
-    content, known = read(preset), read(params)
+    content, defaults = read(preset), read(params)
     for section, values in content.items():
         if not isinstance(values, dict):
             raise ParamsError(f"{preset}: `{section}` is {values!r}; expected a section of keys as in {params}")
     for section, key, _ in flat(content):
-        if key not in known.get(section, {}):
+        if key not in defaults.get(section, {}):
             raise ParamsError(f"{preset}: `{section}.{key}` is not a key of {params}")
     return content
 
 
-def applied(preset: Path, params: Path) -> dict:
-    """The content of params.yaml with the preset's values in place of its own; no file is changed."""
+def applied(preset: Path, params: Path) -> dict[str, Any]:
+    """The content of params.yaml with the preset's values; no file is changed."""
     content = copy.deepcopy(read(params))
     for section, key, value in flat(load(preset, params)):
         content[section][key] = value
@@ -70,14 +71,14 @@ def applied(preset: Path, params: Path) -> dict:
 def flags(preset: Path, params: Path) -> list[str]:
     """The preset as arguments of `dvc exp run`: -S section.key=value ...
 
-    The values are in Hydra's grammar, which DVC reads, and hold no space, `*` or `?`: in an unquoted $(...) the shell
-    passes them on as they are. (A list is a pattern for the shell too, but no file is named `section.key=a`.)
-    Raises ParamsError for a value that cannot be written so.
+    The values are written in Hydra's grammar, which DVC reads. They hold no space, `*` or `?`, so that the shell passes
+    them on unchanged from an unquoted $(...). (To the shell a list is a pattern too, but no file is named
+    `section.key=a`.) Raises ParamsError for a value that cannot be written like this.
     """
     arguments = []
     for section, key, value in flat(load(preset, params)):
         try:
-            _keep_in_shell(value)
+            _check_shell_safe(value)
             arguments += ["-S", f"{section}.{key}={hydra(value)}"]
         except ValueError as error:
             raise ParamsError(
@@ -87,7 +88,7 @@ def flags(preset: Path, params: Path) -> list[str]:
 
 
 def write(preset: Path, params: Path) -> list[str]:
-    """Edit params.yaml to the preset's values, keeping its comments. Returns the changed keys."""
+    """Write the preset's values into params.yaml; its comments stay. Returns the changed keys."""
     from ruamel.yaml import YAML
 
     yaml = YAML()
@@ -109,19 +110,19 @@ def write(preset: Path, params: Path) -> list[str]:
 
 
 def hydra(value: object) -> str:
-    """A value in Hydra's override grammar, which the -S of `dvc exp run` takes."""
+    """A value in Hydra's override grammar, as the -S of `dvc exp run` expects it."""
     if isinstance(value, list | tuple):
         return f"[{','.join(map(hydra, value))}]"
     if value is None:
         return "null"
     if not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) else str(value)
-    plain = re.fullmatch(r"[A-Za-z/][\w/.+-]*", value, re.ASCII) and value.lower() not in _WORDS
+    plain = re.fullmatch(r"[A-Za-z/][\w/.+-]*", value, re.ASCII) and value.lower() not in _NOT_TEXT
     return value if plain else "'" + value.replace("'", r"\'") + "'"
 
 
-def _keep_in_shell(value: object) -> None:
-    """Raise ValueError for text that an unquoted $(...) would not keep."""
+def _check_shell_safe(value: object) -> None:
+    """Raise ValueError for text that the shell would change in an unquoted $(...)."""
     for part in value if isinstance(value, list) else [value]:
         if isinstance(part, str) and re.search(r"[\s*?\\]|\${", part):
-            raise ValueError(f"{part!r} cannot stand in a command line without quotes")
+            raise ValueError(f"{part!r} cannot stand on a command line without quotes")

@@ -1,49 +1,58 @@
-"""Errors that a 2D pose estimator makes, put on true keypoints: the stand-in network learns to live with them."""
+"""Adds the errors of a 2D pose estimator to true keypoints, so that the stand-in network learns to cope with them."""
+
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-# H36M joints that an estimator finds, with the spread of their place about the anatomical joint (share of the body's
-# height). BlazePose on rendered dances shows .003-.009, with jitter of .005-.012. Hips, nose and head top get more,
-# since they mean different points to different estimators.
+# H36M joints that an estimator detects, with the spread of the detected position about the anatomical joint (share of
+# the body's height). BlazePose on rendered dances shows .003-.009, with jitter of .005-.012. Hips, nose and head top
+# get more, because estimators place these points differently.
 _BIAS = {1: 0.013, 2: 0.009, 3: 0.006, 4: 0.013, 5: 0.009, 6: 0.006, 9: 0.010, 10: 0.012,
          11: 0.008, 12: 0.006, 13: 0.005, 14: 0.008, 15: 0.006, 16: 0.005}  # fmt: skip
 _JITTER = (0.003, 0.010)  # range of a video's jitter, share of the body's height
-_JITTER_FRAMES = 1.5  # its correlation: standard deviation of the smoothing kernel
+_JITTER_FRAMES = 1.5  # its correlation in time: standard deviation of the smoothing kernel
 _OCCLUDED_ERROR = 0.04
 _GAPS_PER_FRAME, _OCCLUSIONS_PER_FRAME = 1 / 300, 1 / 40
 
 
-def detect(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Keypoints (N,17,3) (x, y, confidence) as an estimator would give them for true points (N,17,2) in pixels.
+def detect(points: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Keypoints (N,17,3) (x, y, confidence) as an estimator would detect them for true points (N,17,2) in pixels.
 
-    A place error per joint and video, jitter that is correlated in time, occluded joints (a wandering error, low
-    confidence or none) and frames without a person (interpolated, confidence 0). Root and neck are the midpoints of
-    hips and shoulders and the belly theirs, as pace.skeleton maps most layouts.
+    The errors are:
+    - a constant position error of each joint in the video,
+    - jitter that is correlated in time,
+    - occluded joints, with a slowly varying error and a low confidence or 0,
+    - frames without a person, interpolated with confidence 0.
+    Root and neck are the midpoints of hips and shoulders, and the belly is the midpoint of both, as
+    pace.pose.skeleton maps most layouts.
     """
     frames = len(points)
     height = np.median(np.ptp(points[..., 1], axis=1))
     bias = np.zeros((17, 2))
     for joint, spread in _BIAS.items():
         bias[joint] = rng.normal(0, spread, 2)
-    jitter = _wander(rng, points.shape, _JITTER_FRAMES) * rng.uniform(*_JITTER)
+    jitter = _smooth_noise(rng, points.shape, _JITTER_FRAMES) * rng.uniform(*_JITTER)
     out = np.empty((frames, 17, 3))
     out[..., :2] = points + height * (bias + jitter)
     steady = rng.uniform(0.75, 1.0, 17)
-    out[..., 2] = (steady + 0.05 * _wander(rng, (frames, 17), 5.0)).clip(0.3, 1.0)
+    out[..., 2] = (steady + 0.05 * _smooth_noise(rng, (frames, 17), 5.0)).clip(0.3, 1.0)
     _occlude(out, height, rng)
     _derive_midpoints(out)
     _drop_frames(out, rng)
     return out.astype(np.float32)
 
 
-def _wander(rng: np.random.Generator, shape: tuple[int, ...], frames: float) -> np.ndarray:
+def _smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], frames: float) -> npt.NDArray[np.float64]:
     """Noise of unit variance, smoothed along the first axis."""
-    noise = gaussian_filter1d(rng.normal(size=shape), frames, axis=0, mode="wrap")
-    return noise / np.sqrt(1 / (2 * np.sqrt(np.pi) * frames))
+    noise: npt.NDArray[np.float64] = gaussian_filter1d(rng.normal(size=shape), frames, axis=0, mode="wrap")
+    scaled: npt.NDArray[np.float64] = noise / np.sqrt(1 / (2 * np.sqrt(np.pi) * frames))
+    return scaled
 
 
-def _occlude(out: np.ndarray, height: float, rng: np.random.Generator) -> None:
+def _occlude(out: npt.NDArray[Any], height: float, rng: np.random.Generator) -> None:
+    """Give some joints a bump of error and a low confidence for a few frames, in place."""
     frames = len(out)
     for _ in range(rng.poisson(frames * _OCCLUSIONS_PER_FRAME)):
         joint, start = rng.choice(list(_BIAS)), rng.integers(frames)
@@ -57,13 +66,15 @@ def _occlude(out: np.ndarray, height: float, rng: np.random.Generator) -> None:
         out[part, joint, 2] = 0 if rng.random() < 0.3 else rng.uniform(0.05, 0.5)
 
 
-def _derive_midpoints(out: np.ndarray) -> None:
+def _derive_midpoints(out: npt.NDArray[Any]) -> None:
+    """Set root, neck and belly to midpoints, in place."""
     out[:, 0] = (out[:, 1] + out[:, 4]) / 2
     out[:, 8] = (out[:, 11] + out[:, 14]) / 2
     out[:, 7] = (out[:, 0] + out[:, 8]) / 2
 
 
-def _drop_frames(out: np.ndarray, rng: np.random.Generator) -> None:
+def _drop_frames(out: npt.NDArray[Any], rng: np.random.Generator) -> None:
+    """Interpolate a few frames and set their confidence to 0, in place."""
     frames = len(out)
     for _ in range(rng.poisson(frames * _GAPS_PER_FRAME)):
         start = int(rng.integers(1, frames - 1))

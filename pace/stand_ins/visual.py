@@ -1,13 +1,14 @@
-"""Stand-in weights for I3D: a narrow network learns to tell the dance styles from small rendered clips.
+"""Stand-in weights for I3D: a narrow network learns to recognise the dance styles in small rendered clips.
 
-The clips come from the procedural dancer with seeds of their own, never from the dataset's files.
+The clips show the procedural dancer, rendered with other seeds than the dataset's videos.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import joblib
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,7 +20,7 @@ from pace.synthetic.render import render
 from pace.synthetic.styles import STYLES, bpm_range
 from pace.visual.i3d import I3D
 
-STREAM = 20_011  # sets these random numbers apart from those of every other stage with the same seed
+STREAM = 20_011  # makes these random numbers differ from those of other stages with the same seed
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class PretrainVisualParams:
             raise ValueError("`pretrain_visual.crop` and `.window` must not exceed `.size` and `.frames`")
 
 
-def render_clip(style: str, split: int, index: int, params: PretrainVisualParams) -> np.ndarray:
-    """One clip (frames,size,size,3) uint8 of a new dancer, camera, tempo and phase."""
+def render_clip(style: str, split: int, index: int, params: PretrainVisualParams) -> npt.NDArray[np.uint8]:
+    """A clip (frames,size,size,3) uint8 with a dancer, camera, tempo and phase of its own."""
     rng = np.random.default_rng([params.seed, STREAM, split, STYLES.index(style), index])
     bpm = rng.uniform(*bpm_range(style))
     first_beat = rng.uniform(0, 4 * 60 / bpm)
@@ -55,9 +56,9 @@ def render_clip(style: str, split: int, index: int, params: PretrainVisualParams
 
 
 def render_clips(count: int, split: int, params: PretrainVisualParams, workers: int) -> tuple[Tensor, Tensor]:
-    """`count` clips of each style for split 0 (training) or 1 (held out).
+    """Render `count` clips of each style, for split 0 (training) or 1 (held out).
 
-    Returns clips (n,T,H,W,3) uint8 and labels (n,) int64, the index in STYLES.
+    Returns clips (n,T,H,W,3) uint8 and labels (n,) int64, the indices in STYLES.
     """
     jobs = [(style, split, index, params) for style in STYLES for index in range(count)]
     clips = joblib.Parallel(n_jobs=workers)(joblib.delayed(render_clip)(*job) for job in jobs)
@@ -82,7 +83,7 @@ def _batch(clips: Tensor, chosen: Tensor, params: PretrainVisualParams, rng: tor
 
 
 def _choices(count: int, batch: int, rng: torch.Generator) -> Iterator[Tensor]:
-    """Endless batches of indices; every clip comes once in each pass."""
+    """Endless batches of indices below `count`; each comes once in every pass."""
     left = torch.empty(0, dtype=torch.long)
     while True:
         while len(left) < batch:
@@ -92,9 +93,9 @@ def _choices(count: int, batch: int, rng: torch.Generator) -> Iterator[Tensor]:
 
 
 def train(
-    clips: Tensor, labels: Tensor, params: PretrainVisualParams, progress: Callable[[range], Iterator[int]] = iter
+    clips: Tensor, labels: Tensor, params: PretrainVisualParams, progress: Callable[[range], Iterable[int]] = iter
 ) -> I3D:
-    """Train an I3D of `params.width` on clips (n,T,H,W,3) uint8 with labels (n,); returns it in evaluation mode.
+    """Train an I3D of `params.width` on clips (n,T,H,W,3) uint8 with labels (n,). Returns it in evaluation mode.
 
     progress: wraps the range of steps, for example in a progress bar.
     """
@@ -109,7 +110,7 @@ def train(
         scores = model(_batch(clips, chosen, params, rng)).mean(dim=2)
         loss = F.cross_entropy(scores, labels[chosen], label_smoothing=0.1)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     _set_statistics(model, (_batch(clips, next(choices), params, rng) for _ in range(20)))
@@ -118,7 +119,7 @@ def train(
 
 @torch.no_grad()
 def _set_statistics(model: I3D, batches: Iterator[Tensor]) -> None:
-    """Average batch-norm statistics over `batches` anew: the published momentum 0.01 is too slow for a short run."""
+    """Recompute the batch-norm statistics over `batches`: the published momentum 0.01 is too slow for a short run."""
     norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm3d)]
     for norm in norms:
         norm.reset_running_stats()
@@ -131,10 +132,10 @@ def _set_statistics(model: I3D, batches: Iterator[Tensor]) -> None:
 
 @torch.inference_mode()
 def accuracy(model: I3D, clips: Tensor, labels: Tensor, crop: int) -> float:
-    """Share of clips (n,T,H,W,3) uint8 whose style has the highest score, from the centre crop of all frames."""
+    """Share of clips (n,T,H,W,3) uint8 whose style gets the highest score, in the centre crop of all frames."""
     top, left = (clips.shape[2] - crop) // 2, (clips.shape[3] - crop) // 2
-    right = 0
+    correct = 0
     for clip, label in zip(clips, labels.tolist(), strict=True):
         x = clip[:, top : top + crop, left : left + crop].permute(3, 0, 1, 2)[None].float() / 127.5 - 1
-        right += int(model(x).mean(dim=2).argmax()) == label
-    return right / len(clips)
+        correct += int(model(x).mean(dim=2).argmax()) == label
+    return correct / len(clips)

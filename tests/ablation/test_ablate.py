@@ -29,7 +29,7 @@ def project(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def ablated(project) -> tuple[Path, str]:
-    """The toy after `ablate --jobs 2`, with an edit in its params.yaml that is not committed, and what was said."""
+    """The toy after `ablate --jobs 2`, with an edit in its params.yaml that is not committed, and its output."""
     (project / "params.yaml").write_text(toy.PARAMS + "# an edit\n")
     return project, ablate(project, "--jobs", "2", status=1)
 
@@ -41,10 +41,10 @@ def table(project: Path) -> dict[str, dict[str, str]]:
 
 def test_shared_work_is_done_once_and_the_workspace_stays(ablated):
     """prepare once in the workspace; base and steps have one training, which the second takes from the cache."""
-    project, said = ablated
+    project, output = ablated
     trained = ["train 1 0 2", "train 13 0 2", "train 2 0 2"]
     assert toy.ran(project) == ["evaluate 1 0 2", "evaluate 1 0 5", "evaluate 2 0 2", "prepare 1 0 2", *trained]
-    assert "4 runs share prepare" in said
+    assert "4 runs share prepare" in output
     assert (project / "params.yaml").read_text() == toy.PARAMS + "# an edit\n"
     assert run(project, "git", "status", "--porcelain").split("\n") == [
         "A  dvc.lock",
@@ -58,8 +58,8 @@ def test_shared_work_is_done_once_and_the_workspace_stays(ablated):
 
 def test_the_table_by_hand(ablated):
     project, _ = ablated
-    found = table(project)
-    base, wide, steps = (found[name] for name in ("base", "wide", "steps"))
+    lines = table(project)
+    base, wide, steps = (lines[name] for name in ("base", "wide", "steps"))
     beats = 0.1 * np.arange(6) + 0.02 + 0.1 * (np.arange(6) % 2)
     assert float(base["strict_beat_f70"]) == pytest.approx(beats.mean())
     dances = beats.reshape(3, 2).mean(axis=1)  # three dances: the extremes of 10,000 resamples are their own
@@ -100,13 +100,13 @@ def test_the_page(ablated):
 
 
 def test_a_failing_variant_has_its_row_with_the_reason(ablated):
-    project, said = ablated
+    project, output = ablated
     assert table(project)["bad"]["failures"] == "seed 0: train: ValueError: width 13 is unlucky"
     text = (project / "reports/ablation/table.md").read_text()
     assert "| failed: train: ValueError: width 13 is unlucky |" in text
     (log,) = (project / ".resume/ablate").glob("bad-*.log")
     assert "ValueError: width 13 is unlucky" in log.read_text()
-    assert "bad seed 0 test: FAILED" in said
+    assert "bad seed 0 test: FAILED" in output
 
 
 def test_finished_runs_are_not_run_again_and_seeds_are_summed_up(ablated):
@@ -114,8 +114,8 @@ def test_finished_runs_are_not_run_again_and_seeds_are_summed_up(ablated):
     project, _ = ablated
     run(project, "git", "commit", "-q", "-am", "another commit")
     before = toy.ran(project)
-    said = ablate(project, "wide", "--seeds", "0,1", "--out", "reports/seeds")
-    assert "4 runs, 2 of them finished before" in said
+    output = ablate(project, "wide", "--seeds", "0,1", "--out", "reports/seeds")
+    assert "4 runs, 2 of them finished before" in output
     assert sorted(set(toy.ran(project)) - set(before)) == [
         "evaluate 1 1 2", "evaluate 2 1 2", "train 1 1 2", "train 2 1 2",
     ]  # fmt: skip
@@ -126,12 +126,12 @@ def test_finished_runs_are_not_run_again_and_seeds_are_summed_up(ablated):
     assert float(base["strict_beat_f70"]) == pytest.approx(0.32 + 0.0005)
     assert float(base["strict_beat_f70_spread"]) == pytest.approx(0.001 / np.sqrt(2), abs=1e-6)
     assert float(wide["strict_beat_f70_change"]) == pytest.approx(0.05)
-    said = ablate(project, "wide", "--seeds", "0,1", "--out", "reports/seeds")
-    assert "4 runs, 4 of them finished before" in said and "dvc repro" not in said
+    output = ablate(project, "wide", "--seeds", "0,1", "--out", "reports/seeds")
+    assert "4 runs, 4 of them finished before" in output and "dvc repro" not in output
     assert len(toy.ran(project)) == len(before) + 4
 
 
-def test_a_result_that_left_the_cache_is_told(ablated):
+def test_a_result_that_left_the_cache_is_reported(ablated):
     project, _ = ablated
     name, ref = next((name, ref) for name, ref in results.experiments(project).items() if name.startswith("steps-"))
     lock = run(project, "git", "show", f"{ref}:dvc.lock")
@@ -166,8 +166,8 @@ def test_interrupted_in_the_middle_everything_is_as_before(project):
         assert process.poll() is None, process.stdout.read()
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 1 and "interrupted; what is finished is kept" in said
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1 and "interrupted; what is finished is kept" in output
     assert run(project, "git", "status", "--porcelain") == status
     assert run(project, "git", "stash", "list") == ""
     assert run(project, "git", "symbolic-ref", "HEAD").startswith("refs/heads/")

@@ -44,11 +44,11 @@ def play(tmp_path, monkeypatch):
 
 
 def spans(folder):
-    found = {}
+    times = {}
     for line in (folder / "spans.txt").read_text().splitlines():
         name, at, what = line.split()
-        found.setdefault(name, {})[what] = float(at)
-    return found
+        times.setdefault(name, {})[what] = float(at)
+    return times
 
 
 def apart(one, other):
@@ -57,27 +57,27 @@ def apart(one, other):
 
 def test_jobs_run_side_by_side_but_never_more_than_the_slots(play):
     job, run = play
-    ended, found = run([job(name, name) for name in "abcd"], 2)
+    ended, times = run([job(name, name) for name in "abcd"], 2)
     assert ended == dict.fromkeys("abcd")
-    for moment in (span["start"] for span in found.values()):
-        assert sum(span["start"] <= moment < span["end"] for span in found.values()) <= 2
-    assert not apart(found["a"], found["b"])
+    for moment in (span["start"] for span in times.values()):
+        assert sum(span["start"] <= moment < span["end"] for span in times.values()) <= 2
+    assert not apart(times["a"], times["b"])
 
 
 def test_jobs_with_work_in_common_wait_for_the_first(play):
     """b and c share a's training: they start when it is done, and then side by side; d does not wait."""
     job, run = play
-    _, found = run([job("a", "train1"), job("b", "train1"), job("c", "train1"), job("d", "train2", seconds=0.1)], 2)
-    assert apart(found["a"], found["b"]) and apart(found["a"], found["c"])
-    assert not apart(found["a"], found["d"])
-    assert not apart(found["b"], found["c"])
+    _, times = run([job("a", "train1"), job("b", "train1"), job("c", "train1"), job("d", "train2", seconds=0.1)], 2)
+    assert apart(times["a"], times["b"]) and apart(times["a"], times["c"])
+    assert not apart(times["a"], times["d"])
+    assert not apart(times["b"], times["c"])
 
 
 def test_a_failing_job_leaves_the_others_alone(play):
     job, run = play
-    ended, found = run([job("bad", "x", seconds=0, fails=1), job("good", "x", seconds=0)], 1)
+    ended, times = run([job("bad", "x", seconds=0, fails=1), job("good", "x", seconds=0)], 1)
     assert ended == {"bad": "train: ValueError: of no use", "good": None}
-    assert found["good"]["start"] > found["bad"]["end"]
+    assert times["good"]["start"] > times["bad"]["end"]
 
 
 def test_a_job_that_another_process_runs_is_waited_for_and_not_run(play, tmp_path):
@@ -88,16 +88,16 @@ def test_a_job_that_another_process_runs_is_waited_for_and_not_run(play, tmp_pat
     fcntl.flock(log, fcntl.LOCK_EX)
     threading.Timer(0.5, log.close).start()
     begin = time.monotonic()
-    ended, found = run([theirs, job("ours", seconds=0)], 2)
+    ended, times = run([theirs, job("ours", seconds=0)], 2)
     assert time.monotonic() - begin > 0.45
     assert ended == {"theirs": None, "ours": None}
-    assert set(found) == {"ours"}
+    assert set(times) == {"ours"}
 
 
 def test_environment_shares_the_machine():
     assert running.environment(0, 1, 1, {}, 8) == {"PYTHONUNBUFFERED": "1"}
-    found = running.environment(1, 3, 2, {"OMP_NUM_THREADS": "5"}, 8)
-    assert found == {
+    variables = running.environment(1, 3, 2, {"OMP_NUM_THREADS": "5"}, 8)
+    assert variables == {
         "OMP_NUM_THREADS": "5", "PACE_WORKERS": "2", "CUDA_VISIBLE_DEVICES": "1", "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
     assert running.environment(2, 3, 2, {}, 2)["CUDA_VISIBLE_DEVICES"] == "0"
@@ -115,7 +115,7 @@ def test_environment_shares_the_machine():
         ("WARNING: w\nERROR: failed to reproduce 'mel': output exists", "failed to reproduce 'mel': output exists"),
         ("ERROR: unexpected error - disk full\n", "unexpected error - disk full"),
         ("Killed\n", "ended without an error message; last line: Killed"),
-        ("", "ended without a word"),
+        ("", "ended without any output"),
     ],
 )
 def test_reasons(log, reason):

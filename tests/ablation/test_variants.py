@@ -54,9 +54,9 @@ def test_table_2_and_the_further_variants_are_what_the_paper_calls_them():
         rows = {CATALOGUE.variants[name].paper: name for name in CATALOGUE.groups[group].variants}
         assert list(rows) == list(expected)
         for row, name in rows.items():
-            found = changed(CATALOGUE.run(name, 0, "test"))["encoder"]
-            assert expected[row].items() <= found.items()
-            assert (found["align"], found["pooling"]) == (align, "mean")
+            encoder = changed(CATALOGUE.run(name, 0, "test"))["encoder"]
+            assert expected[row].items() <= encoder.items()
+            assert (encoder["align"], encoder["pooling"]) == (align, "mean")
     wanted = {
         "holistic": {"parts": "whole"},
         "no-gate": {"part_gate": False},

@@ -1,10 +1,12 @@
-"""Copies of the project in a temporary folder, and the way to run commands in them."""
+"""Copies of the project in temporary folders, commands run in them, and the stages of its dvc.yaml files."""
 
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from pace.pipeline import params
 
@@ -35,6 +37,11 @@ def copy_project(folder: Path) -> Path:
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-q", "-m", "copy")
     return folder
+
+
+def read_stages(file: str) -> dict:
+    """The stages of one of the project's dvc.yaml files, name -> entry."""
+    return YAML(typ="safe", pure=True).load((ROOT / file).read_text())["stages"]
 
 
 def overridden(path: Path, arguments: list[str]) -> dict:

@@ -1,5 +1,6 @@
 """The import closure on a small project whose imports are known."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,9 @@ def small(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(closure, "ROOT", tmp_path)
-    closure.direct.cache_clear()
+    closure.direct_imports.cache_clear()
     yield
-    closure.direct.cache_clear()
+    closure.direct_imports.cache_clear()
 
 
 def names(module: str) -> list[str]:
@@ -48,8 +49,8 @@ def test_closure_follows_imports_everywhere_and_lists_no_init(small):
 
 
 def test_imports_inside_functions_count_and_text_and_comments_do_not(small):
-    assert closure.direct(Path("pace/a/two.py")) == {Path("pace/a/three.py"), Path("pace/b.py")}
-    assert closure.direct(Path("pace/b.py")) == frozenset()
+    assert closure.direct_imports(Path("pace/a/two.py")) == {Path("pace/a/three.py"), Path("pace/b.py")}
+    assert closure.direct_imports(Path("pace/b.py")) == frozenset()
 
 
 def test_a_module_without_project_imports_is_its_own_closure(small):
@@ -58,7 +59,7 @@ def test_a_module_without_project_imports_is_its_own_closure(small):
 
 
 def test_a_name_imported_from_a_module_is_not_a_module(small):
-    assert closure.direct(Path("pace/a/three.py")) == {Path("pace/a/one.py")}
+    assert closure.direct_imports(Path("pace/a/three.py")) == {Path("pace/a/one.py")}
 
 
 def test_another_package_is_refused(small):
@@ -70,3 +71,17 @@ def test_the_project_itself():
     """The vocoder pulls in the loader of parameters, which stands alone."""
     assert Path("pace/pipeline/params.py") in closure.closure("pace.audio.vocoder")
     assert closure.closure("pace.pipeline.params") == [Path("pace/pipeline/params.py")]
+
+
+def test_code_digest_is_that_of_the_closure(small, tmp_path):
+    content = b"".join((tmp_path / name).read_bytes() for name in names("stages.run"))
+    assert closure.code_digest("stages.run") == hashlib.sha256(content).hexdigest()
+    assert closure.code_digest("numpy") == ""
+
+
+@pytest.mark.parametrize(("file", "counts"), [("pace/a/three.py", True), ("pace/unused.py", False)])
+def test_code_digest_follows_the_code_that_runs(small, tmp_path, file, counts):
+    before = closure.code_digest("stages.run")
+    with open(tmp_path / file, "a") as opened:
+        opened.write("# a comment\n")
+    assert (closure.code_digest("stages.run") != before) == counts

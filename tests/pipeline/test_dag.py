@@ -7,13 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers.projects import ROOT, copy_project, run
+from helpers.projects import ROOT, copy_project, read_stages, run
 from ruamel.yaml import YAML
 
 from pace.pipeline import closure, params
-from pace.setup import code_deps as code_deps_file
-from pace.setup import presets
-from pace.setup.code_deps import TRAININGS
+from pace.setup import code_deps, presets
 
 FILES = ("dvc.yaml", "data/synthetic/dvc.yaml", "models/pretrain/dvc.yaml")
 ROOT_STAGES = (
@@ -23,14 +21,10 @@ ROOT_STAGES = (
 STAND_INS = {"synthesise": FILES[1], "pretrain_motion": FILES[2], "pretrain_visual": FILES[2]}
 
 
-def read_stages(file: str) -> dict:
-    return YAML(typ="safe", pure=True).load((ROOT / file).read_text())["stages"]
-
-
 STAGES = {name: stage for file in FILES for name, stage in read_stages(file).items()}
 
 
-def code_deps(stage: dict) -> list[str]:
+def code_deps_of(stage: dict) -> list[str]:
     return [dep for dep in stage["deps"] if dep.startswith(("pace/", "stages/"))]
 
 
@@ -60,18 +54,18 @@ def modules(dep: str) -> set[Path]:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_code_deps_hold_the_closure_of_imports(name):
-    """Those of a training nothing else: whatever it depends on trains it anew."""
-    named = set().union(*map(modules, code_deps(STAGES[name])))
+    """Those of a training hold nothing else, for a change of any of them trains anew."""
+    named = set().union(*map(modules, code_deps_of(STAGES[name])))
     needed = set(closure.closure(f"stages.{name}"))
     assert needed <= named, f"run `make deps`; not in dvc.yaml: {sorted(map(str, needed - named))}"
-    if name in TRAININGS:
+    if name in code_deps.TRAININGS:
         assert named == needed, f"run `make deps`; too much in dvc.yaml: {sorted(map(str, named - needed))}"
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_make_deps_has_nothing_to_write(file):
     text = (ROOT / file).read_text()
-    assert code_deps_file.renewed(text) == text, "run `make deps`"
+    assert code_deps.renewed(text) == text, "run `make deps`"
 
 
 @pytest.mark.parametrize("name", STAGES)

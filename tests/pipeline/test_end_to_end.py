@@ -96,7 +96,7 @@ def test_second_run_does_nothing(reproduced):
 
 
 def test_a_clone_with_an_empty_cache_makes_the_same_lock_files(reproduced, tmp_path):
-    """Everything is made again, all networks trained again, and every output has the same bytes."""
+    """It runs every stage, trains every network, and every output has the same bytes."""
     run(tmp_path, "git", "clone", "-q", str(reproduced), "clone")
     clone = tmp_path / "clone"
     assert {"synthesise", "pretrain_motion", "train_vae", "train_diffusion"} <= ran(run(clone, "dvc", "repro"))
@@ -110,11 +110,11 @@ def test_compose_gives_a_video_its_music(reproduced, tmp_path):
 
     video = next((reproduced / "data/synthetic/videos").glob("*test*.mp4"))
     out = tmp_path / "out.mp4"
-    said = run(reproduced, "python", "-m", "pace", "compose", str(video), "-o", str(out))
-    assert "person found in" in said
-    source, made = probe(video), probe(out)
-    assert made.has_audio
-    assert made.duration_s == pytest.approx(source.duration_s, abs=0.05)
+    output = run(reproduced, "python", "-m", "pace", "compose", str(video), "-o", str(out))
+    assert "person found in" in output
+    source, composed = probe(video), probe(out)
+    assert composed.has_audio
+    assert composed.duration_s == pytest.approx(source.duration_s, abs=0.05)
     music = read_audio(out)
     assert len(music) / 22_050 == pytest.approx(source.duration_s, abs=0.05)
     assert np.std(music) > 1e-4

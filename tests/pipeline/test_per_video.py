@@ -1,4 +1,4 @@
-"""The per-item store: what is redone, what is kept, what happens to a bad item."""
+"""The kept results of each video: what is redone, what is kept, what happens to a bad video."""
 
 import functools
 import hashlib
@@ -11,10 +11,10 @@ from joblib.externals.loky import get_reusable_executor
 from pace.pipeline import per_video
 
 
-def double(log: Path, item: str, inputs: tuple[Path, ...], folder: Path) -> None:
+def double(log: Path, video_id: str, inputs: tuple[Path, ...], folder: Path) -> None:
     """Write twice the number of the input file, and leave a mark for each call."""
     with open(log, "a", encoding="utf-8") as file:
-        file.write(f"{item}\n")
+        file.write(f"{video_id}\n")
     text = inputs[0].read_text()
     if text == "bad":
         raise ValueError(f"{inputs[0]}: not a number")
@@ -32,7 +32,7 @@ def world(tmp_path, monkeypatch):
             (tmp_path / f"{name}.in").write_text(text)
         log = tmp_path / "log"
         log.write_text("")
-        failures = per_video.map_items(
+        failures = per_video.map_videos(
             "double",
             functools.partial(double, log),
             {name: (tmp_path / f"{name}.in",) for name in numbers},
@@ -46,18 +46,18 @@ def world(tmp_path, monkeypatch):
     return run
 
 
-def test_only_new_and_changed_items_are_redone(world):
+def test_only_new_and_changed_videos_are_redone(world):
     assert world({"a": "1", "b": "2"}) == ({"a": "2", "b": "4"}, {}, ["a", "b"])
     assert world({"a": "1", "b": "2"})[2] == []
     assert world({"a": "1", "b": "2", "c": "3"})[2] == ["c"]
     assert world({"a": "1", "b": "7", "c": "3"}) == ({"a": "2", "b": "14", "c": "6"}, {}, ["b"])
 
 
-def test_it_says_what_was_made_and_what_was_kept(world, capsys):
+def test_it_says_how_many_were_processed_and_how_many_kept(world, capsys):
     world({"a": "1", "b": "2", "c": "bad"})
-    assert capsys.readouterr().out == "double: 2 of 3 items in out: 2 made now, 0 kept from an earlier run\n"
+    assert capsys.readouterr().out == "double: 2 of 3 videos in out: 2 processed now, 0 kept from an earlier run\n"
     world({"a": "1", "b": "2", "c": "3", "d": "bad"})
-    assert capsys.readouterr().out == "double: 3 of 4 items in out: 1 made now, 2 kept from an earlier run\n"
+    assert capsys.readouterr().out == "double: 3 of 4 videos in out: 1 processed now, 2 kept from an earlier run\n"
 
 
 def test_changed_params_redo_everything(world):
@@ -65,7 +65,7 @@ def test_changed_params_redo_everything(world):
     assert world({"a": "1", "b": "2"}, params={"factor": 3})[2] == ["a", "b"]
 
 
-def test_bad_item_is_recorded_and_the_others_go_on(world, tmp_path):
+def test_a_bad_video_is_recorded_and_the_others_continue(world, tmp_path):
     outputs, failures, _ = world({"a": "1", "b": "bad", "c": "3"})
     assert outputs == {"a": "2", "c": "6"}
     assert failures == {"b": f"{tmp_path / 'b.in'}: not a number"}
@@ -73,8 +73,8 @@ def test_bad_item_is_recorded_and_the_others_go_on(world, tmp_path):
     assert world({"a": "1", "b": "2", "c": "3"}) == ({"a": "2", "b": "4", "c": "6"}, {}, ["b"])
 
 
-def test_every_item_failing_is_an_error(world):
-    with pytest.raises(RuntimeError, match=r"every one of 1 items failed.*not a number"):
+def test_all_videos_failing_is_an_error(world):
+    with pytest.raises(RuntimeError, match=r"none of 1 videos could be processed.*not a number"):
         world({"a": "bad"})
 
 
@@ -83,16 +83,16 @@ def test_missing_input_is_recorded(tmp_path, monkeypatch):
     (tmp_path / "a.in").write_text("1")
     function = functools.partial(double, tmp_path / "log")
     inputs = {"a": (tmp_path / "a.in",), "b": (tmp_path / "gone.in",)}
-    failures = per_video.map_items("double", function, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+    failures = per_video.map_videos("double", function, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
     assert failures == {"b": f"{tmp_path / 'gone.in'}: No such file or directory"}
 
 
-def weigh(item: str, inputs: tuple[Path, ...], folder: Path) -> None:
-    """Write the product of the item's number and the shared weight."""
+def weigh(video_id: str, inputs: tuple[Path, ...], folder: Path) -> None:
+    """Write the product of the video's number and the shared weight."""
     (folder / "out.txt").write_text(str(int(inputs[0].read_text()) * int(inputs[1].read_text())))
 
 
-def test_a_file_that_items_share_is_hashed_once_until_it_changes(tmp_path, monkeypatch):
+def test_a_file_that_videos_share_is_hashed_once_until_it_changes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     read, real = [], hashlib.file_digest
@@ -105,7 +105,7 @@ def test_a_file_that_items_share_is_hashed_once_until_it_changes(tmp_path, monke
 
     def run(weight: str) -> list[str]:
         (tmp_path / "weights").write_text(weight)
-        per_video.map_items("weigh", weigh, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+        per_video.map_videos("weigh", weigh, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
         return [Path(f"out/{name}.txt").read_text() for name in inputs]
 
     inputs = {name: (tmp_path / f"{name}.in", tmp_path / "weights") for name in "abcd"}
@@ -124,12 +124,12 @@ def test_braces_in_the_folder(tmp_path, monkeypatch):
     Path("a.in").write_text("1")
     function = functools.partial(double, tmp_path / "log")
     assert (
-        per_video.map_items("double", function, {"a": (Path("a.in"),)}, {"out.txt": Path("out/{id}.txt")}, {}, 1) == {}
+        per_video.map_videos("double", function, {"a": (Path("a.in"),)}, {"out.txt": Path("out/{id}.txt")}, {}, 1) == {}
     )
     assert Path("out/a.txt").read_text() == "2"
 
 
-def complain(item: str, inputs: tuple[Path, ...], folder: Path) -> None:
+def complain(video_id: str, inputs: tuple[Path, ...], folder: Path) -> None:
     if not inputs[0].is_file():
         raise ValueError(f"{inputs[0]}: make it first")
     (folder / "out.txt").write_text("made")
@@ -142,7 +142,7 @@ def test_the_function_says_what_a_missing_input_means(tmp_path, monkeypatch):
     inputs = {name: (Path(f"{name}.in"),) for name in "ab"}
 
     def run():
-        return per_video.map_items("complain", complain, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+        return per_video.map_videos("complain", complain, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
 
     assert run() == {"b": "b.in: make it first"}
     Path("b.in").write_text("1")
@@ -168,7 +168,7 @@ def test_interrupted_run_keeps_what_was_done(world, monkeypatch):
     assert redone == ["c"]
 
 
-def test_gone_items_leave_neither_outputs_nor_entries(world):
+def test_removed_videos_leave_neither_outputs_nor_kept_results(world):
     world({"a": "1", "b": "2"})
     outputs, _, _ = world({"a": "1"})
     assert outputs == {"a": "2"}

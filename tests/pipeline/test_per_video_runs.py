@@ -25,7 +25,8 @@ import sys
 import time
 from pathlib import Path
 
-from pace import helper, items
+from pace import helper
+from pace.pipeline import per_video
 
 
 @functools.cache
@@ -33,13 +34,13 @@ def weight(path):
     return int(path.read_text())
 
 
-def work(item, inputs, folder):
-    """Product of the item's number, the weight and the helper's factor; each call leaves a mark."""
+def work(video_id, inputs, folder):
+    """Product of the video's number, the weight and the helper's factor; each call leaves a mark."""
     root = inputs[0].parent
     with open(root / "log", "a") as file:
-        file.write(item + "\\\\n")
+        file.write(video_id + "\\\\n")
     (folder / "out.txt").write_text("half")
-    if (root / "hang").exists() and item in (root / "hang").read_text():
+    if (root / "hang").exists() and video_id in (root / "hang").read_text():
         time.sleep(60)
     if inputs[0].read_text() == "bad":
         raise ValueError(f"{inputs[0]}: not a number")
@@ -49,20 +50,19 @@ def work(item, inputs, folder):
 if __name__ == "__main__":
     names, params = sys.argv[1], json.loads(sys.argv[2])
     inputs = {name: (Path(f"{name}.in"), Path("weight")) for name in names}
-    items.map_items("work", work, inputs, {"out.txt": Path("out/{id}.txt")}, params)
+    per_video.map_videos("work", work, inputs, {"out.txt": Path("out/{id}.txt")}, params)
 '''.replace("\\\\", "\\")
 
 
 class Project:
-    """A project of one step over items a, b, c ... whose numbers are 1, 2, 3 ..."""
+    """A project of one step over videos a, b, c ... whose numbers are 1, 2, 3 ..."""
 
     def __init__(self, folder: Path, workers: int = 1, dask: str = ""):
         self.folder = folder
         for name in ("pace", "stages"):
             (folder / name).mkdir(parents=True)
             (folder / name / "__init__.py").touch()
-        for name in ("cluster.py", "imports.py", "items.py"):
-            shutil.copy(ROOT / "pace" / name, folder / "pace")
+        shutil.copytree(ROOT / "pace/pipeline", folder / "pace/pipeline")
         (folder / "stages/work.py").write_text(WORK)
         (folder / "pace/helper.py").write_text("FACTOR = 10\n")
         (folder / "pace/other.py").write_text("NUMBER = 1\n")
@@ -79,7 +79,7 @@ class Project:
         )  # fmt: skip
 
     def run(self, names: str, params: object = None) -> tuple[str, dict[str, str]]:
-        """The items that the step was called for, sorted, and all results."""
+        """The videos that the step was called for, sorted, and all results."""
         process = self.start(names, params)
         errors = process.communicate(timeout=60)[1]
         assert process.returncode == 0, errors
@@ -133,7 +133,7 @@ def wait_for(condition, seconds: float = 30) -> None:
 
 @pytest.mark.parametrize(("workers", "hanging", "redone"), [(1, "c", "cdef"), (2, "cd", "cdef")])
 def test_killed_run_goes_on_where_it_stopped(tmp_path, workers, hanging, redone):
-    """Killed while items are half written: these and the ones after them are done again, the others are not."""
+    """Killed while videos are half done: these and the ones after them are done again, the others are not."""
     project = Project(tmp_path / "project", workers)
     (project.folder / "hang").write_text(hanging)
     process = project.start("abcdef")
@@ -189,7 +189,7 @@ def test_worker_with_other_code_is_refused(tmp_path):
 def use_dask(monkeypatch, tmp_path, address):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PACE_DASK", address)
-    per_video.map_items("none", functools.partial(print), {"a": ()}, {"out.txt": tmp_path / "out/{id}.txt"}, {})
+    per_video.map_videos("none", functools.partial(print), {"a": ()}, {"out.txt": tmp_path / "out/{id}.txt"}, {})
 
 
 def test_unusable_clusters_are_named(monkeypatch, tmp_path):
@@ -226,15 +226,16 @@ def test_a_stage_is_the_same_on_one_worker_two_and_a_cluster(tmp_path, dask):
     (tmp_path / "params.yaml").write_text(json.dumps(content))
     stub_onnx.detector(tmp_path / "det.onnx")
     stub_onnx.pose(tmp_path / "pose.onnx")
-    found = []
+    results = []
     for number, settings in enumerate(({"PACE_WORKERS": "1"}, {"PACE_WORKERS": "2"}, {"PACE_DASK": dask})):
         values = environment(PYTHONPATH=str(ROOT), DVC_ROOT=str(tmp_path / f"store{number}"), **settings)
         command = [sys.executable, "-m", "stages.keypoints"]
         done = subprocess.run(command, cwd=tmp_path, env=values, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         assert "keypoints: v0: data/decoded/v0.mp4: no person" in done.stderr
-        found.append({path.name: path.read_bytes() for path in (tmp_path / "data/keypoints").iterdir()})
-    assert set(found[0]) == {*(f"v{index}.npz" for index in range(1, 5)), "failures.json"}
-    assert found[0] == found[1] == found[2]
-    assert len({found[0][f"v{index}.npz"] for index in range(1, 5)}) == 4
-    assert "no person" in found[0]["failures.json"].decode() and str(tmp_path) not in found[0]["failures.json"].decode()
+        results.append({path.name: path.read_bytes() for path in (tmp_path / "data/keypoints").iterdir()})
+    assert set(results[0]) == {*(f"v{index}.npz" for index in range(1, 5)), "failures.json"}
+    assert results[0] == results[1] == results[2]
+    assert len({results[0][f"v{index}.npz"] for index in range(1, 5)}) == 4
+    failures = results[0]["failures.json"].decode()
+    assert "no person" in failures and str(tmp_path) not in failures

@@ -129,7 +129,7 @@ def test_stage_with_result_files(project, tmp_path):
 
 def test_stage_reports_videos_without_a_person(project, tmp_path):
     project("mediapipe", "set")
-    with pytest.raises(RuntimeError, match=r"every one of 4 items failed.*no person in 100 % of its frames"):
+    with pytest.raises(RuntimeError, match=r"none of 4 videos could be processed.*no person in 100 % of its frames"):
         keypoints_stage.main([])
 
 

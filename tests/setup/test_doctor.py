@@ -1,6 +1,7 @@
-"""The doctor on good and bad set-ups: what it finds, what it says follows, and that nothing bad makes it fall."""
+"""The doctor on good and bad set-ups: what it finds, the consequences it names, and that no fault makes it fail."""
 
 import copy
+import functools
 import hashlib
 import json
 
@@ -14,7 +15,8 @@ from safetensors.torch import save_file
 from pace import __main__
 from pace.motion.dstformer import DSTformer
 from pace.pipeline import params
-from pace.setup import doctor, official
+from pace.setup import doctor, doctor_environment, official
+from pace.setup.doctor_findings import DVC_FILES, FAIL, NOTE, OK, Finding
 from pace.setup.official import Official, OfficialFile
 from pace.visual.i3d import I3D
 
@@ -24,31 +26,31 @@ CONTENT = params.read(ROOT / "params.yaml")
 @pytest.fixture
 def root(tmp_path):
     """A folder with the project's own dvc.yaml files and requirements, nothing computed in it."""
-    for name in (*doctor.DVC_FILES, "requirements.txt", ".dvc/config", "data/none/README.md"):
+    for name in (*DVC_FILES, "requirements.txt", ".dvc/config", "data/none/README.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     return tmp_path
 
 
-def look(root, **changes) -> dict[str, list[doctor.Item]]:
+def look(root, **changes) -> dict[str, list[Finding]]:
     """Items by name; changes: section__key=value."""
     content = copy.deepcopy(CONTENT)
     for key, value in changes.items():
         section, name = key.split("__")
         content[section][name] = value
-    found: dict[str, list[doctor.Item]] = {}
-    for item in doctor.examine(root, lambda: content, lambda _: None):
-        found.setdefault(item.name, []).append(item)
-    return found
+    findings: dict[str, list[Finding]] = {}
+    for finding in doctor.examine(root, lambda: content, lambda _: None):
+        findings.setdefault(finding.name, []).append(finding)
+    return findings
 
 
-def one(found: dict, name: str) -> doctor.Item:
-    (item,) = found[name]
-    return item
+def one(findings: dict, name: str) -> Finding:
+    (finding,) = findings[name]
+    return finding
 
 
-def failed(found: dict) -> list[str]:
-    return [name for name, items in found.items() if any(item.state == doctor.FAIL for item in items)]
+def failed(findings: dict) -> list[str]:
+    return [name for name, group in findings.items() if any(finding.state == FAIL for finding in group)]
 
 
 def dstformer(path, **sizes):
@@ -69,30 +71,30 @@ def test_a_fresh_clone_can_run(project):
 
 def test_a_broken_set_up_ends_with_status_1(project, monkeypatch, capsys):
     monkeypatch.chdir(project)
-    monkeypatch.setattr(__main__, "PARAMS", project / "nowhere.yaml")
+    monkeypatch.setattr(params, "read", functools.partial(params.read, project / "nowhere.yaml"))
     with pytest.raises(SystemExit) as ended:
         __main__.main(["doctor"])
     assert ended.value.code == 1
     out = capsys.readouterr().out
     assert "nowhere.yaml: no such file" in out
-    assert "The configured pipeline cannot run: 1 item(s) marked FAIL." in out
-    assert "ok    DVC cache" in out  # and went on
+    assert "The pipeline cannot run as params.yaml sets it: 1 problem marked FAIL." in out
+    assert "ok    DVC cache" in out  # the other checks ran
 
 
 def test_report_is_aligned_one_line_each():
-    items = [doctor.Item("ok", "a", "one"), doctor.Item("FAIL", "longer", "two", "three")]
-    assert doctor.report(items).splitlines() == [
+    findings = [Finding("ok", "a", "one"), Finding("FAIL", "longer", "two", "three")]
+    assert doctor.report(findings).splitlines() == [
         "ok    a       one",
         "FAIL  longer  two -> three",
-        "The configured pipeline cannot run: 1 item(s) marked FAIL.",
+        "The pipeline cannot run as params.yaml sets it: 1 problem marked FAIL.",
     ]
 
 
 def test_missing_inputs_stop_the_pipeline(root):
-    found = look(root, dataset__root="/nowhere/aist", visual__weights="gone.pt", keypoints__source="")
-    assert set(failed(found)) == {"dataset.root", "visual.weights", "keypoints.source"}
-    assert "/nowhere/aist does not exist" in one(found, "dataset.root").found
-    assert "correct params.yaml" in one(found, "visual.weights").follows
+    findings = look(root, dataset__root="/nowhere/aist", visual__weights="gone.pt", keypoints__source="")
+    assert set(failed(findings)) == {"dataset.root", "visual.weights", "keypoints.source"}
+    assert "/nowhere/aist does not exist" in one(findings, "dataset.root").message
+    assert "correct params.yaml" in one(findings, "visual.weights").consequence
 
 
 def test_dataset_and_index_are_counted(root):
@@ -105,22 +107,22 @@ def test_dataset_and_index_are_counted(root):
     (root / "data/index").mkdir(parents=True)
     pd.DataFrame({"split": ["train"] * 3 + ["test"]}).to_parquet(root / "data/index/videos.parquet")
     pd.DataFrame({"split": ["train"] * 9 + ["test"] * 2}).to_parquet(root / "data/index/clips.parquet")
-    found = look(root, dataset__root="videos", dataset__name="folder")
-    assert one(found, "dataset.root").found == "folder, videos: 2 videos"
-    assert one(found, "data/index").found == "4 videos (3 train, 1 test); 11 clips (9 train, 2 test)"
+    findings = look(root, dataset__root="videos", dataset__name="folder")
+    assert one(findings, "dataset.root").message == "folder, videos: 2 videos"
+    assert one(findings, "data/index").message == "4 videos (3 train, 1 test); 11 clips (9 train, 2 test)"
     (root / "data/index/clips.parquet").write_bytes(b"broken")
-    found = look(root, dataset__root="data/none")
-    assert one(found, "dataset.root").state == doctor.FAIL and "no video in it" in one(found, "dataset.root").found
-    assert one(found, "data/index").state == doctor.NOTE and "cannot be read" in one(found, "data/index").found
+    findings = look(root, dataset__root="data/none")
+    assert one(findings, "dataset.root").state == FAIL and "no video in it" in one(findings, "dataset.root").message
+    assert one(findings, "data/index").state == NOTE and "cannot be read" in one(findings, "data/index").message
 
 
-def test_the_lite_network_in_place_of_the_full_one_is_said(root):
+def test_the_lite_network_in_place_of_the_full_one_is_reported(root):
     for name in ("motionbert", "motionbert-lite"):
         place = root / "models/official" / official.OFFICIAL[name].sets["lift.weights"].removeprefix("models/official/")
         place.parent.mkdir(parents=True, exist_ok=True)
         torch.save({"model_pos": layouts.flat(layouts.dstformer(256, 4))}, place)
-        found = [item.found for item in look(root, lift__weights=str(place.relative_to(root)))["lift.weights"]]
-        assert ("not the full network of motionbert" in found[0]) == (name == "motionbert")
+        findings = look(root, lift__weights=str(place.relative_to(root)))["lift.weights"]
+        assert ("not the full network of motionbert" in findings[0].message) == (name == "motionbert")
 
 
 @pytest.mark.parametrize(
@@ -142,14 +144,14 @@ def test_a_dataset_that_is_not_what_its_name_says(root, name, table, message):
         (root / f"annotations/splits/crossmodal_{split}.txt").write_text(f"{sequence}\n" if split == "train" else "")
     if table:
         (root / "mine/videos.csv").write_text(table)
-    found = look(root, dataset__name=name, dataset__root="mine", dataset__annotations="annotations")
-    item = one(found, "dataset.root")
-    assert item.state == doctor.FAIL and message in item.found and item.follows == "the stage index stops"
+    findings = look(root, dataset__name=name, dataset__root="mine", dataset__annotations="annotations")
+    finding = one(findings, "dataset.root")
+    assert finding.state == FAIL and message in finding.message and finding.consequence == "the stage index fails"
     file = look(root, dataset__name=name, dataset__root="mine/mine.mp4", dataset__annotations="annotations")
-    assert "mine.mp4: no such folder" in one(file, "dataset.root").found
+    assert "mine.mp4: no such folder" in one(file, "dataset.root").message
 
 
-def test_networks_are_named(root, monkeypatch):
+def test_networks_and_their_origins_are_named(root, monkeypatch):
     dstformer(root / "models/pretrain/motion.safetensors", dim_feat=48)
     torch.save({"model_pos": layouts.flat(layouts.dstformer(256, 4))}, root / "lite.bin")
     torch.save(layouts.flat(layouts.i3d()), root / "rgb.pt")
@@ -159,19 +161,21 @@ def test_networks_are_named(root, monkeypatch):
     }
     for name, entry in table.items():
         monkeypatch.setitem(official.OFFICIAL, name, entry)
-    found = look(root, lift__weights="lite.bin", visual__weights="rgb.pt", visual__crop=224)
-    assert not failed(found)
-    assert one(found, "lift.weights").found.startswith(
-        "DSTformer, the lite network (dim_feat 256, mlp_ratio 4); official (motionbert-lite), sha256 right"
+    findings = look(root, lift__weights="lite.bin", visual__weights="rgb.pt", visual__crop=224)
+    assert not failed(findings)
+    assert one(findings, "lift.weights").message.startswith(
+        "DSTformer, the lite network (dim_feat 256, mlp_ratio 4); official (motionbert-lite), sha256 matches"
     )
-    assert "other sizes" in one(found, "embed_motion.weights").found
-    assert "dim_feat 48" in one(found, "embed_motion.weights").found
-    assert "stand-in of stage pretrain_motion" in one(found, "embed_motion.weights").found
-    assert one(found, "visual.weights").found.startswith("I3D of width 1, 400 classes; official (i3d), sha256 right")
-    # Settings that do not go with the official file are noted, those that do are not.
-    assert one(found, "lift.root").follows == "lite.bin was made for lift.root: global"
-    assert one(found, "visual.short_side").state == doctor.NOTE
-    assert "visual.crop" not in found
+    assert "other sizes" in one(findings, "embed_motion.weights").message
+    assert "dim_feat 48" in one(findings, "embed_motion.weights").message
+    assert "stand-in from stage pretrain_motion" in one(findings, "embed_motion.weights").message
+    assert one(findings, "visual.weights").message.startswith(
+        "I3D of width 1, 400 classes; official (i3d), sha256 matches"
+    )
+    # Only settings that do not suit the official file are reported.
+    assert one(findings, "lift.root").consequence == "lite.bin was made for lift.root: global"
+    assert one(findings, "visual.short_side").state == NOTE
+    assert "visual.crop" not in findings
 
 
 def one_file(path, sets) -> Official:
@@ -180,10 +184,10 @@ def one_file(path, sets) -> Official:
     return Official("a test", "none", (file,), sets)
 
 
-def test_an_unknown_official_looking_file_is_said_to_be_unknown(root):
+def test_a_file_like_an_official_one_with_another_sha256_is_reported(root):
     torch.save(layouts.flat(layouts.dstformer(512, 2)), root / "full.bin")
-    item = one(look(root, lift__weights="full.bin"), "lift.weights")
-    assert "the full network" in item.found and "sha256 of no known official file" in item.found
+    finding = one(look(root, lift__weights="full.bin"), "lift.weights")
+    assert "the full network" in finding.message and "sha256 of no known official file" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -196,56 +200,56 @@ def test_an_unknown_official_looking_file_is_said_to_be_unknown(root):
 )
 def test_unusable_weights_stop_the_pipeline_and_nothing_else(root, content, message):
     (root / "w.bin").write_bytes(content)
-    found = look(root, lift__weights="w.bin", visual__weights="w.bin")
-    assert set(failed(found)) == {"lift.weights", "visual.weights"}
-    assert message in one(found, "lift.weights").found
-    assert one(found, "free disk").found.endswith("GB")
+    findings = look(root, lift__weights="w.bin", visual__weights="w.bin")
+    assert set(failed(findings)) == {"lift.weights", "visual.weights"}
+    assert message in one(findings, "lift.weights").message
+    assert one(findings, "free disk").message.endswith("GB")
 
 
-def test_the_wrong_network_in_a_place(root):
+def test_weights_of_another_network_are_refused(root):
     save_file(I3D(1 / 16, classes=5).state_dict(), root / "i3d.safetensors")
     torch.save(layouts.flat(layouts.i3d(inputs=2)), root / "flow.pt")
-    found = look(root, lift__weights="i3d.safetensors", visual__weights="flow.pt")
-    assert "not a DSTformer" in one(found, "lift.weights").found
-    assert "optical flow" in one(found, "visual.weights").found
-    assert set(failed(found)) == {"lift.weights", "visual.weights"}
+    findings = look(root, lift__weights="i3d.safetensors", visual__weights="flow.pt")
+    assert "not a DSTformer" in one(findings, "lift.weights").message
+    assert "optical flow" in one(findings, "visual.weights").message
+    assert set(failed(findings)) == {"lift.weights", "visual.weights"}
 
 
 def test_audio_networks(root):
     for name in ("vggish", "cnn14", "clap"):
-        item = one(look(root), f"evaluate.{name}_weights")
-        assert (item.state, item.follows) == (doctor.OK, "its Frechet distance is not computed")
+        finding = one(look(root), f"evaluate.{name}_weights")
+        assert (finding.state, finding.consequence) == (OK, "its Frechet distance is not computed")
     save_file({"conv_block1.conv1.weight": torch.ones(1)}, root / "other.safetensors")
-    item = one(look(root, evaluate__vggish_weights="other.safetensors"), "evaluate.vggish_weights")
-    assert item.state == doctor.FAIL and "not the weights of VGGish" in item.found
+    finding = one(look(root, evaluate__vggish_weights="other.safetensors"), "evaluate.vggish_weights")
+    assert finding.state == FAIL and "not the weights of VGGish" in finding.message
 
 
 def test_lpips_weights(root):
-    item = one(look(root), "train_vae.lpips_weights")
-    assert item.follows == "the VAE's perceptual loss is feature matching"
+    finding = one(look(root), "train_vae.lpips_weights")
+    assert finding.consequence == "the VAE's perceptual loss is feature matching"
     folder = root / "lpips"
     folder.mkdir()
     torch.save(layouts.flat(layouts.lpips_heads()), folder / "vgg.pth")
-    item = one(look(root, train_vae__lpips_weights="lpips"), "train_vae.lpips_weights")
-    assert item.state == doctor.FAIL and "no VGG-16 weights" in item.found
+    finding = one(look(root, train_vae__lpips_weights="lpips"), "train_vae.lpips_weights")
+    assert finding.state == FAIL and "no VGG-16 weights" in finding.message
     vgg = {key: shape for key, shape in layouts.vgg16().items() if key.startswith("features.")}
     torch.save(layouts.flat(vgg), folder / "vgg16.pth")
-    items = look(root, train_vae__lpips_weights="lpips")["train_vae.lpips_weights"]
-    assert [item.state for item in items] == ["ok", "ok"]
-    assert [item.found.split(";")[0] for item in items] == ["LPIPS heads", "VGG-16"]
+    findings = look(root, train_vae__lpips_weights="lpips")["train_vae.lpips_weights"]
+    assert [finding.state for finding in findings] == ["ok", "ok"]
+    assert [finding.message.split(";")[0] for finding in findings] == ["LPIPS heads", "VGG-16"]
 
 
 @pytest.mark.parametrize(
     ("changes", "key", "state", "message"),
     [
-        ({"dataset__name": "aistpp"}, "dataset.annotations", "FAIL", "no splits for dataset.name: aistpp"),
+        ({"dataset__name": "aistpp"}, "dataset.annotations", "FAIL", "dataset.name: aistpp has no splits"),
         (
             {"dataset__name": "aistpp", "dataset__annotations": "some"},
             "dataset.annotations",
             "FAIL",
             "no folder splits",
         ),
-        ({"dataset__name": "aistpp", "dataset__split_lists": "some"}, "dataset.annotations", "ok", "not given"),
+        ({"dataset__name": "aistpp", "dataset__split_lists": "some"}, "dataset.annotations", "ok", "not used"),
         ({"lift__source": "aistpp"}, "lift.source", "FAIL", "dataset.annotations is not given"),
         ({"keypoints__backend": "alphapose"}, "keypoints.source", "FAIL", "data/decoded has no result files"),
         (
@@ -260,55 +264,56 @@ def test_lpips_weights(root):
         ({"dataset__root": "some"}, "dataset.truth", "note", "the truth of another dataset"),
     ],
 )
-def test_settings_that_do_not_go_together(root, changes, key, state, message):
+def test_settings_that_conflict(root, changes, key, state, message):
     (root / "some").mkdir()
     (root / "some/video.m4v").touch()
-    items = look(root, **changes)[key]
-    assert any(item.state == state and message in item.found for item in items), items
-    assert all(item.state == "ok" for item in look(root).get(key, []))
+    findings = look(root, **changes)[key]
+    assert any(finding.state == state and message in finding.message for finding in findings), findings
+    assert all(finding.state == "ok" for finding in look(root).get(key, []))
 
 
-def test_a_damaged_official_file_is_not_taken_for_one(root):
+def test_a_damaged_official_file_is_not_taken_for_the_official_one(root):
     place = root / "models/official/i3d/rgb_imagenet.pt"
     place.parent.mkdir(parents=True)
     torch.save(layouts.flat(layouts.i3d()), place)
-    item = one(look(root, visual__weights=str(place.relative_to(root))), "visual.weights")
-    assert item.state == doctor.NOTE and "its sha256 is not that of official i3d" in item.found
-    assert "python -m pace fetch i3d" in item.follows
+    finding = one(look(root, visual__weights=str(place.relative_to(root))), "visual.weights")
+    assert finding.state == NOTE and "its sha256 is not that of official i3d" in finding.message
+    assert "python -m pace fetch i3d" in finding.consequence
     pose = root / "models/official/motionbert/pose3d.bin"  # no sha256 of it is published
     pose.parent.mkdir()
     torch.save({"model_pos": layouts.flat(layouts.dstformer(512, 2))}, pose)
-    found = look(root, lift__weights=str(pose.relative_to(root)), lift__root="global")
-    assert "as fetched (motionbert), no published sha256 is known" in one(found, "lift.weights").found
-    assert one(found, "lift.root").follows == "motionbert/pose3d.bin was made for lift.root: relative"
+    findings = look(root, lift__weights=str(pose.relative_to(root)), lift__root="global")
+    assert "as fetched (motionbert), no published sha256 to compare with" in one(findings, "lift.weights").message
+    assert one(findings, "lift.root").consequence == "motionbert/pose3d.bin was made for lift.root: relative"
 
 
-def test_onnx_files_are_looked_at(root):
+def test_onnx_files_are_recognised(root):
     (root / "page.onnx").write_text("<!doctype html><html>")
     (root / "net.onnx").write_bytes(b"\x08\x07" + bytes(100))
     save_file(I3D(1 / 16, classes=5).state_dict(), root / "i3d.safetensors")
-    found = look(root, keypoints__rtmpose_det="page.onnx", keypoints__rtmpose_pose="net.onnx")
-    assert failed(found) == ["keypoints.rtmpose_det"]
-    assert "a web page" in one(found, "keypoints.rtmpose_det").found
-    found = look(root, keypoints__rtmpose_det="i3d.safetensors", visual__weights="net.onnx")
-    assert set(failed(found)) == {"keypoints.rtmpose_det", "visual.weights"}
+    findings = look(root, keypoints__rtmpose_det="page.onnx", keypoints__rtmpose_pose="net.onnx")
+    assert failed(findings) == ["keypoints.rtmpose_det"]
+    assert "a web page" in one(findings, "keypoints.rtmpose_det").message
+    findings = look(root, keypoints__rtmpose_det="i3d.safetensors", visual__weights="net.onnx")
+    assert set(failed(findings)) == {"keypoints.rtmpose_det", "visual.weights"}
 
 
 def test_packages_and_backends(root, monkeypatch):
     versions = {"torch": "2.13.0+cpu", "numpy": "1.0"}
-    monkeypatch.setattr(doctor, "_version", versions.get)
+    monkeypatch.setattr(doctor_environment, "installed_version", versions.get)
     (root / "requirements.txt").write_text("torch==2.13.0\nnumpy==2.4.6  # x\nabsent-one==1.0\n# comment==1\n")
-    found = look(root)
-    assert one(found, "packages").found == "1 of 3 as pinned in requirements.txt"
-    assert one(found, "numpy").found == "1.0, pinned is 2.4.6" and one(found, "numpy").state == doctor.NOTE
-    assert set(failed(found)) == {"absent-one", "mediapipe"}
-    assert "which is configured" in one(found, "mediapipe").follows
-    found = look(root, keypoints__backend="rtmpose")
-    assert set(failed(found)) == {"absent-one", "rtmlib", "onnxruntime"}
-    assert one(found, "transformers").state == doctor.NOTE
+    findings = look(root)
+    assert one(findings, "packages").message == "1 of 3 have the version that requirements.txt pins"
+    numpy = one(findings, "numpy")
+    assert (numpy.state, numpy.message) == (NOTE, "1.0, but requirements.txt pins 2.4.6")
+    assert set(failed(findings)) == {"absent-one", "mediapipe"}
+    assert "which is set" in one(findings, "mediapipe").consequence
+    findings = look(root, keypoints__backend="rtmpose")
+    assert set(failed(findings)) == {"absent-one", "rtmlib", "onnxruntime"}
+    assert one(findings, "transformers").state == NOTE
     versions |= {"mediapipe": "0.10.35", "torch": "2.13.0"}
     (root / "requirements-mediapipe.txt").write_text("mediapipe==0.10.21\n")
-    assert one(look(root), "mediapipe").found == "0.10.35, pinned is 0.10.21"
+    assert one(look(root), "mediapipe").message == "0.10.35, but the requirements pin 0.10.21"
     monkeypatch.setenv("PACE_DASK", "tcp://127.0.0.1:1")
     assert "distributed" in failed(look(root))
 
@@ -316,42 +321,46 @@ def test_packages_and_backends(root, monkeypatch):
 def test_trained_models_and_cache(root):
     (root / "models/vae").mkdir(parents=True)
     (root / "models/vae/vae.safetensors").write_bytes(b"x")
-    assert one(look(root), "models/vae").state == doctor.NOTE  # without its config.json it is of no use
+    assert one(look(root), "models/vae").state == NOTE  # without its config.json it is of no use
     (root / "models/vae/config.json").write_text(json.dumps({}))
     (root / ".dvc/config").write_text("[cache]\n    dir = ../shared-cache\n")
     (root / "shared-cache/files").mkdir(parents=True)
     (root / "shared-cache/files/one").write_bytes(bytes(300_000_000 // 1000))
-    found = look(root)
-    assert one(found, "models/vae").found == "trained (vae.safetensors)"
-    assert "1 files, 0.0 GB" in one(found, "DVC cache").found and not one(found, "DVC cache").follows
+    findings = look(root)
+    assert one(findings, "models/vae").message == "trained (vae.safetensors)"
+    assert "1 files, 0.0 GB" in one(findings, "DVC cache").message and not one(findings, "DVC cache").consequence
 
 
 def test_broken_dvc_files_stop_the_pipeline(root):
     (root / "dvc.yaml").write_text("stages: [")
     (root / "models/pretrain/dvc.yaml").unlink()
-    found = look(root)
-    assert "DVC" in failed(found)
-    assert "dvc.yaml" in one(found, "DVC").found and "models/pretrain/dvc.yaml is missing" in one(found, "DVC").found
+    findings = look(root)
+    assert "DVC" in failed(findings)
+    message = one(findings, "DVC").message
+    assert "dvc.yaml" in message and "models/pretrain/dvc.yaml is missing" in message
 
 
-def test_one_bad_part_does_not_stop_the_rest(root, monkeypatch):
-    def _devices(_):
+def test_a_failing_check_does_not_stop_the_others(root, monkeypatch):
+    def devices(_):
         raise RuntimeError("driver mismatch\nmore")
 
-    monkeypatch.setattr(doctor, "_devices", _devices)
+    checks = [(name, devices if name == "devices" else function, needed) for name, function, needed in doctor.CHECKS]
+    monkeypatch.setattr(doctor, "CHECKS", checks)
     (root / "requirements.txt").unlink()
-    found = look(root, lift__weights=None, visual__weights=7)
-    assert one(found, "devices").found == "could not be examined: driver mismatch"
-    assert {"packages", "devices", "lift.weights", "visual.weights"} == set(failed(found))
-    assert "free disk" in found
+    findings = look(root, lift__weights=None, visual__weights=7)
+    assert one(findings, "devices").message == "could not be checked: driver mismatch"
+    assert {"packages", "devices", "lift.weights", "visual.weights"} == set(failed(findings))
+    assert "free disk" in findings
 
 
-def test_params_that_are_wrong_are_reported_and_the_rest_is_seen(root):
+def test_wrong_params_are_reported_and_the_rest_is_checked(root):
     content = copy.deepcopy(CONTENT) | {"odd": 3}
 
     def check(_):
         raise params.ParamsError("section `odd` is unknown")
 
-    items = doctor.examine(root, lambda: content, check)
-    assert [(item.name, item.found) for item in doctor.stopping(items)] == [("params.yaml", "section `odd` is unknown")]
-    assert any(item.name == "lift.weights" for item in items)
+    findings = doctor.examine(root, lambda: content, check)
+    assert [(finding.name, finding.message) for finding in doctor.failures(findings)] == [
+        ("params.yaml", "section `odd` is unknown")
+    ]
+    assert any(finding.name == "lift.weights" for finding in findings)

@@ -1,4 +1,4 @@
-"""Downloads from a local server: what is kept, what is refused, and what a user without network reads."""
+"""Downloads from a local server: what is kept, what is refused, and the instructions for a machine without network."""
 
 import contextlib
 import functools
@@ -19,7 +19,7 @@ from pace.setup import fetch, official
 from pace.setup.official import Official, OfficialFile
 
 CONTENT = bytes(range(256)) * 400
-FACTS = {  # sha256 and bytes (None: not given there)
+FACTS = {  # sha256 and bytes (None: FACTS does not give it)
     "motionbert/pretrain.bin": ("02a9ee017e5c9d688b5dd41e0055bddb75b6eee7f5eed326a8cdc6e5bf08eaf8", 169_958_969),
     "motionbert-lite/pretrain.bin": ("6a6ad0055c7ad50da083af0549a24c52ec1c21f89e440912645054d74be0a461", 64_099_897),
     "motionbert-lite/pose3d-global.bin": (
@@ -97,12 +97,12 @@ def test_fetch_checks_keeps_and_does_not_ask_again(tmp_path, server, capsys):
     assert (folder / "net/w.pt").read_bytes() == CONTENT
     assert left(folder) == ["net/w.pt"]
     out = capsys.readouterr().out
-    assert "w.pt: fetched, sha256 right" in out and "lift.weights: w" in out
+    assert "w.pt: fetched, sha256 matches" in out and "lift.weights: w" in out
     (folder / "plain").touch()
     assert (folder / "net/w.pt").stat().st_mode == (folder / "plain").stat().st_mode  # not for the owner alone
     (folder / "plain").unlink()
     assert fetch.fetch(["net"], folder, table)
-    assert "there already, sha256 right" in capsys.readouterr().out
+    assert "there already, sha256 matches" in capsys.readouterr().out
     assert seen == ["/good.pt"]
 
 
@@ -112,7 +112,7 @@ def test_a_wrong_sha256_is_refused_and_not_left_behind(tmp_path, server, capsys)
     assert not fetch.fetch(["net"], folder, one(f"{base}/good.pt", "0" * 64))
     assert left(folder) == []
     err = capsys.readouterr().err
-    assert f"has sha256 {digest(CONTENT)}, not {'0' * 64}; it is not kept" in err
+    assert f"has sha256 {digest(CONTENT)}, not {'0' * 64}; it was not kept" in err
     assert f"{base}/good.pt" in err and f"sha256 {'0' * 64}" in err and str(folder / "net/w.pt") in err
 
 
@@ -130,7 +130,7 @@ def test_a_failed_download_leaves_the_file_that_was_there(tmp_path, server):
 def test_unknown_sha256_is_said_and_printed(tmp_path, server, capsys):
     base, seen = server
     folder = tmp_path / "official"
-    for text in ("fetched; its sha256 is", "there already; its sha256"):
+    for text in ("fetched; its sha256", "there already; its sha256"):
         assert fetch.fetch(["net"], folder, one(f"{base}/good.pt", None))
         out = capsys.readouterr().out
         assert text in out and digest(CONTENT) in out and "cannot be checked" in out
@@ -158,7 +158,7 @@ def test_member_of_an_archive(tmp_path, server, capsys):
     folder = tmp_path / "official"
     assert fetch.fetch(["net"], folder, one(f"{base}/onnx.zip", path="net/w.onnx", member="end2end.onnx"))
     assert (folder / "net/w.onnx").read_bytes() == CONTENT and left(folder) == ["net/w.onnx"]
-    for name, message in (("two.zip", "has 2 files end2end.onnx"), ("good.pt", "not a zip file")):
+    for name, message in (("two.zip", "has 2 files named end2end.onnx"), ("good.pt", "not a zip file")):
         assert not fetch.fetch(["net"], folder, one(f"{base}/{name}", path="net/x.onnx", member="end2end.onnx"))
         err = capsys.readouterr().err
         assert message in err and "its end2end.onnx goes to" in err
@@ -261,8 +261,8 @@ def test_the_table_is_sound():
     content = params.read(ROOT / "params.yaml")
     files = [file for entry in official.OFFICIAL.values() for file in entry.files]
     assert len({file.path for file in files}) == len(files)
-    known = [file.sha256 for file in files if file.sha256]
-    assert len(set(known)) == len(known) == len(files) - 1
+    digests = [file.sha256 for file in files if file.sha256]
+    assert len(set(digests)) == len(digests) == len(files) - 1
     for file in files:
         assert file.url.startswith("https://")
         assert file.sha256 is None or (len(file.sha256) == 64 and set(file.sha256) <= set("0123456789abcdef"))

@@ -20,7 +20,7 @@ from pace.pipeline.params import ParamsError
 from pace.setup import presets
 from pace.setup.check import check
 from pace.setup.official import OFFICIAL
-from pace.setup.parameter_conflicts import conflicts
+from pace.setup.parameter_conflicts import find_conflicts
 
 PARAMS = ROOT / "params.yaml"
 NAMES = sorted(path.stem for path in ROOT.glob("presets/*.yaml") if path.name != "ablations.yaml")  # its layout differs
@@ -94,9 +94,9 @@ def test_flags_survive_an_unquoted_substitution(name, shell, tmp_path):
     assert arguments == [*presets.flags(ROOT / "presets" / f"{name}.yaml", PARAMS), "-S", "encoder.heads=8"]
     expected = presets.applied(ROOT / "presets" / f"{name}.yaml", PARAMS)
     expected["encoder"]["heads"] = 8
-    found = overridden(folder / "params.yaml", arguments)
-    assert found == expected
-    check(found)
+    content = overridden(folder / "params.yaml", arguments)
+    assert content == expected
+    check(content)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_text_stays_text(value, tmp_path):
 
 @pytest.mark.parametrize("value", ["my videos", "*.mp4", "video?", "C:\\videos", "${HOME}/videos"])
 def test_text_that_a_shell_would_change_is_refused(value, tmp_path):
-    with pytest.raises(ParamsError, match=r"`a\.b`: .* cannot stand in a command line without quotes; .* --write"):
+    with pytest.raises(ParamsError, match=r"`a\.b`: .* cannot stand on a command line without quotes; .* --write"):
         presets.flags(*preset_of(tmp_path, f"a: {{b: '{value}'}}\n"))
 
 
@@ -151,7 +151,7 @@ def test_every_stage_loads_the_papers_parameters(written):
 def test_the_papers_parameters_go_together(written, tmp_path):
     content = params.read(written)
     values = {f"{section}.{key}": value for section, key, value in presets.flat(content)}
-    assert list(conflicts(tmp_path, values)) == []
+    assert list(find_conflicts(tmp_path, values)) == []
     stages = {
         name: importlib.import_module(f"stages.{name}").PARAMS for name in ("train_vae", "train_diffusion", "sample")
     }
@@ -166,20 +166,24 @@ def test_the_papers_parameters_go_together(written, tmp_path):
 
 def test_guidance_and_no_dropped_conditions_do_not_go_together(tmp_path):
     values = {f"{section}.{key}": value for section, key, value in presets.flat(params.read(PARAMS))}
-    assert values["sample.guidance"] != 1 and not list(conflicts(ROOT, values))
-    (found,) = conflicts(ROOT, values | {"train_diffusion.drop": 0.0})
-    assert found.stops and found.key == "sample.guidance" and found.found == "1.5, but train_diffusion.drop is 0"
+    assert values["sample.guidance"] != 1 and not list(find_conflicts(ROOT, values))
+    (conflict,) = find_conflicts(ROOT, values | {"train_diffusion.drop": 0.0})
+    assert (
+        conflict.stops
+        and conflict.key == "sample.guidance"
+        and conflict.message == "1.5, but train_diffusion.drop is 0"
+    )
 
 
 def test_parameters_without_effect_are_told():
     values = {f"{section}.{key}": value for section, key, value in presets.flat(params.read(PARAMS))}
-    (found,) = conflicts(ROOT, values | {"train_vae.steps": 250})
-    assert found.stops and found.key == "train_vae.discriminator_start"
+    (conflict,) = find_conflicts(ROOT, values | {"train_vae.steps": 250})
+    assert conflict.stops and conflict.key == "train_vae.discriminator_start"
     no_weight = {"train_vae.adversarial_weight": 0.0, "train_vae.perceptual_weight": 0.0}
-    assert not list(conflicts(ROOT, values | {"train_vae.steps": 250} | no_weight))
-    (found,) = conflicts(ROOT, values | {"encoder.parts": "whole"})
-    assert not found.stops and found.key == "encoder.parts"
-    assert not list(conflicts(ROOT, values | {"encoder.parts": "whole", "encoder.residual": True}))
+    assert not list(find_conflicts(ROOT, values | {"train_vae.steps": 250} | no_weight))
+    (conflict,) = find_conflicts(ROOT, values | {"encoder.parts": "whole"})
+    assert not conflict.stops and conflict.key == "encoder.parts"
+    assert not list(find_conflicts(ROOT, values | {"encoder.parts": "whole", "encoder.residual": True}))
 
 
 def test_what_the_paper_says():
@@ -204,10 +208,10 @@ def test_what_the_paper_says():
 
 def test_the_paper_preset_stays_as_it_is():
     """A default that changes, or a new key, must not change the paper's networks and their training."""
-    paper, known = params.read(PAPER), params.read(PARAMS)
+    paper, defaults = params.read(PAPER), params.read(PARAMS)
     sections = "lift", "vae", "train_vae", "encoder", "unet", "train_diffusion", "sample", "vocoder", "evaluate"
     for section in sections:
-        left = {f"{section}.{key}" for key in known[section] if key not in paper[section]}
+        left = {f"{section}.{key}" for key in defaults[section] if key not in paper[section]}
         missing = sorted(key for key in left if not key.startswith(OPEN))
         assert not missing, f"give these keys the paper's values in presets/paper.yaml, or name them in OPEN: {missing}"
 

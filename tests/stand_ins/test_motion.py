@@ -67,7 +67,7 @@ def test_scores_of_known_lifters():
     tracks = motion.make_tracks(2, 1, 9.0, np.random.default_rng(1))
 
     class Lifter(nn.Module):
-        """Answers with what it is given for the keypoints that it sees, found by their first frame."""
+        """Returns the pose that belongs to its keypoints; it recognises these by their first frame."""
 
         maxlen = 243
 
