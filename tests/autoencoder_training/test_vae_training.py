@@ -54,14 +54,6 @@ def random_lpips():
     return lpips
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def test_kl_of_known_gaussians():
     mean, log_variance = torch.tensor([0.0, 1.0]), torch.tensor([0.0, np.log(4.0)])
     # N(0,1): 0; N(1,4): (1 + 4 - 1 - ln 4) / 2

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 import torch
 from helpers import condition_files, tiny_autoencoder
+from helpers.threads import one_thread  # noqa: F401
 from helpers.tiny_generator import SAMPLE, generator
 
 from pace.audio.vocoder import VocoderParams
