@@ -1,4 +1,4 @@
-"""What compose says of bad input."""
+"""What compose reports for bad input."""
 
 from pathlib import Path
 

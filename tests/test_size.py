@@ -152,9 +152,9 @@ def test_flops_of_facts_10():
     ("channels", "encode", "decode"), [((64, 128, 256, 256), 69, 156), ((32, 64, 128, 256), 25, 54)]
 )
 def test_vae_flops_of_facts_10(channels, encode, decode):
-    found = size.vae_size(built("vae", VaeParams, channels=channels))
-    assert found.encode_flops / 1e9 == pytest.approx(encode, abs=1)
-    assert found.decode_flops / 1e9 == pytest.approx(decode, abs=1)
+    vae = size.vae_size(built("vae", VaeParams, channels=channels))
+    assert vae.encode_flops / 1e9 == pytest.approx(encode, abs=1)
+    assert vae.decode_flops / 1e9 == pytest.approx(decode, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -201,8 +201,8 @@ def test_nothing_is_drawn_or_allocated():
     """Real weights would be drawn from the generator, and of this size they would need 2 TB."""
     state = torch.get_rng_state()
     wide = built("unet", size.UNetParams, widths=(16384, 32768, 65536, 65536))
-    found = size.generator_size(built("encoder", size.EncoderParams), wide, size.shape(CONTENT))
-    assert found.unet > 5e11
+    generator = size.generator_size(built("encoder", size.EncoderParams), wide, size.shape(CONTENT))
+    assert generator.unet > 5e11
     assert torch.equal(torch.get_rng_state(), state)
 
 

@@ -8,14 +8,14 @@ from pace.audio.limiter import REACH, within_range
 def test_peaks_are_turned_down_and_the_rest_is_untouched():
     wave = (0.9 * np.sin(np.linspace(0, 800, 22_050))).astype(np.float32)
     wave[5000], wave[15_000] = 2.0, -1.5
-    made = within_range(wave)
-    assert np.abs(made).max() <= 1 + 1e-6
-    np.testing.assert_allclose(made[[5000, 15_000]], [1, -1], rtol=0.01)
+    limited = within_range(wave)
+    assert np.abs(limited).max() <= 1 + 1e-6
+    np.testing.assert_allclose(limited[[5000, 15_000]], [1, -1], rtol=0.01)
     far = np.ones(wave.size, bool)
     for peak in (5000, 15_000):
         far[peak - REACH : peak + REACH + 1] = False
-    np.testing.assert_allclose(made[far], wave[far], rtol=1e-6)
-    gain = made[1:] / wave[1:]
+    np.testing.assert_allclose(limited[far], wave[far], rtol=1e-6)
+    gain = limited[1:] / wave[1:]
     assert np.abs(np.diff(gain)).max() < 0.02, "no jump, which would be heard as a click"
 
 

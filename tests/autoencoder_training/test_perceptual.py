@@ -41,12 +41,12 @@ def reference(vgg, heads, real, fake):
     for mel in (real, fake):
         rgb = np.repeat(mel.numpy() * 2 - 1, 3, axis=1)
         rgb = (rgb - np.array([-0.030, -0.088, -0.188])[:, None, None]) / np.array([0.458, 0.448, 0.450])[:, None, None]
-        x, found = torch.from_numpy(rgb.astype(np.float32)), []
+        x, features = torch.from_numpy(rgb.astype(np.float32)), []
         for index, layer in enumerate(vgg):
             x = layer(x)
             if index in TAPS:
-                found.append(x.detach().double().numpy())
-        taps.append(found)
+                features.append(x.detach().double().numpy())
+        taps.append(features)
     total = np.zeros(len(real))
     for k, (a, b) in enumerate(zip(*taps, strict=True)):
         a, b = (f / (np.sqrt((f**2).sum(axis=1, keepdims=True)) + 1e-10) for f in (a, b))

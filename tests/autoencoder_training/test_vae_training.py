@@ -168,9 +168,9 @@ def test_training_is_the_loop_written_out_here():
             scores = own.discriminator(batch)[0], own.discriminator(output.detach())[0]
             losses.append(0.5 * (torch.relu(1 - scores[0]).mean() + torch.relu(1 + scores[1]).mean()))
         gradients = [torch.autograd.grad(loss, list(networks[i].parameters())) for i, loss in enumerate(losses)]
-        for i, found in enumerate(gradients):
-            norms.append(torch.cat([part.flatten() for part in found]).norm().item())
-            for weight, part in zip(networks[i].parameters(), found, strict=True):
+        for i, network_gradients in enumerate(gradients):
+            norms.append(torch.cat([part.flatten() for part in network_gradients]).norm().item())
+            for weight, part in zip(networks[i].parameters(), network_gradients, strict=True):
                 weight.grad = part * min(1.0, 0.05 / norms[-1])
             optimisers[i].param_groups[0]["lr"] = 1e-3 * (0.5, 1.0, 1.0, 0.5)[step]
             optimisers[i].step()
@@ -178,12 +178,12 @@ def test_training_is_the_loop_written_out_here():
         for mean, weight in zip(averages, own.vae.parameters(), strict=True):
             mean.lerp_(weight.detach(), 1 - decay)
     assert min(norms) > 0.05  # every step was clipped
-    found = train(data, val, VAE, p)
+    trained = train(data, val, VAE, p)
     for (name, last), mean in zip(own.vae.named_parameters(), averages, strict=True):
-        torch.testing.assert_close(found.state_dict[name], mean, atol=2e-6, rtol=1e-4)
+        torch.testing.assert_close(trained.state_dict[name], mean, atol=2e-6, rtol=1e-4)
         last.data.copy_(mean)
     scores = vae_training.evaluate(own.vae, torch.from_numpy(val), 2, CPU)
-    assert found.curve[-1]["val_l1"] == pytest.approx(scores["val_l1"], rel=1e-5) == found.metrics["val_l1"]
+    assert trained.curve[-1]["val_l1"] == pytest.approx(scores["val_l1"], rel=1e-5) == trained.metrics["val_l1"]
 
 
 def test_the_adversarial_game_learns_to_tell_real_from_reconstructed():

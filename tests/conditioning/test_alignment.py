@@ -18,9 +18,9 @@ def test_resampling_keeps_times():
         torch.testing.assert_close(weights.sum(1), torch.ones(bins))
         size = N_FRAMES // bins
         centres = (np.arange(bins) * size + (size - 1) / 2) * HOP_SECONDS
-        found = weights.double().numpy() @ (np.arange(frames) / fps)
+        times = weights.double().numpy() @ (np.arange(frames) / fps)
         # A mean over part of a frame counts the whole frame's time: at most half a frame off.
-        assert np.abs(found - centres)[1:-1].max() < 0.5 / fps
+        assert np.abs(times - centres)[1:-1].max() < 0.5 / fps
     assert abs((weights[10] > 0).sum() - 0.15638 * 25) <= 2
 
 

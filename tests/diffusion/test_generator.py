@@ -17,11 +17,11 @@ from pace.sampling.sampling import sample_latents
 
 
 def test_a_loaded_generator_makes_the_same_latents(tmp_path):
-    made = generator()
-    save_generator(tmp_path, made, dataclasses.asdict(made.task))
+    trained = generator()
+    save_generator(tmp_path, trained, dataclasses.asdict(trained.task))
     loaded = load_generator(tmp_path)
     conditions = draw(2)
-    latents = sample_latents(made, conditions, ["a", "b"], SAMPLE)
+    latents = sample_latents(trained, conditions, ["a", "b"], SAMPLE)
     assert latents.shape == (2, 2, 32, 32)
     assert torch.equal(sample_latents(loaded, conditions, ["a", "b"], SAMPLE), latents)
 
@@ -37,13 +37,13 @@ def test_a_wrong_config_names_its_file(tmp_path):
 
 
 def test_conditions_of_another_kind_are_refused():
-    made = generator()
+    trained = generator()
 
     class Other:
         visual_width, frames, fps = 1024, 150, 30.0
 
     with pytest.raises(ValueError, match="visual width 3, the conditions have 1024"):
-        made.check(Other())
+        trained.check(Other())
 
 
 def test_config_keeps_the_whole_section_of_the_training_and_loading_takes_its_share(tmp_path):

@@ -17,8 +17,8 @@ def test_doubled_convolution_is_doubling_then_convolution(size):
     fused = unet_blocks.doubled_convolution(x, weight, bias)
     torch.testing.assert_close(fused, plain, atol=1e-12, rtol=1e-12)
     weigh = torch.randn_like(plain)
-    found, expected = (torch.autograd.grad((y * weigh).sum(), (x, weight, bias)) for y in (fused, plain))
-    torch.testing.assert_close(found, expected, atol=1e-11, rtol=1e-11)
+    gradients, expected_gradients = (torch.autograd.grad((y * weigh).sum(), (x, weight, bias)) for y in (fused, plain))
+    torch.testing.assert_close(gradients, expected_gradients, atol=1e-11, rtol=1e-11)
 
 
 def test_wide_levels_double_first(monkeypatch):

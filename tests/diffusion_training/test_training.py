@@ -120,8 +120,8 @@ def timing(align):
     names = [str(i) for i in range(16)]
     sampling = SampleParams("dpm++2m", 12, 1.5, 80.0, 0, 16, "test")
     generator = Generator(encoder, unet, params.task(), SHAPE, scale)
-    made = sample_latents(generator, conditions.batch(torch.arange(16)), names, sampling).mean(dim=(1, 2)).numpy()
-    return correlation(made, columns), correlation(made, np.roll(columns, 5, axis=0))
+    generated = sample_latents(generator, conditions.batch(torch.arange(16)), names, sampling).mean(dim=(1, 2)).numpy()
+    return correlation(generated, columns), correlation(generated, np.roll(columns, 5, axis=0))
 
 
 def test_the_aligned_condition_sets_the_timing():

@@ -114,8 +114,8 @@ def test_training_is_the_loop_written_out_here():
         val_losses.append(training.validate(averaged, val, PARAMS, process))
 
     assert min(norms) > 4 * PARAMS.max_grad_norm and max(norms) > 1.5 * min(norms), "the clipping shows"
-    for found, expected in zip([*encoder.parameters(), *unet.parameters()], averages, strict=True):
-        torch.testing.assert_close(found.data, expected, atol=1e-6, rtol=1e-6)
+    for trained, expected in zip([*encoder.parameters(), *unet.parameters()], averages, strict=True):
+        torch.testing.assert_close(trained.data, expected, atol=1e-6, rtol=1e-6)
     assert not encoder.training and not unet.training
     assert [row["step"] for row in curve] == [2, 4]
     assert [row["loss"] for row in curve] == pytest.approx([np.mean(losses[:2]), np.mean(losses[2:])], rel=1e-5)

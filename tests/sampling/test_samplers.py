@@ -54,8 +54,8 @@ def fine():
 @pytest.mark.parametrize(("method", "order"), [(samplers.ddim, 1), (samplers.heun, 2)])
 def test_order_of_convergence(method, order, fine):
     """Error against a fine solution from t = 1 to 0: halved by twice the steps at first order, quartered at second."""
-    found = orders([method(expected, source(500), even(steps)) for steps in (25, 50, 100, 200)], fine)
-    assert all(order - 0.15 < each < order + 0.3 for each in found), found
+    measured_orders = orders([method(expected, source(500), even(steps)) for steps in (25, 50, 100, 200)], fine)
+    assert all(order - 0.15 < each < order + 0.3 for each in measured_orders), measured_orders
 
 
 def test_dpm_solver_is_of_second_order():
@@ -64,8 +64,8 @@ def test_dpm_solver_is_of_second_order():
         samplers.dpm_solver_2m(expected, source(500), samplers.karras_levels(steps, 0.01, 20.0))
         for steps in (40, 80, 160, 1600)
     )
-    found = orders(coarse, truth)
-    assert all(1.85 < each < 2.3 for each in found), found
+    measured_orders = orders(coarse, truth)
+    assert all(1.85 < each < 2.3 for each in measured_orders), measured_orders
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_errors_at_the_default_steps():
     noise = source(2000)()
 
     def errors(name, process):
-        made = (samplers.sample(name, unit, lambda: noise.clone(), process, steps, 80.0) for steps in (25, 50))
-        return [rms(z - noise) for z in made]
+        samples = (samplers.sample(name, unit, lambda: noise.clone(), process, steps, 80.0) for steps in (25, 50))
+        return [rms(z - noise) for z in samples]
 
     assert errors("dpm++2m", V) == [pytest.approx(0.020, abs=0.003), pytest.approx(0.0045, abs=0.001)]
     assert errors("ddim", V) == [pytest.approx(0.048, abs=0.004), pytest.approx(0.024, abs=0.002)]

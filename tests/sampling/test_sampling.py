@@ -25,13 +25,13 @@ EACH = pytest.mark.parametrize(
 
 @EACH
 def test_a_clip_does_not_depend_on_its_batch(objective, sampler):
-    made, conditions = generator(objective), draw(3)
+    trained, conditions = generator(objective), draw(3)
     params = dataclasses.replace(SAMPLE, sampler=sampler)
-    together = sample_latents(made, conditions, ["a", "b", "c"], params)
-    alone = sample_latents(made, pick(conditions, [1]), ["b"], params)
+    together = sample_latents(trained, conditions, ["a", "b", "c"], params)
+    alone = sample_latents(trained, pick(conditions, [1]), ["b"], params)
     assert together.isfinite().all()
     torch.testing.assert_close(together[1:2], alone, atol=1e-3 * together.std().item(), rtol=1e-4)
-    other = sample_latents(made, pick(conditions, [1]), ["x"], params)
+    other = sample_latents(trained, pick(conditions, [1]), ["x"], params)
     assert (other - alone).abs().mean() > 0.1
 
 
@@ -64,12 +64,12 @@ class Perfect(torch.nn.Module):
 @EACH
 def test_perfect_networks_give_the_data_that_guidance_asks_for(objective, sampler):
     """Normal data stay normal under guidance g, around m_null + g (m_condition - m_null): 0.5 + 2 x 1.5."""
-    made = generator(objective)
-    made.unet = Perfect(ForwardProcess(objective, "cosine", 0.0))
+    trained = generator(objective)
+    trained.unet = Perfect(ForwardProcess(objective, "cosine", 0.0))
     steps = {"ddpm": 250, "ddim": 100}.get(sampler, 25)
     params = dataclasses.replace(SAMPLE, sampler=sampler, steps=steps, guidance=2.0)
-    latents = sample_latents(made, draw(2), ["a", "b"], params)
-    latents = (latents - made.scale.mean[:, None, None]) / made.scale.std[:, None, None]
+    latents = sample_latents(trained, draw(2), ["a", "b"], params)
+    latents = (latents - trained.scale.mean[:, None, None]) / trained.scale.std[:, None, None]
     # 4,096 values: a standard error of 0.008 and 1.1 %; and a network that is told whole steps, where it is one.
     assert latents.mean().item() == pytest.approx(3.5, abs=0.04)
     assert latents.std().item() == pytest.approx(0.5, rel=0.06)
@@ -81,36 +81,36 @@ def test_noise_seeds():
 
 
 def test_the_seed_decides_the_latents():
-    made, conditions = generator(), draw(1)
+    trained, conditions = generator(), draw(1)
     one, again, other = (
-        sample_latents(made, conditions, ["a"], dataclasses.replace(SAMPLE, seed=seed)) for seed in (1, 1, 2)
+        sample_latents(trained, conditions, ["a"], dataclasses.replace(SAMPLE, seed=seed)) for seed in (1, 1, 2)
     )
     assert torch.equal(one, again) and (one - other).abs().mean() > 0.1
 
 
 def test_latents_come_in_the_autoencoders_scale():
     """A network that predicts v = 0 leaves x / (1 + sigma^2): near 0 before the scale is restored."""
-    made = generator()
-    torch.nn.init.zeros_(made.unet.conv_out.weight)
-    torch.nn.init.zeros_(made.unet.conv_out.bias)
-    latents = sample_latents(made, draw(1), ["a"], SAMPLE)
+    trained = generator()
+    torch.nn.init.zeros_(trained.unet.conv_out.weight)
+    torch.nn.init.zeros_(trained.unet.conv_out.bias)
+    latents = sample_latents(trained, draw(1), ["a"], SAMPLE)
     assert latents[:, 0].mean().item() == pytest.approx(5.0, abs=0.2)
     assert latents[:, 1].mean().item() == pytest.approx(0.0, abs=0.1)
 
 
 def test_guidance_needs_a_training_without_conditions():
-    made = dataclasses.replace(generator(), task=dataclasses.replace(generator().task, drop=0.0))
+    trained = dataclasses.replace(generator(), task=dataclasses.replace(generator().task, drop=0.0))
     with pytest.raises(ValueError, match=r"sample\.guidance is 1\.5, but .* train_diffusion\.drop 0"):
-        sample_latents(made, None, ["a"], SAMPLE)
+        sample_latents(trained, None, ["a"], SAMPLE)
 
 
 def test_without_guidance_the_null_condition_is_not_asked():
-    made, conditions = generator(), draw(1)
+    trained, conditions = generator(), draw(1)
     calls = []
-    made.unet.register_forward_hook(lambda *_: calls.append(1))
-    sample_latents(made, conditions, ["a"], dataclasses.replace(SAMPLE, guidance=1.0))
+    trained.unet.register_forward_hook(lambda *_: calls.append(1))
+    sample_latents(trained, conditions, ["a"], dataclasses.replace(SAMPLE, guidance=1.0))
     assert len(calls) == SAMPLE.steps
-    sample_latents(made, conditions, ["a"], SAMPLE)
+    sample_latents(trained, conditions, ["a"], SAMPLE)
     assert len(calls) == 3 * SAMPLE.steps
 
 

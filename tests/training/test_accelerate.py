@@ -1,4 +1,4 @@
-"""What is made fast computes the same, under the same names."""
+"""What makes the networks fast leaves their results and the names of their parameters as they are."""
 
 import dataclasses
 
