@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pace.evaluation.metric_validity import FEWEST, YARDSTICKS
 from pace.evaluation.rounding import rounded
+from pace.scoring.rows import shuffled_name
 from pace.scoring.score import flat
-from pace.scoring.systems import shuffled_name
 
 OUT_SUFFIXES = (".json", ".csv", ".md")
 HEADLINE = ("f1",)  # of a protocol that has it, else everything
