@@ -72,7 +72,7 @@ class Clip:
     music: str
     source: str
     files: ClipFiles
-    annotations: Annotations = Annotations()
+    annotations: Annotations = dataclasses.field(default_factory=Annotations)
 
     def unrelated(self, other: "Clip") -> bool:
         """Whether two clips come from different videos with different music."""

@@ -22,7 +22,7 @@ class Distances:
     clip comes from. A row's distance is of the clips that have it. Estimates take seconds, so each is made once.
     """
 
-    def __init__(self, clips: Sequence[Embedded], sources: Sequence[str]):
+    def __init__(self, clips: Sequence[Embedded], sources: Sequence[str]) -> None:
         self._clips, self._sources = clips, sources
         self._estimates: dict[tuple[str, str, tuple[int, ...]], frechet.Estimate] = {}
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from pace import weights
-from pace.evaluation.clips import CEILING, TRUTH
+from pace.evaluation.clips import TRUTH
 from pace.evaluation.embedders import networks
 from pace.evaluation.embedders.networks import Embedder
 from pace.evaluation.listen import Heard
@@ -42,9 +42,13 @@ def load_networks(
             missing[name] = f"not computed: no weights (python -m pace fetch {name})"
             continue
         try:
-            loaded[name] = networks.load(name, path).to(device)
+            network = networks.load(name, path)
         except ImportError as error:
             missing[name] = f"not computed: {error}"
+            continue
+        if isinstance(network, torch.nn.Module):
+            network.to(device)
+        loaded[name] = network
     return loaded, missing
 
 

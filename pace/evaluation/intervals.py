@@ -41,7 +41,8 @@ def of_scores(
         values, names, statistic = of_protocol([scores[i][protocol] for i in members])
         bounds = bootstrap.interval(values, [sources[i] for i in members], statistic, resamples=resamples)
         if np.isfinite(bounds).all():
-            limits[protocol] = {name: (float(low), float(high)) for name, (low, high) in zip(names, bounds, strict=True)}
+            pairs = ((float(low), float(high)) for low, high in bounds)
+            limits[protocol] = dict(zip(names, pairs, strict=True))
     return limits
 
 

@@ -101,7 +101,8 @@ def separated(pairs: Sequence[Pair], protocol: str) -> dict[str, bool]:
     metrics = list(pairs[0].chance[protocol])
     statistic = statistic_of(metrics)
     sides = len(pairs[0].true)
-    values = [[scores[protocol][metric] for scores in (*pair.true, pair.chance) for metric in metrics] for pair in pairs]
+    rows = [(*pair.true, pair.chance) for pair in pairs]
+    values = [[scores[protocol][metric] for scores in row for metric in metrics] for row in rows]
 
     def differences(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         *true, chance = (statistic(part, weights) for part in np.split(values, sides + 1, axis=1))

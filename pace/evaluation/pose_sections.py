@@ -19,7 +19,7 @@ def pose_sections(
 
     videos: video_id, width, height. truths, keypoints, poses: folders of {video_id}.npz.
     """
-    rows = [(video, read_truth(truths, video.video_id)) for video in videos.itertuples()]
+    rows = [(video, read_truth(truths, str(video.video_id))) for video in videos.itertuples()]
     sections = {
         "pose": [keypoint_scores(keypoints / f"{video.video_id}.npz", video, truth) for video, truth in rows],
         "lift": [pose_scores(poses / f"{video.video_id}.npz", truth, energy) for video, truth in rows],

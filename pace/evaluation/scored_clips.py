@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,10 +12,10 @@ from pace.audio.vocoder import VocoderParams
 from pace.clip import CLIP_SECONDS
 from pace.evaluation import controls
 from pace.evaluation.clips import Annotations, Clip
+from pace.evaluation.controls import GENERATED
 from pace.evaluation.ground_truth import Truth, read_truth
 from pace.evaluation.listen import Heard
 from pace.evaluation.metrics import beat_alignment
-from pace.evaluation.controls import GENERATED
 from pace.evaluation.track_clips import TrackClip, TrackPiece
 
 
@@ -101,7 +102,7 @@ def training_pieces(index: Index, folders: Folders) -> list[TrackPiece]:
     return [piece for piece in pieces if piece.track.is_file()]
 
 
-def annotations(record: Mapping, truth: Truth | None, poses: Path) -> Annotations:
+def annotations(record: Mapping[str, Any], truth: Truth | None, poses: Path) -> Annotations:
     """What is known of a clip: true beats of the dataset, the tempo in the index, motion beats of the lifted pose."""
     span = record["start_s"], record["start_s"] + CLIP_SECONDS
     return Annotations(
@@ -128,9 +129,9 @@ def with_generated(heard: Sequence[Heard]) -> tuple[list[Heard], dict[str, str]]
     return scored, faults
 
 
-def _track(folders: Folders, record: Mapping) -> Path:
+def _track(folders: Folders, record: Mapping[str, Any]) -> Path:
     return folders.audio.absolute() / f"{record['video_id']}.wav"
 
 
-def _generated(folders: Folders, record: Mapping) -> Path:
+def _generated(folders: Folders, record: Mapping[str, Any]) -> Path:
     return folders.generated.absolute() / f"{record['clip_id']}.wav"

@@ -11,11 +11,11 @@ from pace.pipeline.params import choice
 class EvaluateParams:
     """Section `evaluate` of params.yaml."""
 
-    protocols: tuple[str, ...] = choice(*PROTOCOLS)
-    fad: tuple[str, ...] = choice(*EXTRACTORS)
     vggish_weights: str
     cnn14_weights: str
     clap_weights: str
+    protocols: tuple[str, ...] = choice(*PROTOCOLS)
+    fad: tuple[str, ...] = choice(*EXTRACTORS)
 
     @property
     def weights(self) -> dict[str, str]:

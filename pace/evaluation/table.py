@@ -85,7 +85,7 @@ def per_clip(heard: Sequence[Heard], rows: Rows) -> list[dict[str, object]]:
         for entry in entries:
             scores.setdefault((entry.heard.clip.name, row), []).append(entry.scores)
     return [
-        {"clip_id": clip.clip.name, "video_id": clip.clip.video, "row": row} | _mean(scores[clip.clip.name, row])
+        {"clip_id": clip.clip.name, "video_id": clip.clip.video, "row": row, **_mean(scores[clip.clip.name, row])}
         for clip in heard
         for row in rows
         if (clip.clip.name, row) in scores

@@ -6,7 +6,7 @@ and so over the sources. It takes all pairs of fewer clips, not a few partners f
 sources of both sides, and is right where each drawn clip meets every other. Sparse pairs would triple the variance.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np

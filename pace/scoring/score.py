@@ -33,7 +33,7 @@ class ScoreOptions:
     training: Path | None = None  # folder of training music, for a row of random pieces of it
     group: str | None = None  # regular expression for the source of a clip in its name
     rebuild: Rebuild | None = None  # makes the row ceiling of true music (S,) at 22,050 Hz
-    annotations: AnnotationFiles = AnnotationFiles()
+    annotations: AnnotationFiles = dataclasses.field(default_factory=AnnotationFiles)
 
 
 def name_systems(folders: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:

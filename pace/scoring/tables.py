@@ -5,11 +5,14 @@ import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pace.evaluation.metric_validity import FEWEST, YARDSTICKS
 from pace.evaluation.rounding import rounded
 from pace.scoring.rows import shuffled_name
 from pace.scoring.score import flat
+
+Result = dict[str, Any]  # what `pace.scoring.score.score` returns
 
 OUT_SUFFIXES = (".json", ".csv", ".md")
 HEADLINE = ("f1",)  # of a protocol that has it, else everything
@@ -28,7 +31,7 @@ UNMATCHED = {
 }
 
 
-def records(result: dict) -> list[dict[str, object]]:
+def records(result: Result) -> list[dict[str, object]]:
     """The table: of each row its name, clips, rhythm metrics as `protocol_metric` and distances as `extractor_fad`.
 
     Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none. An extractor that was
@@ -63,7 +66,7 @@ def shown(value: object) -> str:
     return "–" if value == "" else str(value)
 
 
-def headline(result: dict) -> list[dict[str, str]]:
+def headline(result: Result) -> list[dict[str, str]]:
     """The table's main columns as text: F1 of protocols that have it, else all metrics; the plain distances with n."""
     fullest = max((entry["rhythm"] for entry in result["rows"].values()), key=len)
     kept = ["row", "clips", "not_scored"]
@@ -74,7 +77,7 @@ def headline(result: dict) -> list[dict[str, str]]:
     return _marked([{name: shown(record[name]) for name in kept} for record in table], result)
 
 
-def _marked(table: list[dict], result: dict) -> list[dict]:
+def _marked(table: list[dict], result: Result) -> list[dict]:
     """The table with a mark at the names of uninformative metrics."""
     blind = {name for name, controls in flat(result["uninformative"]).items() if controls}
     return [{name + MARK * (name in blind): value for name, value in record.items()} for record in table]
@@ -84,7 +87,7 @@ def _is_headline(name: str, metrics: Iterable[str]) -> bool:
     return name in HEADLINE or not {*HEADLINE} & {*metrics}
 
 
-def notes(result: dict, most: int | None = None) -> list[str]:
+def notes(result: Result, most: int | None = None) -> list[str]:
     """Everything that a reader of the table must know, a line each; of long lists of files at most `most`."""
     said = [f"{name}: nothing scored, it has no usable file" for name, n in _systems(result).items() if not n]
     said += [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
@@ -108,12 +111,12 @@ def notes(result: dict, most: int | None = None) -> list[str]:
     return said
 
 
-def _systems(result: dict) -> dict[str, int]:
+def _systems(result: Result) -> dict[str, int]:
     """System -> clips scored."""
     return {name: result["rows"][name]["clips"] for name in result["systems"]}
 
 
-def _shuffled(result: dict) -> list[str]:
+def _shuffled(result: Result) -> list[str]:
     """Shuffled rows that are missing or hold a part of the clips."""
     said = []
     for system, clips in _systems(result).items():
@@ -125,7 +128,7 @@ def _shuffled(result: dict) -> list[str]:
     return said
 
 
-def _sources(result: dict) -> list[str]:
+def _sources(result: Result) -> list[str]:
     """What the intervals resample, and of how many clips something beside the music is known."""
     group = result["group"]
     said = [f"intervals resample {_counted(group['sources'], 'source')} of {_counted(group['clips'], 'clip')}"]
@@ -142,7 +145,7 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def _uninformative(result: dict) -> list[str]:
+def _uninformative(result: Result) -> list[str]:
     """What the marks mean: a line for each set of controls that some metrics do not tell from the true music."""
     blind: dict[tuple[str, ...], list[str]] = {}
     for name, controls in flat(result["uninformative"]).items():
@@ -160,7 +163,7 @@ def _uninformative(result: dict) -> list[str]:
     return said
 
 
-def _untested_distances(result: dict) -> list[str]:
+def _untested_distances(result: Result) -> list[str]:
     """Which extractors' distances were not tested against the controls, and what that takes."""
     names = dict.fromkeys(name for row in result["rows"].values() for name in row.get("fad", {}))
     untested = [name for name in names if name not in result["uninformative"]]
@@ -177,7 +180,7 @@ def _listed(what: str, found: list[str], most: int | None) -> str:
     return f"{len(found)} {what}: {', '.join(found[:most])}" + (f" and {rest} more, see --out" if rest else "")
 
 
-def text(result: dict) -> str:
+def text(result: Result) -> str:
     """The main columns for the console."""
     table = headline(result)
     widths = {name: max(len(name), *(len(record[name]) for record in table)) for name in table[0]}
@@ -188,7 +191,7 @@ def text(result: dict) -> str:
     )
 
 
-def markdown(result: dict) -> str:
+def markdown(result: Result) -> str:
     """The whole table and the notes."""
     whole = [{name: value for name, value in record.items() if name != LAST} for record in records(result)]
     table = _marked([_with_intervals(record) for record in whole], result)
@@ -213,7 +216,7 @@ def signed(value: float) -> str:
     return f"{round(value, 3) + 0.0:+.3f}"
 
 
-def compared(result: dict) -> list[str]:
+def compared(result: Result) -> list[str]:
     """The differences between systems in the main columns, a line each."""
 
     def is_main(one: dict) -> bool:
@@ -229,7 +232,7 @@ def compared(result: dict) -> list[str]:
     ]
 
 
-def write(result: dict, path: Path) -> None:
+def write(result: Result, path: Path) -> None:
     """Write the result as .json (everything), .csv (the table) or .md (table and notes), by the name's suffix."""
     check_out(path)
     if path.suffix.lower() == ".json":
