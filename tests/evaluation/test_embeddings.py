@@ -33,7 +33,7 @@ def heard(rows, samples):
     """A clip of noise at 16 kHz with made-up descriptors."""
     sounds = {row: Sound(0.1 * RNG.normal(size=samples).astype(np.float32), 16000) for row in rows}
     clip = dataclasses.replace(clip_of("a"), files=Waves(sounds))
-    return Heard(clip, scores=dict.fromkeys(rows, {}), descriptors={row: RNG.normal(size=(5, 38)) for row in rows})
+    return Heard(clip, scores={row: {} for row in rows}, descriptors={row: RNG.normal(size=(5, 38)) for row in rows})
 
 
 class Level:

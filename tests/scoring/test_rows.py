@@ -17,7 +17,7 @@ def names_of(pairs):
 
 
 def paired(monkeypatch, score, count=6, per_source=1):
-    """Clips of one system, `per_source` of each source, whose score against another's reference is `score(own, other)`."""
+    """Clips of one system, `per_source` of each source. score(own, other): the score against another's reference."""
     monkeypatch.setattr(scores, "compare", lambda true, heard, *_: {"beat_f70": float(score(heard, true))})
     return [
         Heard(
