@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from pace.evaluation.ground_truth import Truth, read_truth
 from pace.evaluation.listen import Heard
 from pace.evaluation.metrics import beat_alignment
 from pace.evaluation.track_clips import TrackClip, TrackPiece
+
+Record = Mapping[Hashable, Any]  # a clip of the index
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +104,7 @@ def training_pieces(index: Index, folders: Folders) -> list[TrackPiece]:
     return [piece for piece in pieces if piece.track.is_file()]
 
 
-def annotations(record: Mapping[str, Any], truth: Truth | None, poses: Path) -> Annotations:
+def annotations(record: Record, truth: Truth | None, poses: Path) -> Annotations:
     """What is known of a clip: true beats of the dataset, the tempo in the index, motion beats of the lifted pose."""
     span = record["start_s"], record["start_s"] + CLIP_SECONDS
     return Annotations(
@@ -129,9 +131,9 @@ def with_generated(heard: Sequence[Heard]) -> tuple[list[Heard], dict[str, str]]
     return scored, faults
 
 
-def _track(folders: Folders, record: Mapping[str, Any]) -> Path:
+def _track(folders: Folders, record: Record) -> Path:
     return folders.audio.absolute() / f"{record['video_id']}.wav"
 
 
-def _generated(folders: Folders, record: Mapping[str, Any]) -> Path:
+def _generated(folders: Folders, record: Record) -> Path:
     return folders.generated.absolute() / f"{record['clip_id']}.wav"
