@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
 
     rows = table.pipeline_rows(scored, settings.protocols)
     embedded = [embeddings.embed_clip(clip, settings.fad, networks) for clip in scored]
-    distances = Distances(embedded, [clip.clip.source for clip in scored])
+    distances = Distances(embedded, [clip.source for clip in scored])
     metrics = results.table_sections(rows, distances, missing)
     metrics["vae"] = results.vae_section(scored)
     metrics["data"] = results.data_section(index, scored, len(faults), INDEX, POSES)

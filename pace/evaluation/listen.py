@@ -39,6 +39,16 @@ class Heard:
     faults: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """The clip's name."""
+        return self.clip.name
+
+    @property
+    def source(self) -> str:
+        """The dance or song that the clip comes from."""
+        return self.clip.source
+
 
 def listen(clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = False) -> Heard:
     """Read, score and describe all rows of one clip. Runs in a worker process.

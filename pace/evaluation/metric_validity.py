@@ -79,17 +79,17 @@ def uninformative(chance: Mapping[str, Sequence[Pair]]) -> Marks:
     chance: row -> its pairs. A row says nothing about a protocol that its pairs lack or have of fewer than four
     sources. Metrics about which no row says anything are left out.
     """
-    found: Marks = {}
+    unseparated: Marks = {}
     for row, row_pairs in chance.items():
         for protocol in dict.fromkeys(name for pair in row_pairs for name in pair.chance):
             scored = [pair for pair in row_pairs if all(protocol in scores for scores in (*pair.true, pair.chance))]
             if len({source for pair in scored for source in pair.sources}) < FEWEST:
                 continue
             for metric, apart in separated(scored, protocol).items():
-                names = found.setdefault(protocol, {}).setdefault(metric, [])
+                names = unseparated.setdefault(protocol, {}).setdefault(metric, [])
                 if not apart:
                     names.append(row)
-    return found
+    return unseparated
 
 
 def separated(pairs: Sequence[Pair], protocol: str) -> dict[str, bool]:
@@ -129,14 +129,14 @@ def near(distances: Distances) -> Marks:
     yardstick, or with fewer than four sources, nothing is tested and the extractor is left out.
     """
     yardstick = next((row for row in YARDSTICKS if row in distances.rows), None)
-    found: Marks = {}
+    unseparated: Marks = {}
     if yardstick is None:
-        return found
+        return unseparated
     for extractor in distances.extractors:
         for row in (row for row in CHANCE if row != yardstick):
             _, differences = distances.difference(extractor, row, yardstick)
             for figure, difference in differences.items():
-                names = found.setdefault(extractor, {}).setdefault(figure, [])
+                names = unseparated.setdefault(extractor, {}).setdefault(figure, [])
                 if difference.low <= 0:
                     names.append(row)
-    return found
+    return unseparated

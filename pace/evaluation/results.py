@@ -68,7 +68,7 @@ def write_metrics(metrics: Mapping[str, Any], path: Path) -> None:
 
 def write_per_clip(heard: Sequence[Heard], rows: Rows, path: Path) -> None:
     """Write per_clip.csv: a line for each clip and row, with the clip's dance."""
-    dances = {clip.clip.name: clip.clip.source for clip in heard}
+    dances = {clip.name: clip.source for clip in heard}
     records = [
         {"clip_id": record["clip_id"], "dance": dances[str(record["clip_id"])]} | rounded(record)
         for record in table.per_clip(heard, rows)

@@ -123,9 +123,9 @@ def with_generated(heard: Sequence[Heard]) -> tuple[list[Heard], dict[str, str]]
     faults = {}
     for clip in heard:
         if GENERATED in clip.unreadable:
-            faults[clip.clip.name] = f"not scored: {clip.unreadable[GENERATED]}"
+            faults[clip.name] = f"not scored: {clip.unreadable[GENERATED]}"
         elif GENERATED in clip.faults:
-            faults[clip.clip.name] = "; ".join(clip.faults[GENERATED])
+            faults[clip.name] = "; ".join(clip.faults[GENERATED])
     if not scored:
         raise ValueError(f"no generated clip can be read; the first, {next(iter(faults.values()))}")
     return scored, faults

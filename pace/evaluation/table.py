@@ -30,8 +30,8 @@ class RowScore:
     def sources(self) -> tuple[str, ...]:
         """The sources that the scores depend on: the clip's own, or both clips' of a shuffled pair."""
         if self.heard is self.reference:
-            return (self.heard.clip.source,)
-        return self.heard.clip.source, self.reference.clip.source
+            return (self.heard.source,)
+        return self.heard.source, self.reference.source
 
 
 Rows = dict[str, list[RowScore]]
@@ -83,12 +83,12 @@ def per_clip(heard: Sequence[Heard], rows: Rows) -> list[dict[str, object]]:
     scores: dict[tuple[str, str], list[Scores]] = {}
     for row, entries in rows.items():
         for entry in entries:
-            scores.setdefault((entry.heard.clip.name, row), []).append(entry.scores)
+            scores.setdefault((entry.heard.name, row), []).append(entry.scores)
     return [
-        {"clip_id": clip.clip.name, "video_id": clip.clip.video, "row": row, **_mean(scores[clip.clip.name, row])}
+        {"clip_id": clip.name, "video_id": clip.clip.video, "row": row, **_mean(scores[clip.name, row])}
         for clip in heard
         for row in rows
-        if (clip.clip.name, row) in scores
+        if (clip.name, row) in scores
     ]
 
 

@@ -22,7 +22,7 @@ def rhythm_differences(heard: Sequence[Heard], systems: Sequence[str]) -> list[d
         common = [clip for clip in heard if first in clip.scores and second in clip.scores]
         for protocol in dict.fromkeys(name for clip in common for name in clip.scores[first]):
             scored = [clip for clip in common if protocol in clip.scores[first]]  # alignment: the clips with a pose
-            sources = [clip.clip.source for clip in scored]
+            sources = [clip.source for clip in scored]
             if len({*sources}) < 2:
                 continue
             values, names, statistic = of_protocol([clip.scores[first][protocol] for clip in scored])

@@ -59,7 +59,7 @@ def entries(rows: Rows, distances: Distances) -> dict[str, dict[str, Any]]:
         if warnings:
             entry["warning"] = warnings
         if any(score.heard is not score.reference for score in scores):
-            entry |= {"clips": len({score.heard.clip.name for score in scores}), "pairs": len(scores)}
+            entry |= {"clips": len({score.heard.name for score in scores}), "pairs": len(scores)}
         table[row] = entry
     return table
 

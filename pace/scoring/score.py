@@ -92,7 +92,7 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     _check_readable(heard, systems)
 
     embedded = [embeddings.embed_clip(clip, options.extractors, networks) for clip in heard]
-    distances = Distances(embedded, [clip.clip.source for clip in heard])
+    distances = Distances(embedded, [clip.source for clip in heard])
     rows = score_rows(heard, systems, options.protocols)
     table = entries(rows, distances)
     for system in systems:
@@ -101,21 +101,21 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     return {
         "reference": str(options.reference),
         "systems": {name: str(folder) for name, folder in options.generated.items()},
-        "group": groups.describe([clip.clip.name for clip in scored], options.group),
-        "known": count_annotated(clips, {clip.clip.name for clip in scored}),
+        "group": groups.describe([clip.name for clip in scored], options.group),
+        "known": count_annotated(clips, {clip.name for clip in scored}),
         "rows": table,
         "differences": rhythm_differences(heard, systems) + distance_differences(distances, systems),
         "uninformative": uninformative(rows, systems, distances),
         "not_computed": missing,
         "files": {
             "unmatched": unmatched(matches),
-            "unreadable": _by_row({clip.clip.name: clip.unreadable for clip in heard}),
+            "unreadable": _by_row({clip.name: clip.unreadable for clip in heard}),
             "faults": _by_row(
-                {clip.clip.name: {row: "; ".join(faults) for row, faults in clip.faults.items()} for clip in heard}
+                {clip.name: {row: "; ".join(faults) for row, faults in clip.faults.items()} for clip in heard}
             ),
         },
         "per_clip": [
-            {"clip": clip.clip.name, "row": row} | flat(scores) for clip in heard for row, scores in clip.scores.items()
+            {"clip": clip.name, "row": row} | flat(scores) for clip in heard for row, scores in clip.scores.items()
         ],
     }
 
