@@ -1,7 +1,7 @@
 """Embed clips by one audio network and print time and memory: python -m benchmarks.embed_clips NETWORK CLIPS SIZE.
 
-The network has random weights, of the published size or, with `small` as SIZE, of a small one. PyTorch has the threads
-that the stage evaluate gives it: its default number.
+The network has random weights. SIZE is `published` or `small`. PyTorch has its default number of threads, as in the
+stage evaluate.
 """
 
 import json
@@ -15,7 +15,7 @@ from pace.clip import CLIP_SECONDS, SAMPLE_RATE
 from pace.evaluation.embedders import clap, cnn14, vggish
 
 NETWORKS = ("vggish", "cnn14", "clap")
-PUBLISHED = {"vggish": (5, 128), "cnn14": (1, 2048), "clap": (1, 512)}  # rows of five seconds, numbers in each
+PUBLISHED = {"vggish": (5, 128), "cnn14": (1, 2048), "clap": (1, 512)}  # embeddings of five seconds, their size
 SIZES = ("published", "small")
 # laion/larger_clap_music and music_audioset_epoch_15_esc_90.14.pt: HTSAT base
 HTSAT = {"patch_embeds_hidden_size": 128, "depths": [2, 2, 12, 2], "num_attention_heads": [4, 8, 16, 32],
@@ -35,13 +35,13 @@ def build(name: str, size: str) -> torch.nn.Module:
 
         network = clap.Clap(ClapAudioModelWithProjection(ClapAudioConfig(**(SMALL_HTSAT if small else HTSAT))))
     else:
-        made = {"vggish": vggish.VGGish, "cnn14": cnn14.Cnn14}[name]
-        network = made(width=1 / 16 if small else 1.0)
+        network_class = {"vggish": vggish.VGGish, "cnn14": cnn14.Cnn14}[name]
+        network = network_class(width=1 / 16 if small else 1.0)
     return network.eval().requires_grad_(False)
 
 
 def peak_kib() -> int:
-    """Highest resident memory of this process so far."""
+    """Highest resident memory of this process so far, in KiB."""
     with open("/proc/self/status", encoding="ascii") as file:
         return int(next(line.split()[1] for line in file if line.startswith("VmHWM")))
 
@@ -58,9 +58,9 @@ def main() -> None:
         shape = network.embed(wave, SAMPLE_RATE).shape  # back on the CPU, so all of it is done
         if turn >= 0:
             seconds.append(time.perf_counter() - start)
-    told = "GPU" if device == "cuda" else f"{torch.get_num_threads()} threads"
+    hardware = "GPU" if device == "cuda" else f"{torch.get_num_threads()} threads"
     count = sum(parameter.numel() for parameter in network.parameters())
-    print(json.dumps({"seconds": seconds, "peak_gb": peak_kib() * 1024 / 1e9, "parameters": count, "device": told,
+    print(json.dumps({"seconds": seconds, "peak_gb": peak_kib() * 1024 / 1e9, "parameters": count, "device": hardware,
                       "shape": shape}))  # fmt: skip
 
 

@@ -1,10 +1,10 @@
 """Evaluation at the paper's size: 234 five-second clips scored by every protocol, and the three distances' networks.
 
-What hears the clips is what `python -m pace score` does: onsets, beats and descriptors of a reference, a system and the
-controls, from files, the clips in parallel, once with a ceiling of the default size among them. The row shuffled, of
-pairs of clips, runs in one process. The networks have their published sizes and random weights; each runs over a few
-clips, as its time per clip does not depend on their number. All of it in processes of their own, whose memory is that
-of the work alone.
+The clips are scored as `python -m pace score` scores them: onsets, beats and descriptors of a reference, a system and
+the controls, from files, several clips at a time, and once more with a ceiling of the default size. The row shuffled,
+of pairs of clips, runs in one process. The networks have their published sizes and random weights; each runs over a few
+clips, as its time per clip does not depend on their number. Everything runs in processes of its own, so that their
+memory is that of the work alone.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -28,7 +29,7 @@ from pace.autoencoder.vae import AutoencoderKL
 from pace.clip import CLIP_SECONDS, SAMPLE_RATE
 from pace.evaluation.metrics import frechet
 from pace.pipeline.closure import ROOT
-from pace.scoring.systems import PAIRED
+from pace.scoring.rows import PAIRED
 from pace.synthetic.music import compose
 from pace.training.checkpoint import save_model, write_config
 
@@ -37,13 +38,13 @@ CLIPS = 234  # of the paper's AIST++ test
 
 
 def rows(scale: Scale, folder: Path, names: tuple[str, ...] = NETWORKS) -> list[Row]:
-    """Clips/s heard and scored and GB of it, pairs/s of row shuffled, and for each network ms/clip and GB."""
+    """Clips/s and GB of listening and scoring, pairs/s of row shuffled, and ms/clip and GB of each network."""
     make_clips(folder, scale.scored_clips)
     make_autoencoder(folder / "vae", scale.preset if scale.audio_networks == "small" else "")
     plain = {workers: measure("hear_clips", folder, workers, "none") for workers in WORKERS}
     most = max(WORKERS)
     with_ceiling = {most: measure("hear_clips", folder, most, folder / "vae")}
-    result = [*hearing("all protocols", plain, scale), *hearing("all protocols, ceiling", with_ceiling, scale)]
+    result = [*listening("all protocols", plain, scale), *listening("all protocols, ceiling", with_ceiling, scale)]
     return [*result, pairs(plain[min(WORKERS)]), *networks(scale, names), *distance(scale)]
 
 
@@ -61,32 +62,32 @@ def make_clips(folder: Path, count: int) -> None:
 
 def make_autoencoder(folder: Path, preset: str) -> None:
     """An autoencoder with random weights, as `train_vae` leaves it, of the sizes of params.yaml or of a preset."""
-    given = generator_networks.settings(preset).vae
+    vae = generator_networks.settings(preset).vae
     torch.manual_seed(0)
-    save_model(folder / "vae.safetensors", AutoencoderKL(given).state_dict())
-    write_config(folder, {"vae": dataclasses.asdict(given)})
+    save_model(folder / "vae.safetensors", AutoencoderKL(vae).state_dict())
+    write_config(folder, {"vae": dataclasses.asdict(vae)})
 
 
-def hearing(what: str, measured: dict[int, dict], scale: Scale) -> list[Row]:
+def listening(label: str, measured: dict[int, dict[str, Any]], scale: Scale) -> list[Row]:
     """Clips/s and the memory of all processes together, for each number of workers."""
     result = []
-    rates = {workers: scale.scored_clips / one["seconds"] for workers, one in measured.items()}
+    rates = {workers: scale.scored_clips / figures["seconds"] for workers, figures in measured.items()}
     for workers, rate in rates.items():
         note = f"{measured[workers]['sounds']} sounds each, {_whole(1 / rate)}"
         note += f", {rate / rates[1]:.2f} times one worker" if workers > 1 and 1 in rates else ""
-        result.append(Row(NAME, what, rate, "clips/s", workers, note=note))
-    for workers, one in measured.items():
-        note = f"sum of the peaks of {one['processes']} processes, what they share counted in each"
-        result.append(Row(NAME, what, one["peak_gb"], "GB", workers, note=note))
+        result.append(Row(NAME, label, rate, "clips/s", workers, note=note))
+    for workers, figures in measured.items():
+        note = f"sum of the peaks of {figures['processes']} processes, what they share counted in each"
+        result.append(Row(NAME, label, figures["peak_gb"], "GB", workers, note=note))
     return result
 
 
-def pairs(measured: dict) -> Row:
+def pairs(measured: dict[str, Any]) -> Row:
     """Pairs/s of the row shuffled: a clip's generated music against the true music of others, by all protocols."""
-    found, taken = measured["pairs"], measured["pair_seconds"]
-    whole = PAIRED * (PAIRED - 1) * taken / found
-    note = f"all protocols, {found} pairs; {whole:.0f} s for the row, of {PAIRED} clips at most"
-    return Row(NAME, "shuffled pairs", found / taken, "pairs/s", 1, note=note)
+    count, seconds = measured["pairs"], measured["pair_seconds"]
+    whole = PAIRED * (PAIRED - 1) * seconds / count
+    note = f"all protocols, {count} pairs; {whole:.0f} s for the row, of {PAIRED} clips at most"
+    return Row(NAME, "shuffled pairs", count / seconds, "pairs/s", 1, note=note)
 
 
 def networks(scale: Scale, names: tuple[str, ...]) -> list[Row]:
@@ -103,13 +104,15 @@ def networks(scale: Scale, names: tuple[str, ...]) -> list[Row]:
     return result
 
 
-def measure(program: str, *arguments: object) -> dict:
-    """What `benchmarks.PROGRAM` says in a fresh process."""
+def measure(program: str, *arguments: object) -> dict[str, Any]:
+    """The figures that `benchmarks.PROGRAM` prints in a fresh process."""
     command = [sys.executable, "-m", f"benchmarks.{program}", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise RuntimeError(f"evaluation: {' '.join(command[2:])} ended with {done.returncode}; see the messages above")
-    return json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if process.returncode:
+        raise RuntimeError(
+            f"evaluation: {' '.join(command[2:])} ended with {process.returncode}; see the messages above"
+        )
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 def distance(scale: Scale) -> list[Row]:
@@ -119,9 +122,9 @@ def distance(scale: Scale) -> list[Row]:
         points = np.random.default_rng(0).normal(size=(2, scale.scored_clips, per_clip, size))
         start = time.perf_counter()
         frechet.estimate(*points)
-        taken = time.perf_counter() - start
+        seconds = time.perf_counter() - start
         note = f"n {scale.scored_clips * per_clip}, d {size}, with FAD-infinity and intervals"
-        result.append(Row(NAME, f"distance, {name}", taken, "s/row", note=note))
+        result.append(Row(NAME, f"distance, {name}", seconds, "s/row", note=note))
     return result
 
 

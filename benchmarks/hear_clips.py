@@ -1,11 +1,10 @@
-"""Hear and score clips from files and print time and memory: python -m benchmarks.hear_clips FOLDER WORKERS CEILING.
+"""Listen to clips from files and print time and memory: python -m benchmarks.hear_clips FOLDER WORKERS CEILING.
 
-FOLDER holds what `benchmarks.evaluation.make_clips` put there; CEILING is the folder of an autoencoder, or `none`. All
-is done as `python -m pace score` does it: this process and its workers, whose peaks of resident memory are added up.
-What they share, such as the code of libraries, is counted in each: the sum is an upper bound.
+FOLDER holds what `benchmarks.evaluation.make_clips` put there; CEILING is the folder of an autoencoder, or `none`. The
+clips are scored as `python -m pace score` scores them. The peaks of resident memory of this process and its workers are
+added up. Memory that they share, such as the code of libraries, counts in each, so the sum is an upper bound.
 """
 
-import dataclasses
 import functools
 import json
 import os
@@ -16,56 +15,58 @@ from pathlib import Path
 from benchmarks.throughput import environment
 from pace.audio.vocoder import VocoderParams
 from pace.evaluation import ceiling
+from pace.evaluation.clips import Clip
+from pace.evaluation.listen import listen_all
 from pace.evaluation.metrics.rhythm import PROTOCOLS
-from pace.media import sounds
 from pace.pipeline import params
 from pace.pipeline.closure import ROOT
-from pace.scoring import listen, systems
+from pace.scoring import file_clips, matching, rows
 
 REFERENCE, SYSTEM = "reference", "system"
 
 
-def clips_in(folder: Path, autoencoder: Path | None = None) -> list[listen.Clip]:
+def clips_in(folder: Path, autoencoder: Path | None = None) -> list[Clip]:
     """The clips of a folder, with a ceiling where an autoencoder is given."""
-    found = [sounds.find(folder / side) for side in (REFERENCE, SYSTEM)]
-    clips = listen.clips_of({SYSTEM: sounds.match(*found)})
+    matches = {SYSTEM: matching.match(*(matching.find(folder / side) for side in (REFERENCE, SYSTEM)))}
     if autoencoder is None:
-        return clips
+        return file_clips.clips_of(matches)
     vocoder = params.section(params.read(ROOT / "params.yaml"), "vocoder", VocoderParams)
-    rebuild = functools.partial(ceiling.track_ceiling, folder=autoencoder.absolute(), vocoder=vocoder)
-    return [dataclasses.replace(clip, rebuild=rebuild) for clip in clips]
+    rebuild = functools.partial(ceiling.ceiling_track, folder=autoencoder.absolute(), vocoder=vocoder)
+    return file_clips.clips_of(matches, rebuild=rebuild)
 
 
 def peaks_kib() -> list[int]:
-    """Highest resident memory so far of this process and of each of its workers that lives."""
-    found = []
+    """Highest resident memory so far, in KiB, of this process and of each living worker."""
+    peaks = []
     for path in Path("/proc").glob("[0-9]*/status"):
         try:
             lines = dict(line.split(":", 1) for line in path.read_text(encoding="ascii", errors="replace").splitlines())
         except OSError:  # it has just ended
             continue
         if str(os.getpid()) in (lines["Pid"].strip(), lines["PPid"].strip()) and "VmHWM" in lines:
-            found.append(int(lines["VmHWM"].split()[0]))
-    return found
+            peaks.append(int(lines["VmHWM"].split()[0]))
+    return peaks
 
 
 def main() -> None:
     """Print one line of JSON: `seconds` of all clips after a first few, `peak_gb` of `processes`, `sounds` of a clip,
-    and for the row shuffled `pairs` and `pair_seconds`."""
+    and for the row shuffled `pairs` and `pair_seconds`.
+    """
     folder, workers, autoencoder = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     clips = clips_in(folder, None if autoencoder == "none" else Path(autoencoder))
     with environment(PACE_WORKERS=str(workers)):
-        for _ in systems.listen_all(clips[:workers], PROTOCOLS):  # starts the workers and loads what they need
+        for _ in listen_all(clips[:workers], PROTOCOLS, "evaluation"):  # starts the workers and loads what they need
             pass
         start = time.perf_counter()
-        heard = list(systems.listen_all(clips, PROTOCOLS))
+        heard = list(listen_all(clips, PROTOCOLS, "evaluation"))
         seconds = time.perf_counter() - start
     peaks = peaks_kib()
     start = time.perf_counter()
-    pairs = systems.shuffled(heard, SYSTEM, PROTOCOLS, {one.clip.name: one.clip.name for one in heard})
-    taken = time.perf_counter() - start
-    found = {"seconds": seconds, "peak_gb": sum(peaks) * 1024 / 1e9, "processes": len(peaks)}
-    print(json.dumps(found | {"sounds": len(heard[0].scores), "pairs": len(pairs), "pair_seconds": taken}))
+    pairs = rows.shuffled(heard, SYSTEM, PROTOCOLS)
+    pair_seconds = time.perf_counter() - start
+    measured = {"seconds": seconds, "peak_gb": sum(peaks) * 1024 / 1e9, "processes": len(peaks)}
+    measured |= {"sounds": len(heard[0].scores), "pairs": len(pairs), "pair_seconds": pair_seconds}
+    print(json.dumps(measured))
 
 
 if __name__ == "__main__":

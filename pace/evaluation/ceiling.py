@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from pace.audio.joining import clip_starts, join
@@ -16,6 +17,8 @@ from pace.clip import SAMPLE_RATE
 from pace.evaluation.controls import cut
 from pace.pipeline.threads import one_thread
 
+Wave = npt.NDArray[np.float32]
+
 
 @functools.cache
 def vae_of(folder: Path) -> AutoencoderKL:
@@ -23,7 +26,7 @@ def vae_of(folder: Path) -> AutoencoderKL:
     return load_vae(folder)
 
 
-def ceiling(wave: np.ndarray, vae: AutoencoderKL, vocoder: VocoderParams) -> tuple[np.ndarray, float]:
+def ceiling_clip(wave: Wave, vae: AutoencoderKL, vocoder: VocoderParams) -> tuple[Wave, float]:
     """A clip (110250,) through VAE and vocoder, and the mean absolute error of its mel image, of the scale [0,1].
 
     Decodes the mean of the posterior. Peaks are turned down as those of generated music are.
@@ -32,8 +35,8 @@ def ceiling(wave: np.ndarray, vae: AutoencoderKL, vocoder: VocoderParams) -> tup
     return within_range(rebuilt), error
 
 
-def track_ceiling(track: np.ndarray, folder: Path, vocoder: VocoderParams) -> np.ndarray:
-    """The same of music (S,) of any length at 22,050 Hz: clips of five seconds, joined as `compose` joins them.
+def ceiling_track(track: Wave, folder: Path, vocoder: VocoderParams) -> Wave:
+    """Music (S,) of any length at 22,050 Hz through VAE and vocoder, in clips joined as `compose` joins them.
 
     folder: of a trained autoencoder. Runs in a worker process, on one thread.
     """
@@ -44,7 +47,7 @@ def track_ceiling(track: np.ndarray, folder: Path, vocoder: VocoderParams) -> np
 
 
 @torch.no_grad()
-def _rebuilt(wave: np.ndarray, vae: AutoencoderKL, vocoder: VocoderParams) -> tuple[np.ndarray, float]:
+def _rebuilt(wave: Wave, vae: AutoencoderKL, vocoder: VocoderParams) -> tuple[Wave, float]:
     image = torch.from_numpy(mel_image(wave))[None, None]
     mean, _ = vae.encode(image)
     decoded = vae.decode(mean).clamp(0, 1)

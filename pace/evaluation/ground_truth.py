@@ -1,9 +1,10 @@
-"""A dataset's ground truth of one video: joints and beats. Only evaluate, tests and `make overview` read it."""
+"""A dataset's ground truth of one video: joints and beats. Only `evaluate`, `make overview` and tests read it."""
 
 import dataclasses
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,22 +16,24 @@ class TruthParams:
 
 @dataclasses.dataclass(frozen=True)
 class Truth:
-    """joints3d (N,17,3) metres in camera coordinates, joints2d (N,17,2) pixels of the original video,
-    beats (B,) seconds; frame i shows time i / fps; H36M order.
+    """One video's true joints, in H36M order, and beats; frame i shows time i / fps.
+
+    joints3d (N,17,3): metres in camera coordinates. joints2d (N,17,2): pixels of the original video. beats (B,):
+    seconds.
     """
 
-    joints3d: np.ndarray
-    joints2d: np.ndarray
-    beats: np.ndarray
+    joints3d: npt.NDArray[np.float64]
+    joints2d: npt.NDArray[np.float64]
+    beats: npt.NDArray[np.float64]
     fps: float
 
-    def beats_between(self, start: float, end: float) -> np.ndarray:
+    def beats_between(self, start: float, end: float) -> npt.NDArray[np.float64]:
         """Beats at or after `start` and before `end`, in seconds after `start`."""
         return self.beats[(self.beats >= start) & (self.beats < end)] - start
 
 
 def read_truth(folder: Path | str, video_id: str) -> Truth | None:
-    """The truth of a video, None where the dataset has none. Raises ValueError for a file without its arrays."""
+    """Read the truth of a video; None where the dataset has none. Raises ValueError for a file that lacks an array."""
     path = Path(folder) / f"{video_id}.npz"
     if not path.is_file():
         return None
@@ -38,5 +41,5 @@ def read_truth(folder: Path | str, video_id: str) -> Truth | None:
         missing = {"joints3d", "joints2d", "beats", "fps"} - set(file.files)
         if missing:
             raise ValueError(f"{path} has no array {', '.join(sorted(missing))}; see the format of dataset.truth")
-        arrays = [file[name].astype(np.float64) for name in ("joints3d", "joints2d", "beats")]
-        return Truth(*arrays, fps=float(file["fps"]))
+        joints3d, joints2d, beats = (file[name].astype(np.float64) for name in ("joints3d", "joints2d", "beats"))
+        return Truth(joints3d, joints2d, beats, float(file["fps"]))

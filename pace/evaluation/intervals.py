@@ -1,70 +1,60 @@
-"""95 % intervals of the rhythm table, resampled by dance."""
+"""95 % intervals of the rhythm table, resampled by source: the dance or song that a clip comes from."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from pace.evaluation.controls import ROWS
 from pace.evaluation.metrics import bootstrap
 from pace.evaluation.metrics.rhythm import summarise
-from pace.evaluation.table import ClipScores, Scores, unrelated
+from pace.evaluation.scores import Scores
+from pace.evaluation.table import Rows, RowScore
 
-PAIR_RESAMPLES = 2_000  # of the row shuffled, which has hundreds of rows for each clip
+PAIR_RESAMPLES = 2_000  # of a shuffled row, which has hundreds of entries for each clip
 
-Column = list[tuple[Scores, tuple[str, ...]]]  # scores and the groups that they depend on
+Limits = dict[str, dict[str, tuple[float, float]]]  # protocol -> metric -> (low, high)
+
+
+def intervals(rows: Rows) -> dict[str, Limits]:
+    """The interval of each figure of `table.summary`, by row. Rows of a single source have none and are left out."""
+    limits = {row: of_row(entries) for row, entries in rows.items()}
+    return {row: protocols for row, protocols in limits.items() if protocols}
+
+
+def of_row(entries: Sequence[RowScore]) -> Limits:
+    """The intervals of one row. A shuffled pair belongs to the sources of both its clips."""
+    sources = [entry.sources for entry in entries]
+    resamples = PAIR_RESAMPLES if sources and len(sources[0]) > 1 else bootstrap.RESAMPLES
+    return of_scores([entry.scores for entry in entries], sources, resamples)
+
+
+def of_scores(
+    scores: Sequence[Scores], sources: Sequence[str | tuple[str, ...]], resamples: int = bootstrap.RESAMPLES
+) -> Limits:
+    """The intervals of what `rhythm.summarise` gives, each of the scores that have the protocol.
+
+    sources: the source of each score, or those of a pair. Nothing where all are of one source.
+    """
+    limits = {}
+    for protocol in dict.fromkeys(name for protocols in scores for name in protocols):
+        members = [i for i, protocols in enumerate(scores) if protocol in protocols]
+        values, names, statistic = of_protocol([scores[i][protocol] for i in members])
+        bounds = bootstrap.interval(values, [sources[i] for i in members], statistic, resamples=resamples)
+        if np.isfinite(bounds).all():
+            pairs = ((float(low), float(high)) for low, high in bounds)
+            limits[protocol] = dict(zip(names, pairs, strict=True))
+    return limits
+
+
+def of_protocol(
+    scores: Sequence[Mapping[str, float]],
+) -> tuple[npt.NDArray[np.float64], list[str], bootstrap.Statistic]:
+    """Values (n,K) of one protocol's scores, the names of what `rhythm.summarise` computes of them, and how."""
+    metrics = list(scores[0])
+    values = np.array([[clip[metric] for metric in metrics] for clip in scores])
+    return values, list(summarise([dict(clip) for clip in scores])), statistic_of(metrics)
 
 
 def statistic_of(metrics: list[str]) -> bootstrap.Statistic:
     """What `rhythm.summarise` computes of a protocol's metrics: five figures of bcs and bhs, means of others."""
     return bootstrap.beat_summary if metrics == ["bcs", "bhs"] else bootstrap.mean
-
-
-def intervals(
-    scores: list[ClipScores], groups: Mapping[str, str]
-) -> dict[str, dict[str, dict[str, tuple[float, float]]]]:
-    """The interval (low, high) of each figure of `table.summary`, by row, protocol and metric.
-
-    groups: clip id -> the dance that it shows. A pair of row shuffled belongs to both clips' dances. Rows of a single
-    dance have no interval and are left out.
-    """
-    found = {}
-    for row in ROWS:
-        column = _column(scores, row, groups)
-        resamples = PAIR_RESAMPLES if row == "shuffled" else bootstrap.RESAMPLES
-        found[row] = of_scores([values for values, _ in column], [places for _, places in column], resamples)
-    return {row: protocols for row, protocols in found.items() if protocols}
-
-
-def of_scores(
-    scores: Sequence[Scores], groups: Sequence, resamples: int = bootstrap.RESAMPLES
-) -> dict[str, dict[str, tuple[float, float]]]:
-    """Protocol -> metric -> (low, high) of what `rhythm.summarise` gives of the scores that have the protocol.
-
-    groups: of each score, its dance, or those of a pair. Nothing where all are of one.
-    """
-    out = {}
-    for protocol in dict.fromkeys(name for values in scores for name in values):
-        known = [(values[protocol], place) for values, place in zip(scores, groups, strict=True) if protocol in values]
-        values, names, statistic = of_protocol([one for one, _ in known])
-        limits = bootstrap.interval(values, [place for _, place in known], statistic, resamples=resamples)
-        if np.isfinite(limits).all():
-            out[protocol] = {name: (float(a), float(b)) for name, (a, b) in zip(names, limits, strict=True)}
-    return out
-
-
-def of_protocol(scores: Sequence[Mapping[str, float]]) -> tuple[np.ndarray, list[str], bootstrap.Statistic]:
-    """Values (n,K) of scores of one protocol, the names of what `rhythm.summarise` computes of them, and how."""
-    metrics = list(scores[0])
-    values = np.array([[one[metric] for metric in metrics] for one in scores])
-    return values, list(summarise(list(scores))), statistic_of(metrics)
-
-
-def _column(scores: list[ClipScores], row: str, groups: Mapping[str, str]) -> Column:
-    if row != "shuffled":
-        return [(entry.rows[row], (groups[entry.clip.clip_id],)) for entry in scores if row in entry.rows]
-    column = []
-    for entry in scores:
-        others = [other.clip for other in scores if unrelated(entry.clip, other.clip)]
-        for pair, other in zip(entry.shuffled, others, strict=True):
-            column.append((pair, (groups[entry.clip.clip_id], groups[other.clip_id])))
-    return column

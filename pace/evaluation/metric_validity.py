@@ -1,15 +1,17 @@
-"""Which metrics say anything: those on which the true music beats every row that meets a dance by chance alone.
+"""Which metrics say anything: those on which the true music beats every row that fits a dance by chance alone.
 
-A metric is uninformative where one of the chance rows (music of other dances, random training music, click tracks, the
-true music 250 ms late) is not separated from the true music: the 95 % interval of their paired difference, resampled
-by dance, holds 0, or the chance row is better. On such a metric a high score does not show that music fits the dance.
+The chance rows are music of other dances, random training music, click tracks, and the true music 250 ms late. A metric
+is uninformative where one of them is not separated from the true music: the 95 % interval of their paired difference,
+resampled by source, holds 0, or the chance row is better. A high score on such a metric does not show that music fits
+the dance.
 
-What stands for the true music: `truth` and, where there is one, `ceiling`, and both must beat the row. The truth alone
-would be too kind a judge. Scored against itself it has 100 % of every bin and an onset F of 1 by identity, which no
-other music can reach, so that a row differing from it in some bins is "separated" although it is as good as any system
-can be. The ceiling, the truth through VAE and vocoder, holds the same music without being the same samples. Where there
-is no ceiling (`python -m pace score` without an autoencoder) a metric can pass by identity, so that fewer are marked. A
-deviation over clips (CSD, HSD), which is 0 for the truth and for anything else that scores the same everywhere, counts
+Two rows stand for the true music, `truth` and `ceiling`, and both must beat the chance row. The truth alone would be
+too lenient. Scored against itself it has 100 % of every bin and an onset F of 1 by identity. No other music can reach
+that, so a row that differs in a few bins would be "separated" although no system can do better. The ceiling, the truth
+through VAE and vocoder, is the same music but not the same samples. Without a ceiling (`python -m pace score` without
+an autoencoder) a metric can pass by identity, so fewer metrics are marked.
+
+A deviation over clips (CSD, HSD) is 0 for the truth, and for anything else that scores the same everywhere. It counts
 only where the score that it belongs to does.
 """
 
@@ -17,73 +19,98 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
+from pace.evaluation.clips import CEILING, TRUTH
+from pace.evaluation.controls import SHUFFLED
 from pace.evaluation.distances import Distances
 from pace.evaluation.intervals import PAIR_RESAMPLES, statistic_of
 from pace.evaluation.metrics import bootstrap
 from pace.evaluation.metrics.rhythm import summarise
-from pace.evaluation.table import ClipScores, Scores, unrelated
+from pace.evaluation.scores import Scores
+from pace.evaluation.table import Rows
 
-CHANCE = ("shuffled", "random", "clicks", "clicks120", "delayed")
-TRUE = ("truth", "ceiling")
-YARDSTICKS = ("ceiling", "random")  # of distances, the first that is there; no other row is known to be good
+CHANCE = (SHUFFLED, "random", "clicks", "clicks120", "delayed")
+TRUE = (TRUTH, CEILING)
+YARDSTICKS = (CEILING, "random")  # for distances, the first that is there; no other row is known to be good
 LOWER = frozenset({"csd", "hsd", "tempo_error_bpm", "tempo_error_octave_bpm"})  # better when lower; others when higher
 DEVIATION_OF = {"csd": "bcs", "hsd": "bhs"}
-FEWEST = 4  # groups: with fewer no p-value falls below 0.05, whatever the scores
-ROUNDING = 1e-9  # no difference: what the sums of a resample lose
+FEWEST = 4  # sources: with fewer no p-value falls below 0.05, whatever the scores
+ROUNDING = 1e-9  # what the sums of a resample lose: no difference
 
-Marks = dict[str, dict[str, list[str]]]  # protocol or extractor -> metric -> controls not separated; none: informative
+Marks = dict[str, dict[str, list[str]]]  # protocol or extractor -> metric -> chance rows not separated, if any
 
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """A chance row and the true music (`truth`, and `ceiling` where there is one), scored against one reference.
+    """Chance music and the true music (`truth`, and `ceiling` where there is one), scored against one reference.
 
-    groups: the dance or dances that the scores depend on, equally many in all pairs of a row.
+    sources: the source or sources that the scores depend on, equally many in all pairs of a row.
     """
 
     true: tuple[Scores, ...]
     chance: Scores
-    groups: tuple[str, ...]
+    sources: tuple[str, ...]
 
 
-def uninformative(controls: Mapping[str, Sequence[Pair]]) -> Marks:
-    """Protocol -> metric -> the controls that are not separated from the true music; an empty list: informative.
+def marks(chance_rows: Rows, distances: Distances) -> Marks:
+    """The chance rows that rhythm metrics and Frechet distances do not separate from the true music."""
+    return uninformative(pairs(chance_rows)) | near(distances)
 
-    controls: chance row -> its pairs. Of a protocol that the pairs of a row lack, or have of fewer than four dances,
-    that row says nothing; metrics of which no row says anything are left out.
+
+def pairs(chance_rows: Rows) -> dict[str, list[Pair]]:
+    """The pairs of each chance row. Shuffled music meets the true music of the reference that it was scored against."""
+    return {
+        row: [
+            Pair(
+                tuple(entry.reference.scores[true] for true in TRUE if true in entry.reference.scores),
+                entry.scores,
+                entry.sources,
+            )
+            for entry in entries
+        ]
+        for row, entries in chance_rows.items()
+    }
+
+
+def uninformative(chance: Mapping[str, Sequence[Pair]]) -> Marks:
+    """Protocol -> metric -> the chance rows that are not separated from the true music; an empty list: informative.
+
+    chance: row -> its pairs. A row says nothing about a protocol that its pairs lack or have of fewer than four
+    sources. Metrics about which no row says anything are left out.
     """
-    found: Marks = {}
-    for control, pairs in controls.items():
-        for protocol in dict.fromkeys(name for pair in pairs for name in pair.chance):
-            known = [pair for pair in pairs if all(protocol in scores for scores in (*pair.true, pair.chance))]
-            if len({group for pair in known for group in pair.groups}) < FEWEST:
+    unseparated: Marks = {}
+    for row, row_pairs in chance.items():
+        for protocol in dict.fromkeys(name for pair in row_pairs for name in pair.chance):
+            scored = [pair for pair in row_pairs if all(protocol in scores for scores in (*pair.true, pair.chance))]
+            if len({source for pair in scored for source in pair.sources}) < FEWEST:
                 continue
-            for metric, apart in separated(known, protocol).items():
-                names = found.setdefault(protocol, {}).setdefault(metric, [])
+            for metric, apart in separated(scored, protocol).items():
+                names = unseparated.setdefault(protocol, {}).setdefault(metric, [])
                 if not apart:
-                    names.append(control)
-    return found
+                    names.append(row)
+    return unseparated
 
 
 def separated(pairs: Sequence[Pair], protocol: str) -> dict[str, bool]:
-    """Metric, as `rhythm.summarise` names them -> whether all true music is better than the chance row.
+    """Metric, as `rhythm.summarise` names it -> whether all true music is better than the chance row.
 
     Better: the interval of the difference of what is computed of both (mean, F1 of means, deviation) over the same
-    resampled dances leaves 0 out on the good side.
+    resampled sources lies wholly on the good side of 0.
     """
     metrics = list(pairs[0].chance[protocol])
     statistic = statistic_of(metrics)
     sides = len(pairs[0].true)
-    rows = [[one[protocol][metric] for one in (*pair.true, pair.chance) for metric in metrics] for pair in pairs]
+    rows = [(*pair.true, pair.chance) for pair in pairs]
+    values = [[scores[protocol][metric] for scores in row for metric in metrics] for row in rows]
 
-    def differences(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def differences(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         *true, chance = (statistic(part, weights) for part in np.split(values, sides + 1, axis=1))
-        return np.concatenate([one - chance for one in true], axis=1)
+        return np.concatenate([side - chance for side in true], axis=1)
 
-    groups = np.array([pair.groups for pair in pairs])
-    resamples = PAIR_RESAMPLES if groups.shape[1] > 1 else bootstrap.RESAMPLES
-    limits = bootstrap.interval(np.array(rows), groups, differences, resamples=resamples)
+    sources = np.array([pair.sources for pair in pairs])
+    resamples = PAIR_RESAMPLES if sources.shape[1] > 1 else bootstrap.RESAMPLES
+    limits = bootstrap.interval(np.array(values), sources, differences, resamples=resamples)
     names = list(summarise([pair.chance[protocol] for pair in pairs]))
     lower, upper = limits.reshape(sides, len(names), 2).transpose(2, 1, 0)  # (metrics, sides)
     apart = {
@@ -93,39 +120,23 @@ def separated(pairs: Sequence[Pair], protocol: str) -> dict[str, bool]:
     return {name: value and apart[DEVIATION_OF.get(name, name)] for name, value in apart.items()}
 
 
-def of_clips(scores: list[ClipScores], groups: Mapping[str, str]) -> dict[str, list[Pair]]:
-    """The pairs of each chance row of the pipeline's table. groups: clip id -> dance.
+def near(distances: Distances) -> Marks:
+    """Extractor -> figure of the Frechet distance -> the chance rows that are not farther from the true music than the
+    yardstick: the ceiling or, where there is none, random training music.
 
-    A pair of row shuffled is set against the true music of the reference that the generated music was scored with.
+    A row is farther where the 95 % interval of the paired difference, by jackknife over the sources, lies above 0.
+    Where late music or clicks are not farther, the distance does not show whether music fits the dance. Without a
+    yardstick, or with fewer than four sources, nothing is tested and the extractor is left out.
     """
-    true = {one.clip.clip_id: tuple(one.rows[row] for row in TRUE if row in one.rows) for one in scores}
-    pairs: dict[str, list[Pair]] = {row: [] for row in CHANCE}
-    for one in scores:
-        own = one.clip.clip_id
-        for row in CHANCE:
-            if row in one.rows:
-                pairs[row].append(Pair(true[own], one.rows[row], (groups[own],)))
-        others = [other.clip.clip_id for other in scores if unrelated(one.clip, other.clip)]
-        for other, shuffled in zip(others, one.shuffled, strict=True):
-            pairs["shuffled"].append(Pair(true[other], shuffled, (groups[own], groups[other])))
-    return pairs
-
-
-def near(found: Distances) -> Marks:
-    """Extractor -> figure of the Frechet distance -> the controls that are not farther from the true music than the
-    ceiling or, where there is none, than the random training music.
-
-    A control is farther where the 95 % interval of the paired difference, by jackknife over the dances, lies above 0.
-    Where music that is late or made of clicks is not, the distance does not show whether music fits the dance. Nothing
-    is tested, and the extractor left out, without either row or with fewer than four dances.
-    """
-    best = next((row for row in YARDSTICKS if row in found.rows), None)
-    marks: Marks = {}
-    for extractor in found.extractors if best else ():
-        for control in (row for row in CHANCE if row != best):
-            _, differences = found.difference(extractor, control, best)
+    yardstick = next((row for row in YARDSTICKS if row in distances.rows), None)
+    unseparated: Marks = {}
+    if yardstick is None:
+        return unseparated
+    for extractor in distances.extractors:
+        for row in (row for row in CHANCE if row != yardstick):
+            _, differences = distances.difference(extractor, row, yardstick)
             for figure, difference in differences.items():
-                names = marks.setdefault(extractor, {}).setdefault(figure, [])
+                names = unseparated.setdefault(extractor, {}).setdefault(figure, [])
                 if difference.low <= 0:
-                    names.append(control)
-    return marks
+                    names.append(row)
+    return unseparated

@@ -1,10 +1,12 @@
 """Numbers as the results' files hold them."""
 
-DIGITS = 6
+from typing import Any
+
+DIGITS = 6  # decimals
 
 
-def rounded(value: object) -> object:
-    """The same nested value with floats of six decimals; tuples become lists, as JSON has them."""
+def rounded(value: Any) -> Any:
+    """The same nested value with floats rounded to six decimals; tuples become lists, as in JSON."""
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

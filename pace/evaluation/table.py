@@ -1,110 +1,108 @@
-"""The rhythm table: every row scored against the true music by every protocol."""
+"""The rhythm table: the scores of every row, summed up over clips.
+
+A row holds the scores of all clips that have it. The row `shuffled` holds generated music against the true music of
+unrelated clips, one entry for each ordered pair of clips.
+"""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pace.evaluation.controls import ROWS
-from pace.evaluation.distances import EXTRACTORS
-from pace.evaluation.metrics import beat_alignment
-from pace.evaluation.metrics.beat_alignment import ALIGNMENT
-from pace.evaluation.metrics.onsets import Events
-from pace.evaluation.metrics.rhythm import PROTOCOLS, compare, summarise
-from pace.pipeline.params import choice
+from pace.evaluation.clips import TRUTH
+from pace.evaluation.controls import GENERATED, ROWS, SHUFFLED
+from pace.evaluation.listen import Heard
+from pace.evaluation.metrics.rhythm import summarise
+from pace.evaluation.scores import Scores, score_events
+
+Summary = dict[str, dict[str, float]]  # protocol -> metric, as `rhythm.summarise` names it -> value
 
 
 @dataclasses.dataclass(frozen=True)
-class EvaluateParams:
-    """Section `evaluate` of params.yaml."""
+class RowScore:
+    """Scores of music `heard` with one clip against the true music of `reference`: the same clip, unless shuffled."""
 
-    protocols: tuple[str, ...] = choice(*PROTOCOLS)
-    fad: tuple[str, ...] = choice(*EXTRACTORS)
-    vggish_weights: str
-    cnn14_weights: str
-    clap_weights: str
+    scores: Scores
+    heard: Heard
+    reference: Heard
 
-
-@dataclasses.dataclass(frozen=True)
-class ScoredParams:
-    """What evaluate reads of section `sample`: the split whose clips have generated music."""
-
-    split: str = choice("test", "val")
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources that the scores depend on: the clip's own, or both clips' of a shuffled pair."""
+        if self.heard is self.reference:
+            return (self.heard.source,)
+        return self.heard.source, self.reference.source
 
 
-@dataclasses.dataclass(frozen=True)
-class Clip:
-    """What is heard in one scored clip's rows.
-
-    The dataset's true `beats` (B,) in seconds and tempo `bpm`, and the dance's own `motion_beats` (M,) in seconds, are
-    None where they are not known.
-    """
-
-    clip_id: str
-    video_id: str
-    music_id: str
-    beats: np.ndarray | None
-    heard: dict[str, Events]  # row -> events; all rows but shuffled
-    bpm: float | None = None
-    motion_beats: np.ndarray | None = None
+Rows = dict[str, list[RowScore]]
 
 
-Scores = dict[str, dict[str, float]]  # protocol -> metric -> value
+def pipeline_rows(heard: Sequence[Heard], protocols: tuple[str, ...]) -> Rows:
+    """The rows of the pipeline's table in their order; a row that no clip has is left out."""
+    rows = {
+        row: shuffled_scores(heard, GENERATED, protocols) if row == SHUFFLED else own_scores(heard, row) for row in ROWS
+    }
+    return {row: scores for row, scores in rows.items() if scores}
 
 
-@dataclasses.dataclass(frozen=True)
-class ClipScores:
-    """Scores of one clip's rows against its own music, and of its generated music against that of other clips."""
-
-    clip: Clip
-    rows: dict[str, Scores]
-    shuffled: list[Scores]
+def own_scores(heard: Sequence[Heard], row: str) -> list[RowScore]:
+    """A row's scores of every clip that has it, against the clip's own true music."""
+    return [RowScore(clip.scores[row], clip, clip) for clip in heard if row in clip.scores]
 
 
-def score_clip(clip: Clip, clips: list[Clip], protocols: tuple[str, ...]) -> ClipScores:
-    """Score the rows of `clip`, and its generated music against each of `clips` of another video and other music."""
-    rows = {row: _scores(clip, heard, protocols) for row, heard in clip.heard.items()}
-    others = [other for other in clips if unrelated(clip, other)]
-    return ClipScores(clip, rows, [_scores(other, clip.heard["generated"], protocols) for other in others])
+def shuffled_scores(heard: Sequence[Heard], row: str, protocols: tuple[str, ...]) -> list[RowScore]:
+    """A row's music of each clip against the true music of every unrelated clip: all ordered pairs."""
+    return [
+        _shuffled_score(clip, reference, row, protocols)
+        for clip in heard
+        for reference in heard
+        if clip.clip.unrelated(reference.clip)
+    ]
 
 
-def unrelated(one: Clip, other: Clip) -> bool:
-    """Whether two clips come from different videos with different music."""
-    return one.video_id != other.video_id and one.music_id != other.music_id
+def _shuffled_score(heard: Heard, reference: Heard, row: str, protocols: tuple[str, ...]) -> RowScore:
+    pair = reference.events[TRUTH], heard.events[row]
+    return RowScore(score_events(reference.clip.annotations, lambda _: pair, protocols), heard, reference)
 
 
-def summary(scores: list[ClipScores], protocols: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
-    """Metrics by row, protocol and metric. The row shuffled sums up all ordered pairs of unrelated clips.
-
-    A row that no clip has is left out: shuffled, where all clips share their video or music. `alignment` is the mean
-    over the clips whose dance is known, and is left out where none is.
-    """
-    columns = {row: [entry.rows[row] for entry in scores if row in entry.rows] for row in ROWS}
-    columns["shuffled"] = [pair for entry in scores for pair in entry.shuffled]
+def summarise_row(scores: Sequence[Scores]) -> Summary:
+    """Sum up a row. `alignment` is of the clips whose dance is known, and is left out where none is."""
     return {
-        row: {
-            name: summarise(known)
-            for name in (*protocols, ALIGNMENT)
-            if (known := [values[name] for values in column if name in values])
-        }
-        for row, column in columns.items()
-        if column
+        protocol: summarise([values[protocol] for values in scores if protocol in values])
+        for protocol in dict.fromkeys(name for values in scores for name in values)
     }
 
 
-def per_clip(scores: list[ClipScores]) -> list[dict[str, object]]:
-    """One record per clip and row: clip_id, video_id, row and `{protocol}_{metric}`; shuffled is the clip's mean."""
-    records = []
-    for entry in scores:
-        for row in ROWS:
-            column = entry.shuffled if row == "shuffled" else [entry.rows[row]] if row in entry.rows else []
-            if column:
-                keys = {"clip_id": entry.clip.clip_id, "video_id": entry.clip.video_id, "row": row}
-                records.append(keys | _mean(column))
-    return records
+def summary(rows: Rows) -> dict[str, Summary]:
+    """Sum up every row."""
+    return {row: summarise_row([entry.scores for entry in entries]) for row, entries in rows.items()}
 
 
-def text(rows: dict[str, dict[str, dict[str, float]]]) -> str:
-    """The table for the console: per row, F1 of each binned protocol in percent and the strict metrics."""
+def per_clip(heard: Sequence[Heard], rows: Rows) -> list[dict[str, object]]:
+    """One record for each clip and row: clip_id, video_id, row and `{protocol}_{metric}`; shuffled: the clip's mean."""
+    scores: dict[tuple[str, str], list[Scores]] = {}
+    for row, entries in rows.items():
+        for entry in entries:
+            scores.setdefault((entry.heard.name, row), []).append(entry.scores)
+    return [
+        {"clip_id": clip.name, "video_id": clip.clip.video, "row": row, **_mean(scores[clip.name, row])}
+        for clip in heard
+        for row in rows
+        if (clip.name, row) in scores
+    ]
+
+
+def _mean(scores: Sequence[Scores]) -> dict[str, float]:
+    values: dict[str, list[float]] = {}
+    for protocols in scores:
+        for protocol, metrics in protocols.items():
+            for metric, value in metrics.items():
+                values.setdefault(f"{protocol}_{metric}", []).append(value)
+    return {name: float(np.mean(column)) for name, column in values.items()}
+
+
+def text(rows: Mapping[str, Summary]) -> str:
+    """The table for the console: of each row F1 of every binned protocol in percent, and the strict metrics."""
     columns = {
         f"{protocol} {metric}": (protocol, metric)
         for protocol, metrics in next(iter(rows.values())).items()
@@ -116,22 +114,3 @@ def text(rows: dict[str, dict[str, dict[str, float]]]) -> str:
         cells = (f"{value:{len(name) + 2}.3f}" for name, value in zip(columns, values, strict=True))
         lines.append(row.ljust(10) + "".join(cells))
     return "\n".join(lines)
-
-
-def _scores(reference: Clip, heard: Events, protocols: tuple[str, ...]) -> Scores:
-    scores = {
-        protocol: compare(reference.heard["truth"], heard, protocol, reference.beats, reference.bpm)
-        for protocol in protocols
-    }
-    if reference.motion_beats is not None:
-        scores[ALIGNMENT] = beat_alignment.compare(reference.motion_beats, heard.beats)
-    return scores
-
-
-def _mean(column: list[Scores]) -> dict[str, float]:
-    values: dict[str, list[float]] = {}
-    for scores in column:
-        for protocol, metrics in scores.items():
-            for metric, value in metrics.items():
-                values.setdefault(f"{protocol}_{metric}", []).append(value)
-    return {name: float(np.mean(found)) for name, found in values.items()}

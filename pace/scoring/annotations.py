@@ -1,45 +1,31 @@
-"""What a user knows of the scored clips beside their music: the dance's poses, the true beats, the tempo.
+"""What a user knows of the clips beside their music: the dance's poses, the true beats, the tempo.
 
-Files name a clip as the table does or as its reference is called, without extension.
+Files name a clip as the table does, or as its reference is called without extension.
 """
 
 import csv
 import dataclasses
 import math
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from pace.evaluation.clips import Annotations
 from pace.evaluation.metrics.beat_alignment import read_motion_beats
 
-GIVEN = {"motion_beats": "a pose", "beats": "true beats", "bpm": "a tempo"}  # field of Known -> what is given
+LABELS = {"motion_beats": "a pose", "beats": "true beats", "bpm": "a tempo"}  # field of Annotations -> what is given
 
 
 @dataclasses.dataclass(frozen=True)
-class Known:
-    """Of one clip, None where it is not known: its true `beats` (B,) in seconds and its tempo `bpm`, and the beats of
-    its dance, `motion_beats` (M,) in seconds.
-    """
+class AnnotationFiles:
+    """The files of annotations, each None where there is none.
 
-    beats: np.ndarray | None = None
-    bpm: float | None = None
-    motion_beats: np.ndarray | None = None
-
-    def until(self, end: float) -> "Known":
-        """The same with the beats before `end` seconds."""
-        beats, motion = (None if times is None else times[times < end] for times in (self.beats, self.motion_beats))
-        return Known(beats, self.bpm, motion)
-
-
-NOTHING = Known()
-
-
-@dataclasses.dataclass(frozen=True)
-class Sources:
-    """Where it lies, None where there is none: a folder of {clip}.npz (arrays pose (N,J,3) and fps, as the pipeline's
-    data/pose3d), tables `clip,time_s` of beats, a row each, and `clip,bpm`.
+    poses: a folder of {clip}.npz (arrays pose (N,J,3) and fps, as the pipeline's data/pose3d). beats: a table
+    `clip,time_s`, a row for each beat. tempo: a table `clip,bpm`.
     """
 
     poses: Path | None = None
@@ -47,39 +33,39 @@ class Sources:
     tempo: Path | None = None
 
 
-def of_clips(sources: Sources, clips: Mapping[str, str]) -> dict[str, Known]:
+def read_annotations(files: AnnotationFiles, clips: Mapping[str, str]) -> dict[str, Annotations]:
     """What is known of each clip. clips: name -> that of its reference without extension.
 
-    A pose that is too short to have beats counts as none. Raises ValueError for a bad table or pose file, and where a
-    source has nothing of any clip.
+    A pose that is too short to have beats counts as none. Raises ValueError for a bad table or pose file, and for one
+    that has nothing about any clip.
     """
-    given = {
-        "motion_beats": (sources.poses, read_poses(sources.poses, {*clips, *clips.values()})),
-        "beats": (sources.beats, read_beats(sources.beats)),
-        "bpm": (sources.tempo, read_tempo(sources.tempo)),
+    sources: dict[str, tuple[Path | None, Mapping[str, Any]]] = {
+        "motion_beats": (files.poses, read_poses(files.poses, {*clips, *clips.values()})),
+        "beats": (files.beats, read_beats(files.beats)),
+        "bpm": (files.tempo, read_tempo(files.tempo)),
     }
-    found: dict[str, dict[str, object]] = {name: {} for name in clips}
-    for kind, (path, values) in given.items():
+    fields: dict[str, dict[str, Any]] = {name: {} for name in clips}
+    for field, (path, values) in sources.items():
         for name, reference in clips.items():
             key = name if name in values else reference
             if key in values:
-                found[name][kind] = values[key]
-        if path and not any(kind in one for one in found.values()):
+                fields[name][field] = values[key]
+        if path and not any(field in clip for clip in fields.values()):
             remedy = f"its files or rows must have the clips' names, such as {next(iter(clips))!r}"
             raise ValueError(f"{path}: nothing in it is of use for any clip; {remedy}")
-    return {name: Known(**values) for name, values in found.items()}
+    return {name: Annotations(**values) for name, values in fields.items()}
 
 
-def read_poses(folder: Path | None, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Motion beats (M,) of the named clips that have a pose of use; the clip is the whole file.
+def read_poses(folder: Path | None, names: Iterable[str]) -> dict[str, npt.NDArray[np.float64]]:
+    """Motion beats (M,) in seconds of the named clips that have a usable pose; a clip is its whole file.
 
-    Raises ValueError for a missing folder, and for a file that has not the arrays.
+    Raises ValueError for a missing folder, and for a file without the arrays.
     """
     if folder is None:
         return {}
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; give a folder of poses, a file CLIP.npz each")
-    found = {}
+    motion_beats = {}
     for name in sorted(names):
         path = folder / f"{name}.npz"
         try:
@@ -89,31 +75,31 @@ def read_poses(folder: Path | None, names: Iterable[str]) -> dict[str, np.ndarra
                 f"{path}: not a pose ({error}); give arrays pose (N,J,3) and fps, as in data/pose3d"
             ) from None
         if beats is not None:
-            found[name] = beats
-    return found
+            motion_beats[name] = beats
+    return motion_beats
 
 
-def read_beats(path: Path | None) -> dict[str, np.ndarray]:
+def read_beats(path: Path | None) -> dict[str, npt.NDArray[np.float64]]:
     """Clip -> its beats (B,) in ascending order, from a table `clip,time_s`. Raises ValueError for a bad row."""
-    found: dict[str, list[float]] = {}
-    for clip, time, _ in _rows(path, "time_s", lambda time: time >= 0, "seconds from the start of the clip"):
-        found.setdefault(clip, []).append(time)
-    return {clip: np.unique(times) for clip, times in found.items()}
+    beats: dict[str, list[float]] = {}
+    for clip, time, _ in _numbers(path, "time_s", lambda time: time >= 0, "seconds from the start of the clip"):
+        beats.setdefault(clip, []).append(time)
+    return {clip: np.unique(times) for clip, times in beats.items()}
 
 
 def read_tempo(path: Path | None) -> dict[str, float]:
-    """Clip -> its tempo, from a table `clip,bpm`. Raises ValueError for a bad row and for two of one clip."""
-    found: dict[str, float] = {}
-    for clip, bpm, line in _rows(path, "bpm", lambda bpm: bpm > 0, "beats per minute, above 0"):
-        if clip in found:
-            raise ValueError(f"{path}:{line}: {clip} has a tempo already, {found[clip]:g}; give each clip one row")
-        found[clip] = bpm
-    return found
+    """Clip -> its tempo, from a table `clip,bpm`. Raises ValueError for a bad row and for two rows of one clip."""
+    tempi: dict[str, float] = {}
+    for clip, bpm, line in _numbers(path, "bpm", lambda bpm: bpm > 0, "beats per minute, above 0"):
+        if clip in tempi:
+            raise ValueError(f"{path}:{line}: {clip} has a tempo already, {tempi[clip]:g}; give each clip one row")
+        tempi[clip] = bpm
+    return tempi
 
 
-def _rows(
+def _numbers(
     path: Path | None, column: str, good: Callable[[float], bool], expected: str
-) -> Iterable[tuple[str, float, int]]:
+) -> Iterator[tuple[str, float, int]]:
     """(clip, number, line) of a table with columns `clip` and `column`."""
     if path is None:
         return

@@ -3,16 +3,15 @@
 import argparse
 import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from pace.audio.vocoder import VocoderParams
 from pace.evaluation import ceiling
-from pace.evaluation.table import EvaluateParams
-from pace.media import sounds
+from pace.evaluation.settings import EvaluateParams
 from pace.pipeline import params
-from pace.scoring import score, tables
-from pace.scoring.annotations import Sources
+from pace.scoring import matching, score, tables
+from pace.scoring.annotations import AnnotationFiles
+from pace.scoring.file_clips import Rebuild
 
 VAE = Path("models/vae")  # the pipeline's autoencoder
 
@@ -45,19 +44,18 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out:
         tables.check_out(arguments.out)
     p = params.section(params.read(), "evaluate", EvaluateParams, partial=True)
-    weights = {"vggish": p.vggish_weights, "cnn14": p.cnn14_weights, "clap": p.clap_weights}
-    extractors, weights = score.parse_extractors(arguments.extractors or p.fad, weights)
+    extractors, weights = score.parse_extractors(arguments.extractors or p.fad, p.weights)
     options = score.ScoreOptions(
         arguments.reference,
         score.name_systems(arguments.generated, arguments.name),
         tuple(arguments.protocols or p.protocols),
         extractors,
         weights,
-        sounds.ENDINGS if arguments.suffixes is None else tuple(arguments.suffixes),
+        matching.ENDINGS if arguments.suffixes is None else tuple(arguments.suffixes),
         arguments.training,
         arguments.group,
         find_ceiling(arguments.vae),
-        Sources(arguments.poses, arguments.beats, arguments.tempo),
+        AnnotationFiles(arguments.poses, arguments.beats, arguments.tempo),
     )
     result = score.score(options)
     print("\n".join([tables.text(result), *tables.compared(result), *tables.notes(result, most=5)]))
@@ -68,11 +66,11 @@ def run(arguments: argparse.Namespace) -> None:
         sys.exit(3)
 
 
-def find_ceiling(folder: Path | None) -> Callable | None:
+def find_ceiling(folder: Path | None) -> Rebuild | None:
     """What makes row `ceiling` with the autoencoder of a folder, or the pipeline's if it is trained; else None."""
     if not folder and not (VAE / "vae.safetensors").is_file():
         return None
     folder = (folder or VAE).absolute()
     ceiling.vae_of(folder)  # a faulty one is an error before anything is scored
     vocoder = params.section(params.read(), "vocoder", VocoderParams)
-    return functools.partial(ceiling.track_ceiling, folder=folder, vocoder=vocoder)
+    return functools.partial(ceiling.ceiling_track, folder=folder, vocoder=vocoder)

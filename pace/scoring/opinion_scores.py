@@ -1,10 +1,14 @@
 """Ratings of a listening test: mean opinion scores with intervals, the Turing test, and how far raters agree.
 
-A file of ratings is CSV with the columns rater, clip, system, ovl, rel, turing; one line for what one rater said of one
-clip's music by one system. `ovl` is the overall quality, `rel` how well music and dance belong together, both on a
-scale of 1-5 or 1-100; `turing` says what the rater took the music for, `real` or `fake`. An empty cell is a missing
-rating; a column may be missing altogether but for rater, clip and system. Real music is a system like any other
-(`truth`). The paper's user study (5.2, appendix B): ten raters, 1-5; share of generated music taken for real.
+A file of ratings is a CSV table with a line for each rating of one clip's music by one system:
+
+- `rater`, `clip`, `system`: names; real music is a system like any other (`truth`);
+- `ovl`: overall quality, on a scale of 1-5 or 1-100;
+- `rel`: how well music and dance belong together, on the same scale;
+- `turing`: what the rater took the music for, `real` or `fake`.
+
+An empty cell is a missing rating. The columns `ovl`, `rel` and `turing` may be missing, but not all of them. The
+paper's user study (5.2, appendix B) has ten raters, a scale of 1-5, and the share of generated music taken for real.
 """
 
 import argparse
@@ -16,7 +20,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
+
+Values = npt.NDArray[np.float64]
 
 KEYS = ("rater", "clip", "system")
 SCORES = ("ovl", "rel", "turing")
@@ -32,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print mean opinion scores; rows that are left out are named on stderr."""
+    """Print mean opinion scores, and on stderr the rows that are left out."""
     ratings, problems = read(arguments.ratings, arguments.scale)
     print("\n".join(problems), file=sys.stderr, end="\n" * bool(problems))
     if not ratings:
@@ -42,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Rating:
-    """What one rater said of one clip by one system; None where nothing was said. turing: 1 real, 0 fake."""
+    """What one rater said of one clip by one system; None for a missing rating. turing: 1 real, 0 fake."""
 
     rater: str
     clip: str
@@ -73,15 +80,19 @@ class Summary:
 
 
 def read(paths: Iterable[Path], scale: int = 5) -> tuple[list[Rating], list[str]]:
-    """Ratings of one or several files, and what was wrong with rows that are left out, by file and line.
+    """Read the ratings of one or several files, and what is wrong with the rows that are left out, by file and line.
 
-    Left out are rows with a value that is no number on the scale (1 to `scale`), another answer than real or fake,
-    without rater, clip or system, without any rating, and a second rating of the same music by the same rater.
+    These rows are left out:
+
+    - a value that is no number on the scale (1 to `scale`), or an answer other than real or fake;
+    - no rater, clip or system, or no rating;
+    - a second rating of the same music by the same rater.
+
     Raises ValueError for a file without the columns and for a scale that is neither 5 nor 100.
     """
     if scale not in SCALES:
         raise ValueError(f"scale {scale}; ratings are on a scale of 1 to 5 or 1 to 100")
-    found: dict[tuple[str, ...], Rating] = {}
+    ratings: dict[tuple[str, str, str], Rating] = {}
     problems = []
     for path in paths:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -96,15 +107,15 @@ def read(paths: Iterable[Path], scale: int = 5) -> tuple[list[Rating], list[str]
                 try:
                     rating = _rating(row, scale)
                     key = rating.rater, rating.clip, rating.system
-                    if key in found:
+                    if key in ratings:
                         raise ValueError(f"{rating.rater} has rated clip {rating.clip} of {rating.system} before")
-                    found[key] = rating
+                    ratings[key] = rating
                 except ValueError as error:
                     problems.append(f"{path}:{reader.line_num}: {error}; the row is left out")
-    values = [value for rating in found.values() for value in (rating.ovl, rating.rel) if value is not None]
+    values = [value for rating in ratings.values() for value in (rating.ovl, rating.rel) if value is not None]
     if scale > 5 and values and max(values) <= 5:
         problems.append(f"no rating is over 5 on the scale of 1 to {scale}: was it 1 to 5?")
-    return list(found.values()), problems
+    return list(ratings.values()), problems
 
 
 def _rating(row: dict[str, str | None], scale: int) -> Rating:
@@ -114,52 +125,55 @@ def _rating(row: dict[str, str | None], scale: int) -> Rating:
     for name in KEYS:
         if not text[name]:
             raise ValueError(f"no {name}")
-    values: dict[str, float | None] = {}
-    for name in ("ovl", "rel"):
-        try:
-            values[name] = float(text[name]) if text[name] else None
-        except ValueError:
-            raise ValueError(f"{name} is {text[name]!r}, not a number") from None
-        if values[name] is not None and not 1 <= values[name] <= scale:
-            raise ValueError(f"{name} is {text[name]}, not on the scale of 1 to {scale}")
+    ovl, rel = (_on_scale(name, text[name], scale) for name in ("ovl", "rel"))
     answer = text["turing"].lower()
     if answer and answer not in ANSWERS:
         raise ValueError(f"turing is {text['turing']!r}, neither real nor fake")
-    values["turing"] = ANSWERS.get(answer)
-    if all(value is None for value in values.values()):
+    turing = ANSWERS.get(answer)
+    if ovl is None and rel is None and turing is None:
         raise ValueError("no rating in it")
-    return Rating(*(text[name] for name in KEYS), **values)
+    return Rating(text["rater"], text["clip"], text["system"], ovl, rel, turing)
+
+
+def _on_scale(name: str, text: str, scale: int) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}, not a number") from None
+    if not 1 <= value <= scale:
+        raise ValueError(f"{name} is {text}, not on the scale of 1 to {scale}")
+    return value
 
 
 def summarise(ratings: list[Rating], scale: int = 5) -> Summary:
-    """Means, intervals and agreement. Scores that nobody gave are left out."""
+    """Compute means, intervals and agreement. Scores that nobody gave are left out."""
     systems: dict[str, dict[str, Interval]] = {}
     agreement = {}
     for score in SCORES:
-        given = [rating for rating in ratings if getattr(rating, score) is not None]
-        items: dict[tuple[str, str], list[float]] = {}
-        for rating in given:
-            items.setdefault((rating.clip, rating.system), []).append(getattr(rating, score))
-        if given:
-            agreement[score] = alpha(items.values())
-        for system in sorted({rating.system for rating in given}):
-            own = [rating for rating in given if rating.system == system]
+        scored = [rating for rating in ratings if getattr(rating, score) is not None]
+        units: dict[tuple[str, str], list[float]] = {}
+        for rating in scored:
+            units.setdefault((rating.clip, rating.system), []).append(getattr(rating, score))
+        if scored:
+            agreement[score] = alpha(units.values())
+        for system in sorted({rating.system for rating in scored}):
+            own = [rating for rating in scored if rating.system == system]
             values = np.array([getattr(rating, score) for rating in own])
             groups = [[getattr(rating, name) for rating in own] for name in ("rater", "clip")]
-            spread = proportion if score == "turing" else mean
-            low, high = (0.0, 1.0) if score == "turing" else (1.0, float(scale))
-            made = spread(values, *groups)
-            limits = np.clip([made.low, made.high], low, high)
-            systems.setdefault(system, {})[score] = dataclasses.replace(
-                made, low=float(limits[0]), high=float(limits[1])
-            )
+            estimate = proportion if score == "turing" else mean
+            lowest, highest = (0.0, 1.0) if score == "turing" else (1.0, float(scale))
+            interval = estimate(values, *groups)
+            low, high = np.clip([interval.low, interval.high], lowest, highest)
+            systems.setdefault(system, {})[score] = dataclasses.replace(interval, low=float(low), high=float(high))
     return Summary(dict(sorted(systems.items())), agreement)
 
 
-def mean(values: np.ndarray, raters: list[str], clips: list[str]) -> Interval:
-    """Mean of ratings (n,) with a 95 % t interval that holds for other raters and other clips than these.
+def mean(values: Values, raters: list[str], clips: list[str]) -> Interval:
+    """Mean of ratings (n,) with a 95 % t interval that also covers other raters and other clips than these.
 
-    Ratings by one rater, and ratings of one clip, are alike, so n of them say less than n independent ones. The
+    Ratings by one rater are alike, and so are ratings of one clip: n of them say less than n independent ones. The
     variance is that of means clustered by rater and by clip (Cameron, Gelbach & Miller 2011), with as many degrees
     of freedom as the smaller of both numbers less one. NaN limits for a single rater or clip.
     """
@@ -171,11 +185,12 @@ def mean(values: np.ndarray, raters: list[str], clips: list[str]) -> Interval:
     return Interval(average, average - half, average + half, len(values), len(set(raters)), len(set(clips)))
 
 
-def proportion(values: np.ndarray, raters: list[str], clips: list[str]) -> Interval:
+def proportion(values: Values, raters: list[str], clips: list[str]) -> Interval:
     """Share of ones in answers (n,) of 0 and 1 with its 95 % Wilson interval.
 
-    In place of n stands the number of independent answers with the same variance (as in `mean`), at most n and at
-    least 1; where all answers are alike, the smaller number of raters and clips. NaN limits for a single rater or clip.
+    Instead of n the interval uses the number of independent answers with the same variance (as in `mean`), at most n
+    and at least 1. Where all answers are alike, it uses the number of raters or clips, whichever is smaller. NaN limits
+    for a single rater or clip.
     """
     share, groups = float(values.mean()), min(len(set(raters)), len(set(clips)))
     low = high = math.nan
@@ -193,8 +208,8 @@ def _wilson(share: float, count: float) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def _variance(values: np.ndarray, raters: list[str], clips: list[str]) -> float:
-    """Variance of the mean, clustered by rater and by clip; never less than by either of them, or by neither."""
+def _variance(values: Values, raters: list[str], clips: list[str]) -> float:
+    """Variance of the mean, clustered by rater and by clip; at least that of clustering by one of them, or none."""
     residuals = values - values.mean()
     parts = []
     for names in (raters, clips, list(zip(raters, clips, strict=True))):
@@ -210,8 +225,8 @@ def _variance(values: np.ndarray, raters: list[str], clips: list[str]) -> float:
 def alpha(units: Iterable[Iterable[float]]) -> float:
     """Krippendorff's alpha for interval data; for answers of 0 and 1 it is the nominal one too.
 
-    units: the ratings that each unit got, by however many raters; units with fewer than two say nothing. 1 is full
-    agreement, 0 what chance gives. NaN where no unit has two ratings, or all ratings are the same.
+    units: the ratings of each unit, by any number of raters; units with fewer than two ratings do not count. 1 is full
+    agreement, 0 is chance. NaN where no unit has two ratings, or all ratings are the same.
     """
     pairable = [np.array(values, dtype=float) for values in map(list, units) if len(values) > 1]
     if not pairable:
@@ -223,7 +238,7 @@ def alpha(units: Iterable[Iterable[float]]) -> float:
     return 1 - observed / expected if expected > 0 else math.nan
 
 
-def _squares(values: np.ndarray) -> float:
+def _squares(values: Values) -> float:
     return float(((values - values.mean()) ** 2).sum())
 
 
@@ -235,8 +250,8 @@ def text(summary: Summary) -> str:
         for score in summary.agreement:
             cell = "-"
             if score in scores:
-                one = scores[score]
-                cell = f"{one.mean:.2f} [{one.low:.2f}, {one.high:.2f}] n={one.n}"
+                interval = scores[score]
+                cell = f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}] n={interval.n}"
             line += cell.ljust(30)
         lines.append(line.rstrip())
     lines.append("alpha".ljust(16) + "".join(f"{value:.2f}".ljust(30) for value in summary.agreement.values()))

@@ -3,17 +3,20 @@
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pace.evaluation.metric_validity import FEWEST, YARDSTICKS
 from pace.evaluation.rounding import rounded
+from pace.scoring.rows import shuffled_name
 from pace.scoring.score import flat
-from pace.scoring.systems import shuffled_name
+
+Result = dict[str, Any]  # what `pace.scoring.score.score` returns
 
 OUT_SUFFIXES = (".json", ".csv", ".md")
-HEADLINE = ("f1",)  # of a protocol that has it, else everything
-DISTANCES = ("_fad", "_fad_inf")  # what has an interval of an extractor
+HEADLINE = ("f1",)  # of a protocol that has it, else all its metrics
+DISTANCES = ("_fad", "_fad_inf")  # endings of an extractor's figures that have an interval
 MARK = "†"
 LAST = "not_separated"
 WITHOUT = {
@@ -28,12 +31,12 @@ UNMATCHED = {
 }
 
 
-def records(result: dict) -> list[dict[str, object]]:
+def records(result: Result) -> list[dict[str, object]]:
     """The table: of each row its name, clips, rhythm metrics as `protocol_metric` and distances as `extractor_fad`.
 
     Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none. An extractor that was
-    not computed has the column `extractor_fad` with the reason in every row. The last column, `not_separated`, names
-    the metrics that do not tell the row, a control, from the true music: they are uninformative.
+    not computed has the column `extractor_fad` with the reason in every row. The last column, `not_separated`, is for
+    controls: it names the uninformative metrics, which do not separate the row from the true music.
     """
     missing = {f"{name}_fad": reason for name, reason in result["not_computed"].items()}
     table = []
@@ -45,9 +48,9 @@ def records(result: dict) -> list[dict[str, object]]:
             metrics[name] = value
             if name in rhythm or name.endswith(DISTANCES):
                 metrics[f"{name}_low"], metrics[f"{name}_high"] = limits.get(name, ("", ""))
-        blind = [name for name, controls in flat(result["uninformative"]).items() if row in controls]
-        table.append(counts | metrics | missing | {LAST: " ".join(blind)})
-    fullest = sorted(table, key=len, reverse=True)  # decides on the order of the columns
+        uninformative = [name for name, controls in flat(result["uninformative"]).items() if row in controls]
+        table.append(counts | metrics | missing | {LAST: " ".join(uninformative)})
+    fullest = sorted(table, key=len, reverse=True)  # the fullest record decides on the order of the columns
     columns = dict.fromkeys(name for record in fullest for name in record)
     columns[LAST] = columns.pop(LAST)
     return [{name: record.get(name, "") for name in columns} for record in table]
@@ -63,7 +66,7 @@ def shown(value: object) -> str:
     return "–" if value == "" else str(value)
 
 
-def headline(result: dict) -> list[dict[str, str]]:
+def headline(result: Result) -> list[dict[str, str]]:
     """The table's main columns as text: F1 of protocols that have it, else all metrics; the plain distances with n."""
     fullest = max((entry["rhythm"] for entry in result["rows"].values()), key=len)
     kept = ["row", "clips", "not_scored"]
@@ -74,110 +77,110 @@ def headline(result: dict) -> list[dict[str, str]]:
     return _marked([{name: shown(record[name]) for name in kept} for record in table], result)
 
 
-def _marked(table: list[dict], result: dict) -> list[dict]:
+def _marked(table: Iterable[Mapping[str, Any]], result: Result) -> list[dict[str, Any]]:
     """The table with a mark at the names of uninformative metrics."""
-    blind = {name for name, controls in flat(result["uninformative"]).items() if controls}
-    return [{name + MARK * (name in blind): value for name, value in record.items()} for record in table]
+    uninformative = {name for name, controls in flat(result["uninformative"]).items() if controls}
+    return [{name + MARK * (name in uninformative): value for name, value in record.items()} for record in table]
 
 
 def _is_headline(name: str, metrics: Iterable[str]) -> bool:
     return name in HEADLINE or not {*HEADLINE} & {*metrics}
 
 
-def notes(result: dict, most: int | None = None) -> list[str]:
-    """Everything that a reader of the table must know, a line each; of long lists of files at most `most`."""
-    said = [f"{name}: nothing scored, it has no usable file" for name, n in _systems(result).items() if not n]
-    said += [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
+def notes(result: Result, most: int | None = None) -> list[str]:
+    """Everything that a reader of the table must know, a line each. most: how many files a line lists, if not all."""
+    lines = [f"{name}: nothing scored, it has no usable file" for name, n in _systems(result).items() if not n]
+    lines += [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
     if "ceiling" not in result["rows"]:
-        said.append("no row ceiling, as no autoencoder is trained; --vae DIR names one. Fewer metrics are marked so.")
+        lines.append("no row ceiling, as no autoencoder is trained; --vae DIR names one. Fewer metrics are marked so.")
     if "random" not in result["rows"]:
-        said.append(
+        lines.append(
             "no row random, as no training music is given; --training DIR names it. Fewer metrics are marked so."
         )
-    said += [*_shuffled(result), *_sources(result), *_uninformative(result), *_untested_distances(result)]
+    lines += [*_shuffled(result), *_sources(result), *_uninformative(result), *_untested_distances(result)]
     warned: dict[tuple[str, str], list[str]] = {}
     for row, entry in result["rows"].items():
         for name, text in entry.get("warning", {}).items():
             warned.setdefault((name, text), []).append(row)
-    said += [f"{name}: {text} ({', '.join(rows)})" for (name, text), rows in warned.items()]
+    lines += [f"{name}: {text} ({', '.join(rows)})" for (name, text), rows in warned.items()]
     for system, kinds in result["files"]["unmatched"].items():
-        said += [f"{system}: {_listed(UNMATCHED[kind], paths, most)}" for kind, paths in kinds.items()]
+        lines += [f"{system}: {_listed(UNMATCHED[kind], paths, most)}" for kind, paths in kinds.items()]
     for kind, words in (("unreadable", "unreadable, not scored"), ("faults", "faulty, scored all the same")):
         for row, clips in result["files"][kind].items():
-            said.append(f"{row}: {_listed(words, [f'{clip} ({text})' for clip, text in clips.items()], most)}")
-    return said
+            lines.append(f"{row}: {_listed(words, [f'{clip} ({text})' for clip, text in clips.items()], most)}")
+    return lines
 
 
-def _systems(result: dict) -> dict[str, int]:
+def _systems(result: Result) -> dict[str, int]:
     """System -> clips scored."""
     return {name: result["rows"][name]["clips"] for name in result["systems"]}
 
 
-def _shuffled(result: dict) -> list[str]:
-    """Shuffled rows that are missing or hold a part of the clips."""
-    said = []
+def _shuffled(result: Result) -> list[str]:
+    """Which shuffled rows are missing or hold only a part of the clips."""
+    lines = []
     for system, clips in _systems(result).items():
         row = shuffled_name(system)
         if clips and row not in result["rows"]:
-            said.append(f"no row {row}: there are no two clips of different sources")
+            lines.append(f"no row {row}: there are no two clips of different sources")
         elif clips and (paired := result["rows"][row]["clips"]) < clips:
-            said.append(f"{row}: all pairs of {paired} of {clips} clips, spread evenly over their list")
-    return said
+            lines.append(f"{row}: all pairs of {paired} of {clips} clips, spread evenly over their list")
+    return lines
 
 
-def _sources(result: dict) -> list[str]:
-    """What the intervals resample, and of how many clips something beside the music is known."""
+def _sources(result: Result) -> list[str]:
+    """What the intervals resample, and how many clips lack annotations."""
     group = result["group"]
-    said = [f"intervals resample {_counted(group['sources'], 'source')} of {_counted(group['clips'], 'clip')}"]
+    lines = [f"intervals resample {_counted(group['sources'], 'source')} of {_counted(group['clips'], 'clip')}"]
     if group["unmatched"]:
         counts = f"{len(group['unmatched'])} of {group['clips']} clip names"
-        said.append(f"{counts} do not match {group['pattern']}: each its own source")
-    for what, count in result["known"].items():
+        lines.append(f"{counts} do not match {group['pattern']}: each its own source")
+    for annotation, count in result["known"].items():
         if lacking := group["clips"] - count:
-            said.append(f"{lacking} of {group['clips']} clips without {what}, {WITHOUT[what]}")
-    return said
+            lines.append(f"{lacking} of {group['clips']} clips without {annotation}, {WITHOUT[annotation]}")
+    return lines
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def _uninformative(result: dict) -> list[str]:
-    """What the marks mean: a line for each set of controls that some metrics do not tell from the true music."""
-    blind: dict[tuple[str, ...], list[str]] = {}
+def _uninformative(result: Result) -> list[str]:
+    """What the marks mean: a line for each set of controls that some metrics do not separate from the true music."""
+    metrics: dict[tuple[str, ...], list[str]] = {}
     for name, controls in flat(result["uninformative"]).items():
         if controls:
-            blind.setdefault(tuple(controls), []).append(name)
-    said = [
+            metrics.setdefault(tuple(controls), []).append(name)
+    lines = [
         f"{MARK} uninformative, the true music is not separated from {', '.join(controls)}: {', '.join(names)}"
-        for controls, names in blind.items()
+        for controls, names in metrics.items()
     ]
     protocols = {name for row in result["rows"].values() for name in row["rhythm"]}
     if protocols and not protocols & {*result["uninformative"]}:
-        said.append(
+        lines.append(
             f"rhythm metrics not tested against the controls: {result['group']['sources']} sources, it takes {FEWEST}"
         )
-    return said
+    return lines
 
 
-def _untested_distances(result: dict) -> list[str]:
+def _untested_distances(result: Result) -> list[str]:
     """Which extractors' distances were not tested against the controls, and what that takes."""
     names = dict.fromkeys(name for row in result["rows"].values() for name in row.get("fad", {}))
     untested = [name for name in names if name not in result["uninformative"]]
     if not untested:
         return []
-    said = f"distances not tested against the controls ({', '.join(untested)}): "
+    start = f"distances not tested against the controls ({', '.join(untested)}): "
     if not {*YARDSTICKS} & {*result["rows"]}:
-        return [said + "without the row ceiling (--vae DIR) or random (--training DIR) nothing tells how near is near"]
-    return [said + f"{result['group']['sources']} sources, it takes {FEWEST}"]
+        return [start + "without the row ceiling (--vae DIR) or random (--training DIR) nothing tells how near is near"]
+    return [start + f"{result['group']['sources']} sources, it takes {FEWEST}"]
 
 
-def _listed(what: str, found: list[str], most: int | None) -> str:
-    rest = len(found) - len(found[:most])
-    return f"{len(found)} {what}: {', '.join(found[:most])}" + (f" and {rest} more, see --out" if rest else "")
+def _listed(description: str, names: list[str], most: int | None) -> str:
+    rest = len(names) - len(names[:most])
+    return f"{len(names)} {description}: {', '.join(names[:most])}" + (f" and {rest} more, see --out" if rest else "")
 
 
-def text(result: dict) -> str:
+def text(result: Result) -> str:
     """The main columns for the console."""
     table = headline(result)
     widths = {name: max(len(name), *(len(record[name]) for record in table)) for name in table[0]}
@@ -188,48 +191,48 @@ def text(result: dict) -> str:
     )
 
 
-def markdown(result: dict) -> str:
+def markdown(result: Result) -> str:
     """The whole table and the notes."""
     whole = [{name: value for name, value in record.items() if name != LAST} for record in records(result)]
     table = _marked([_with_intervals(record) for record in whole], result)
     head = "| " + " | ".join(table[0]) + " |"
     rule = "|" + "|".join("---" if name == "row" else "---:" for name in table[0]) + "|"
     body = ["| " + " | ".join(shown(value).replace("|", "\\|") for value in record.values()) + " |" for record in table]
-    said = [f"- {note}" for note in (*compared(result), *notes(result))]
-    return "\n".join([f"# Scores against {result['reference']}", "", head, rule, *body, "", *said]).rstrip() + "\n"
+    lines = [f"- {note}" for note in (*compared(result), *notes(result))]
+    return "\n".join([f"# Scores against {result['reference']}", "", head, rule, *body, "", *lines]).rstrip() + "\n"
 
 
 def _with_intervals(record: dict[str, object]) -> dict[str, object]:
     """A record with each interval in its value's cell."""
-    found = {name: value for name, value in record.items() if not name.endswith(("_low", "_high"))}
-    for name, value in found.items():
+    cells = {name: value for name, value in record.items() if not name.endswith(("_low", "_high"))}
+    for name, value in cells.items():
         if (low := record.get(f"{name}_low", "")) != "":
-            found[name] = f"{shown(value)} [{shown(low)}, {shown(record[f'{name}_high'])}]"
-    return found
+            cells[name] = f"{shown(value)} [{shown(low)}, {shown(record[f'{name}_high'])}]"
+    return cells
 
 
 def signed(value: float) -> str:
-    """A difference with three decimals and its sign; what rounds to 0 has a plus."""
+    """A difference with three decimals and its sign, which is a plus for what rounds to 0."""
     return f"{round(value, 3) + 0.0:+.3f}"
 
 
-def compared(result: dict) -> list[str]:
+def compared(result: Result) -> list[str]:
     """The differences between systems in the main columns, a line each."""
 
-    def is_main(one: dict) -> bool:
-        metrics = result["rows"][one["first"]]["rhythm"].get(one["protocol"])
-        return _is_headline(one["metric"], metrics) if metrics else one["metric"] == "fad"
+    def is_main(difference: Mapping[str, Any]) -> bool:
+        metrics = result["rows"][difference["first"]]["rhythm"].get(difference["protocol"])
+        return _is_headline(difference["metric"], metrics) if metrics else difference["metric"] == "fad"
 
     return [
-        f"{one['first']} - {one['second']}, {one['protocol']} {one['metric']}: {signed(one['difference'])} "
-        f"[{signed(one['low'])}, {signed(one['high'])}], p {'<=' if one['p_at_most'] else '='} {one['p']:.2g} "
-        f"({one['clips']} clips)"
-        for one in result["differences"]
-        if is_main(one)
+        f"{d['first']} - {d['second']}, {d['protocol']} {d['metric']}: {signed(d['difference'])} "
+        f"[{signed(d['low'])}, {signed(d['high'])}], p {'<=' if d['p_at_most'] else '='} {d['p']:.2g} "
+        f"({d['clips']} clips)"
+        for d in result["differences"]
+        if is_main(d)
     ]
 
 
-def write(result: dict, path: Path) -> None:
+def write(result: Result, path: Path) -> None:
     """Write the result as .json (everything), .csv (the table) or .md (table and notes), by the name's suffix."""
     check_out(path)
     if path.suffix.lower() == ".json":
@@ -247,6 +250,6 @@ def write(result: dict, path: Path) -> None:
 
 
 def check_out(path: Path) -> None:
-    """Raises ValueError for a file of an unknown kind, before anything is scored."""
+    """Raise ValueError for a file of an unknown kind, before anything is scored."""
     if path.suffix.lower() not in OUT_SUFFIXES:
         raise ValueError(f"{path}: the table is written as one of {', '.join(OUT_SUFFIXES)}")

@@ -1,18 +1,19 @@
 """The sensitivity study as a figure and as a page: which metric measures rhythm."""
 
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pace.report.plots import GREY, PART_COLOURS, figure_of
-from pace.sensitivity.study import CHANGES, CONTROLS, Scores
-
-Study = dict[tuple[str, float], Scores]
+from pace.sensitivity.study import CHANGES, CONTROLS, Study
 
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """One curve: its label, whether less is better, decimals in tables, its colour and dash."""
+    """One curve. error: whether less is better. decimals: in tables."""
 
     label: str
     colour: str
@@ -50,20 +51,21 @@ PANELS = {
 METRICS = {name: metric for panel in PANELS.values() for name, metric in panel.items()}
 AXES = {"delay": "delay, ms", "tempo": "tempo change, %", "missing": "beats left out, %"}
 CONTROL_NAMES = {"other": "other", "clicks": "60", "clicks120": "120"}
-ROOM = 0.1  # of the score of the same music: less between it and other music is no scale to measure on
+ROOM = 0.1  # share of the score of the same music: with a smaller gap to other music there is no scale to measure on
 
 
 def figure(study: Study) -> bytes:
-    """SVG: a row of panels for each family of metrics, a column for each change, and the controls beside them."""
+    """Draw an SVG: a row of panels for each family of metrics, a column for each change, and the controls."""
     with figure_of(9.6, 10.0) as (drawing, out):
         ratios = (3, 3, 3, 1.8)
         grid = drawing.subplots(len(PANELS), 4, sharey="row", gridspec_kw={"width_ratios": ratios})
         for row, (title, metrics) in zip(grid, PANELS.items(), strict=True):
             _panels(row, metrics, study)
             row[0].set_ylabel(title)
-            row[0].set_title(" ", fontsize=9)  # the room of the legend, which is wider than its column
-            place = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 3, "borderaxespad": 0}
-            legend = row[0].legend(**place, handlelength=1.6)
+            row[0].set_title(" ", fontsize=9)  # makes room for the legend, which is wider than its column
+            legend = row[0].legend(
+                loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0, handlelength=1.6
+            )
             legend.set_in_layout(False)
             top = max(study[key][name] for key in study for name in metrics)
             row[0].set_ylim(0, 1.08 * top if top > 1 else 1.08)
@@ -73,7 +75,7 @@ def figure(study: Study) -> bytes:
     return out.getvalue()
 
 
-def _panels(row: np.ndarray, metrics: dict[str, Metric], study: Study) -> None:
+def _panels(row: npt.NDArray[Any], metrics: dict[str, Metric], study: Study) -> None:
     for axes, change in zip(row, CHANGES, strict=False):
         sizes = sizes_of(study, change)
         for name, metric in metrics.items():
@@ -97,7 +99,7 @@ def sizes_of(study: Study, change: str) -> list[float]:
 
 
 def lost(study: Study, name: str, key: tuple[str, float]) -> float:
-    """How much of the way from the same music (0) to other music (1) a metric has gone at one change."""
+    """How far a metric has gone at one change from its score of the same music (0) to that of other music (1)."""
     same, chance = study["delay", 0][name], study["other", 0][name]
     return (same - study[key][name]) / (same - chance) if same != chance else 0.0
 
@@ -105,14 +107,15 @@ def lost(study: Study, name: str, key: tuple[str, float]) -> float:
 def half_point(study: Study, name: str, change: str) -> float | None:
     """The smallest size of a change at which a metric has lost half of what tells the same from other music.
 
-    Linear between the sizes studied; of faster and slower tempi the later one; None where it never loses half, or
-    where there is next to nothing between the same and other music.
+    Linear between the sizes studied. Of faster and slower tempi it is the larger one. None where the metric never loses
+    half, or where it does not tell the same from other music.
     """
     if not tells(study, name):
         return None
     sides = [[size for size in sizes_of(study, change) if size * sign >= 0] for sign in (1, -1)]
     points = [_crossing(study, name, change, sorted(side, key=abs)) for side in sides if len(side) > 1]
-    return None if None in points else max(points)
+    known = [point for point in points if point is not None]
+    return max(known) if len(known) == len(points) else None
 
 
 def _crossing(study: Study, name: str, change: str, sizes: list[float]) -> float | None:
@@ -152,7 +155,7 @@ def page(study: Study, count: int, command: str, picture: str) -> str:
         "60 BPM clicks": ("clicks", 0), "120 BPM clicks": ("clicks120", 0),
     }  # fmt: skip
     scores = [_row("metric", shown), _row("---", ["---:"] * len(shown))]
-    points = [_row("metric", ["delay", "tempo", "missing beats", "verdict"]), _row("---", ["---:"] * 3 + ["---"])]
+    points = [_row("metric", ["delay", "tempo", "missing beats", "verdict"]), _row("---", [*["---:"] * 3, "---"])]
     for name, metric in METRICS.items():
         scores.append(_row(_name(name), [f"{study[key][name]:.{metric.decimals}f}" for key in shown.values()]))
         halves = [half_point(study, name, change) for change in CHANGES]
@@ -172,7 +175,7 @@ def _name(name: str) -> str:
     return f"F1 {METRICS[name].label}" if panel.startswith("F1") else METRICS[name].label
 
 
-def _row(first: str, cells: object) -> str:
+def _row(first: str, cells: Iterable[str]) -> str:
     return "| " + " | ".join([first, *cells]) + " |"
 
 
@@ -183,33 +186,33 @@ seconds, composed by `pace.synthetic.music` in ten styles at 80-135 BPM.
 
 ![Scores against delay, tempo change and missing beats]({picture})
 
-Each piece is scored against itself after one change. It is composed anew for each, so that nothing else tells the two
-apart (no stretched sound, no cuts):
+Each piece is scored against itself after one change. It is composed anew for each change, so that nothing else tells
+the two apart (no stretched sound, no cuts):
 
-- **delay**: the music is late; what the track played before the clip enters;
+- **delay**: the music is late and starts with what the track played before the clip;
 - **tempo**: the same piece is played faster or slower and meets the original's beat in the middle of the clip;
 - **missing beats**: on a share of the beats nothing is struck, neither drums nor notes; what falls between is played.
 
-Beats and tempo of the reference are the composer's own, not tracked ones; the beats of the changed music are tracked
-by librosa. The dance is made for the original. Beside the changes stand three controls: music of other pieces (`other`,
-all ordered pairs), one click per second (`60`), and a click track of 120 BPM (`120`).
+Beats and tempo of the reference are the composer's own. The beats of the changed music are tracked by librosa. The
+dance is made for the original. There are three controls: music of other pieces (`other`, all ordered pairs), one click
+per second (`60`), and a click track of 120 BPM (`120`).
 
 ## The answer
 
-Measure rhythm, by the test below: {good}. AMLt forgives the off-beat (see below the table).
+These metrics measure rhythm, by the test below: {good}. AMLt forgives the off-beat (see below the table).
 
-Cannot tell the music from other music: {none}.
+These cannot tell the music from other music: {none}.
 
 The test: a metric's scale runs from the score of the same music to that of other music. The table gives the smallest
-change at which half of that is lost; of tempo the later of faster and slower. "–" is never, within 500 ms, 20 % and all
-beats. A metric measures rhythm where it sees all three.
+change at which half of that is lost. For tempo it is the larger of faster and slower. "–" means never, within 500 ms,
+20 % and all beats. A metric measures rhythm if it sees all three changes.
 
 {points}
 
-A half point is where a metric first falls, not where it stays: AMLt forgives the off-beat and is high again about half
-a beat late, and onset F rises wherever the delay is a whole step of the music. BAS over dance beats grows with the
-number of beats in the music (a click every 100 ms scores 0.86 with any dance), so read it with its other direction. The
-scores of the same music are below 1 where beats are tracked: that is the tracker's error, not the music's.
+A half point is where a metric first falls. It may rise again: AMLt forgives the off-beat and is high about half a beat
+late, and onset F rises wherever the delay is a whole step of the music. BAS over dance beats grows with the number of
+beats in the music (a click every 100 ms scores 0.86 with any dance), so read it together with BAS over music beats.
+Where beats are tracked, the same music scores below 1: that is the tracker's error, not the music's.
 
 ## Scores
 

@@ -9,7 +9,7 @@ from pace.audio.mel import mel_image
 from pace.audio.vocoder import VocoderParams, invert
 from pace.clip import CLIP_SAMPLES, SAMPLE_RATE
 from pace.evaluation import controls
-from pace.evaluation.ceiling import ceiling, track_ceiling
+from pace.evaluation.ceiling import ceiling_clip, ceiling_track
 from pace.evaluation.metrics.onsets import events
 from pace.evaluation.metrics.rhythm import score
 
@@ -82,16 +82,16 @@ def test_ceiling_is_the_vocoder_alone_when_the_vae_is_perfect():
     rng = np.random.default_rng(0)
     wave = (0.1 * rng.normal(size=CLIP_SAMPLES)).astype(np.float32)
     vocoder = VocoderParams(iterations=2, momentum=0.9)
-    rebuilt, error = ceiling(wave, Offset(0.0), vocoder)
+    rebuilt, error = ceiling_clip(wave, Offset(0.0), vocoder)
     assert error == 0.0
     np.testing.assert_allclose(rebuilt, within_range(invert(mel_image(wave)[None], vocoder)[0]), atol=1e-6)
-    _, error = ceiling(wave, Offset(0.05), vocoder)
+    _, error = ceiling_clip(wave, Offset(0.05), vocoder)
     assert error == pytest.approx(0.05, abs=1e-4)
 
 
 def test_ceiling_is_turned_down_as_generated_music_is():
     loud, vocoder = np.random.default_rng(0).normal(size=CLIP_SAMPLES).astype(np.float32), VocoderParams(1, 0.0)
-    rebuilt, _ = ceiling(loud, Offset(0.0), vocoder)
+    rebuilt, _ = ceiling_clip(loud, Offset(0.0), vocoder)
     plain = invert(mel_image(loud)[None], vocoder)[0]
     assert np.abs(plain).max() > 1.5 and np.abs(rebuilt).max() <= 1 + 1e-6
     np.testing.assert_allclose(rebuilt, within_range(plain), atol=1e-6)
@@ -101,7 +101,7 @@ def test_ceiling_is_turned_down_as_generated_music_is():
 def test_ceiling_of_a_track_is_as_long_and_has_its_onsets(monkeypatch, seconds):
     monkeypatch.setattr("pace.evaluation.ceiling.vae_of", lambda folder: Offset(0.0))
     track = controls.click_track(round(seconds * SAMPLE_RATE), SAMPLE_RATE, 120)
-    rebuilt = track_ceiling(track, Path("none"), VocoderParams(16, 0.9))
+    rebuilt = ceiling_track(track, Path("none"), VocoderParams(16, 0.9))
     assert rebuilt.shape == track.shape and rebuilt.dtype == np.float32
     assert np.abs(rebuilt - track).max() > 0.01  # not the track itself
     assert score(track, rebuilt, SAMPLE_RATE, "strict")["onset_f50"] > 0.9

@@ -1,56 +1,66 @@
-"""Intervals of the rhythm table: the same figures as the table, each around its value, by the dance of each clip."""
+"""Intervals of the rhythm table: the same figures as the table, each around its value, by the source of each clip."""
 
 import numpy as np
 import pytest
+from helpers.heard_clips import clip_of, events_at, heard_clip
 
 from pace.evaluation import intervals, table
 from pace.evaluation.controls import ROWS
 from pace.evaluation.metrics import bootstrap
-from pace.evaluation.metrics.onsets import PICKING, Events
 
 PROTOCOLS = ("d2mgan", "loris", "strict")
 
 
-def heard(rng):
-    onsets = np.sort(rng.uniform(0, 5, 6))
-    return Events(5.0, {name: onsets for name in PICKING}, onsets, 100.0)
-
-
-def scored(videos=8, per_video=2):
+def heard(videos=8, per_video=2, source_of=lambda video: video):
+    """Clips of random events, whose source is that of their video."""
     rng = np.random.default_rng(0)
-    clips = [
-        table.Clip(f"{v}_{i}", f"v{v}", f"m{v}", None, {row: heard(rng) for row in ROWS if row != "shuffled"})
-        for v in range(videos)
-        for i in range(per_video)
-    ]
-    return [table.score_clip(clip, clips, PROTOCOLS) for clip in clips]
+    own_rows = [row for row in ROWS if row != "shuffled"]
+    clips = []
+    for v in range(videos):
+        for i in range(per_video):
+            events = {row: events_at(np.sort(rng.uniform(0, 5, 6)), 100.0) for row in own_rows}
+            clips.append(heard_clip(clip_of(f"{v}_{i}", f"v{v}", f"m{v}", source_of(f"v{v}")), events, PROTOCOLS))
+    return clips
 
 
 def test_every_figure_of_the_table_lies_inside_its_interval():
-    scores = scored()
-    values = table.summary(scores, PROTOCOLS)
-    found = intervals.intervals(scores, {entry.clip.clip_id: entry.clip.video_id for entry in scores})
-    assert set(found) == set(values)
+    rows = table.pipeline_rows(heard(), PROTOCOLS)
+    values = table.summary(rows)
+    limits = intervals.intervals(rows)
+    assert set(limits) == set(values)
     for row, protocols in values.items():
-        assert set(found[row]) == set(protocols)
+        assert set(limits[row]) == set(protocols)
         for protocol, metrics in protocols.items():
-            assert set(found[row][protocol]) == set(metrics)
+            assert set(limits[row][protocol]) == set(metrics)
             for name, value in metrics.items():
-                low, high = found[row][protocol][name]
+                low, high = limits[row][protocol][name]
                 assert low <= value <= high, (row, protocol, name)
-    low, high = found["generated"]["strict"]["onset_f70"]
+    low, high = limits["generated"]["strict"]["onset_f70"]
     assert high - low > 0.02
 
 
-def test_intervals_follow_the_dance_of_each_clip():
-    scores = scored()
-    beats = np.array([[entry.rows["generated"]["strict"]["beat_f70"]] for entry in scores])
-    dances = [f"d{index // 4}" for index in range(len(scores))]  # two videos each, as from two cameras
-    found = intervals.intervals(scores, {e.clip.clip_id: dance for e, dance in zip(scores, dances, strict=True)})
-    expected = bootstrap.interval(beats, dances)[0]
-    assert found["generated"]["strict"]["beat_f70"] == pytest.approx(tuple(expected))
+def test_intervals_follow_the_source_of_each_clip():
+    """Two videos of each dance, as from two cameras."""
+    clips = heard(source_of=lambda video: f"d{int(video[1:]) // 2}")
+    beats = np.array([[clip.scores["generated"]["strict"]["beat_f70"]] for clip in clips])
+    limits = intervals.intervals(table.pipeline_rows(clips, PROTOCOLS))
+    expected = bootstrap.interval(beats, [f"d{index // 4}" for index in range(len(clips))])[0]
+    assert limits["generated"]["strict"]["beat_f70"] == pytest.approx(tuple(expected))
 
 
-def test_one_dance_has_no_interval():
-    scores = scored(videos=1)
-    assert intervals.intervals(scores, {entry.clip.clip_id: "d" for entry in scores}) == {}
+def test_one_source_has_no_interval():
+    rows = table.pipeline_rows(heard(videos=1, source_of=lambda video: "d"), PROTOCOLS)
+    assert intervals.intervals(rows) == {}
+
+
+def test_intervals_of_scores_contain_their_summary():
+    rng = np.random.default_rng(0)
+    scores = [{"loris": {"bcs": b, "bhs": h}} for b, h in 100 * rng.random((20, 2))]
+    limits = intervals.of_scores(scores, range(20))["loris"]
+    assert list(limits) == ["bcs", "csd", "bhs", "hsd", "f1"]
+    values = np.array([[clip["loris"]["bcs"], clip["loris"]["bhs"]] for clip in scores])
+    assert limits["bcs"] == pytest.approx(bootstrap.interval(values[:, :1], range(20))[0])
+    assert limits["bcs"][0] < values[:, 0].mean() < limits["bcs"][1]
+    doubled = intervals.of_scores([*scores, *scores], [*range(20), *range(20)])["loris"]
+    assert doubled["bcs"] == pytest.approx(limits["bcs"])  # a second camera adds no knowledge
+    assert intervals.of_scores(scores, ["one"] * 20) == {}

@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from helpers.heard_clips import clip_of, events_at, heard_clip
 
 from pace.evaluation import metric_validity, table
 from pace.evaluation.distances import Distances
-from pace.evaluation.metric_validity import Pair, near, of_clips, uninformative
-from pace.evaluation.metrics.onsets import PICKING, Events
+from pace.evaluation.metric_validity import Pair, near, uninformative
 
 rng = np.random.default_rng(0)
 NOISE = rng.normal(0, 0.05, 12)
@@ -128,41 +128,36 @@ def test_dances_are_resampled_not_clips():
     assert uninformative({"random": pairs("cmlt", [ONE], 0.2 + better / 2, dances=dances)})["strict"]["cmlt"] == []
 
 
-def heard(times):
-    onsets = np.asarray(times, dtype=float)
-    return Events(5.0, {name: onsets for name in PICKING}, onsets, 120.0)
-
-
-def clip(number, late=0.0):
+def heard(number):
     true = np.arange(0.1 + 0.03 * number, 5, 0.5 + 0.02 * number)
-    rows = {"truth": true, "ceiling": true + 0.01, "generated": true + late, "clicks": np.arange(0.5, 5)}
-    return table.Clip(
-        f"c{number}", f"v{number}", f"m{number}", None, {row: heard(times) for row, times in rows.items()}
-    )
+    rows = {"truth": true, "ceiling": true + 0.01, "generated": true, "clicks": np.arange(0.5, 5)}
+    clip = clip_of(f"c{number}", f"v{number}", f"m{number}", f"dance c{number}")
+    return heard_clip(clip, {row: events_at(times, 120.0) for row, times in rows.items()}, ("d2mgan", "strict"))
 
 
 def test_pairs_of_clips():
     """A shuffled pair meets the true music of its reference; a good score of the generated music changes nothing."""
-    clips = [clip(i) for i in range(6)]
-    scores = [table.score_clip(one, clips, ("d2mgan", "strict")) for one in clips]
-    groups = {one.clip_id: f"dance {one.clip_id}" for one in clips}
-    found = of_clips(scores, groups)
-    assert {row: len(column) for row, column in found.items()} == {
+    clips = [heard(i) for i in range(6)]
+    rows = table.pipeline_rows(clips, ("d2mgan", "strict"))
+    chance = {row: rows.get(row, []) for row in metric_validity.CHANCE}
+    pairs = metric_validity.pairs(chance)
+    assert {row: len(column) for row, column in pairs.items()} == {
         "shuffled": 30, "random": 0, "clicks": 6, "clicks120": 0, "delayed": 0,
     }  # fmt: skip
-    first = found["shuffled"][0]
-    assert first.groups == ("dance c0", "dance c1")
-    assert first.chance == scores[0].shuffled[0]
-    assert first.true == (scores[1].rows["truth"], scores[1].rows["ceiling"])
-    assert found["clicks"][2] == Pair(
-        (scores[2].rows["truth"], scores[2].rows["ceiling"]), scores[2].rows["clicks"], ("dance c2",)
+    first = pairs["shuffled"][0]
+    assert first.sources == ("dance c0", "dance c1")
+    assert first.chance == rows["shuffled"][0].scores
+    assert first.true == (clips[1].scores["truth"], clips[1].scores["ceiling"])
+    assert pairs["clicks"][2] == Pair(
+        (clips[2].scores["truth"], clips[2].scores["ceiling"]), clips[2].scores["clicks"], ("dance c2",)
     )
-    marks = uninformative(found)
+    marks = uninformative(pairs)
     assert marks["strict"]["onset_f70"] == marks["strict"]["beat_f70"] == []
     assert "shuffled" in marks["d2mgan"]["bhs"] and "clicks" in marks["d2mgan"]["bhs"]
+    assert metric_validity.marks(chance, Distances([], [])) == marks
 
 
-def embedded(count=24, **noise):
+def distances_of(count=24, **noise):
     """Distances of rows that are the truth with so much noise of their own, in two numbers of each clip."""
     rng = np.random.default_rng(7)
     truth = rng.normal(size=(count, 1, 2))
@@ -172,7 +167,7 @@ def embedded(count=24, **noise):
 
 
 def test_a_distance_tells_controls_that_are_surely_farther_than_the_ceiling():
-    found = embedded(ceiling=0.5, generated=0.3, random=0.55, clicks=4.0, delayed=0.1)
+    found = distances_of(ceiling=0.5, generated=0.3, random=0.55, clicks=4.0, delayed=0.1)
     values = {row: found.of_row(row)[0]["vggish"]["fad"] for row in found.rows}
     assert values["delayed"] < values["ceiling"] < values["random"] < values["clicks"]
     assert near(found) == {"vggish": {"fad": ["random", "delayed"], "fad_inf": ["random", "delayed"]}}
@@ -183,8 +178,8 @@ def test_a_distance_tells_controls_that_are_surely_farther_than_the_ceiling():
 
 def test_random_music_stands_for_a_missing_ceiling_and_nothing_else_does():
     """A good system, nearer than every control, says nothing about the distance."""
-    assert near(embedded(generated=0.1, random=0.5, clicks=4.0, delayed=0.3)) == {
+    assert near(distances_of(generated=0.1, random=0.5, clicks=4.0, delayed=0.3)) == {
         "vggish": {"fad": ["delayed"], "fad_inf": ["delayed"]}
     }
-    assert near(embedded(generated=0.1, clicks=4.0, delayed=2.0)) == {}
+    assert near(distances_of(generated=0.1, clicks=4.0, delayed=2.0)) == {}
     assert near(Distances([], [])) == {}

@@ -1,48 +1,50 @@
-import dataclasses
+"""The rhythm table: which pairs its rows hold, what they are summed up to, and how it is shown."""
 
 import numpy as np
 import pytest
+from helpers.heard_clips import clip_of, events_at, heard_clip
 
 from pace.evaluation import table
+from pace.evaluation.clips import Annotations
 from pace.evaluation.controls import ROWS
-from pace.evaluation.metrics.onsets import PICKING, Events
 
 PROTOCOLS = ("loris", "strict")
 OWN_ROWS = tuple(row for row in ROWS if row != "shuffled")
 
 
-def made(onsets):
-    onsets = np.array(onsets, dtype=float)
-    return Events(5.0, {name: onsets for name in PICKING}, onsets, 0.0)
+def clip(name, video, music, truth=(0.5, 1.5), generated=(0.5, 2.5), **annotations):
+    events = {row: events_at(truth) for row in OWN_ROWS} | {"generated": events_at(generated)}
+    return heard_clip(clip_of(name, video, music, annotations=Annotations(**annotations)), events, PROTOCOLS)
 
 
-def clip(name, video, music, truth=(0.5, 1.5), generated=(0.5, 2.5), beats=None):
-    heard = {row: made(truth) for row in OWN_ROWS} | {"generated": made(generated)}
-    return table.Clip(name, video, music, beats, heard)
+def rows_of(*clips):
+    return table.pipeline_rows(clips, PROTOCOLS)
 
 
-def scored(clips):
-    return [table.score_clip(one, clips, PROTOCOLS) for one in clips]
+def summary_of(*clips):
+    return table.summary(rows_of(*clips))
 
 
 def test_shuffled_pairs_are_all_ordered_pairs_of_other_video_and_other_music():
     clips = [
         clip(f"{video}_{i}", video, music) for video, music in (("a", "m"), ("b", "m"), ("c", "n")) for i in (0, 1)
     ]
-    assert [len(entry.shuffled) for entry in scored(clips)] == [2, 2, 2, 2, 4, 4]
-    forty = [clip(f"{i}", f"v{i // 2}", f"m{i // 2}") for i in range(40)]
-    assert sum(table.unrelated(a, b) for a in forty for b in forty) == 40 * 38
+    own = [entry.heard.clip.name for entry in rows_of(*clips)["shuffled"]]
+    assert [own.count(one.clip.name) for one in clips] == [2, 2, 2, 2, 4, 4]
+    forty = [clip_of(f"{i}", f"v{i // 2}", f"m{i // 2}") for i in range(40)]
+    assert sum(a.unrelated(b) for a in forty for b in forty) == 40 * 38
 
 
 def test_generated_music_meets_its_own_reference_and_shuffled_the_others():
     one = clip("a", "a", "m", truth=(0.5, 1.5), generated=(0.5, 2.5))
     two = clip("b", "b", "n", truth=(2.5, 3.5, 4.5), generated=(2.5, 3.5, 4.5))
-    first, second = scored([one, two])
-    assert first.rows["generated"]["loris"] == {"bcs": 50.0, "bhs": 50.0}
-    assert first.rows["truth"]["loris"] == {"bcs": 100.0, "bhs": 100.0}
-    assert first.shuffled[0]["loris"] == {"bcs": 50.0, "bhs": pytest.approx(100 / 3)}
-    assert second.shuffled[0]["loris"] == {"bcs": 0.0, "bhs": 0.0}
-    rows = table.summary([first, second], PROTOCOLS)
+    entries = rows_of(one, two)
+    assert entries["generated"][0].scores["loris"] == {"bcs": 50.0, "bhs": 50.0}
+    assert entries["truth"][0].scores["loris"] == {"bcs": 100.0, "bhs": 100.0}
+    first, second = entries["shuffled"]
+    assert first.scores["loris"] == {"bcs": 50.0, "bhs": pytest.approx(100 / 3)}
+    assert second.scores["loris"] == {"bcs": 0.0, "bhs": 0.0}
+    rows = table.summary(entries)
     assert tuple(rows) == ROWS
     assert rows["generated"]["loris"]["bcs"] == 75.0
     assert rows["shuffled"]["loris"]["bcs"] == 25.0
@@ -52,34 +54,35 @@ def test_generated_music_meets_its_own_reference_and_shuffled_the_others():
 def test_a_shuffled_pair_uses_the_true_beats_of_the_other_clip():
     one = clip("a", "a", "m", generated=(0.7, 1.7), beats=np.array([0.5]))
     two = clip("b", "b", "n", generated=(0.5, 1.0), beats=np.array([0.7, 1.7]))
-    first, second = scored([one, two])
-    assert first.rows["generated"]["strict"]["beat_f70"] == 0.0
-    assert first.shuffled[0]["strict"]["beat_f70"] == 1.0
-    assert second.shuffled[0]["strict"]["beat_f70"] == pytest.approx(2 / 3)
+    rows = rows_of(one, two)
+    first, second = rows["shuffled"]
+    assert rows["generated"][0].scores["strict"]["beat_f70"] == 0.0
+    assert first.scores["strict"]["beat_f70"] == 1.0
+    assert second.scores["strict"]["beat_f70"] == pytest.approx(2 / 3)
 
 
 def test_the_dance_is_compared_where_it_is_known():
     """The music of row generated has beats at 0.5 and 2.5 s, the dance of b at 0.5 s, of a none is known."""
     one = clip("a", "a", "m", generated=(0.5, 1.5))
-    two = dataclasses.replace(clip("b", "b", "n", generated=(0.5, 2.5)), motion_beats=np.array([0.5]))
-    entries = scored([one, two])
-    rows = table.summary(entries, PROTOCOLS)
+    two = clip("b", "b", "n", generated=(0.5, 2.5), motion_beats=np.array([0.5]))
+    entries = rows_of(one, two)
+    rows = table.summary(entries)
     assert rows["generated"]["alignment"] == pytest.approx({"bas": 1.0, "bas_music": 0.5})
     assert rows["shuffled"]["alignment"]["bas_music"] == pytest.approx(0.5)  # a's music with b's dance
-    records = {(record["clip_id"], record["row"]): record for record in table.per_clip(entries)}
+    records = {(record["clip_id"], record["row"]): record for record in table.per_clip([one, two], entries)}
     assert "alignment_bas" not in records["a", "generated"]
     assert records["b", "generated"]["alignment_bas"] == pytest.approx(1.0)
     assert "alignment bas" in table.text(rows)
-    assert "alignment" not in table.summary(scored([one]), PROTOCOLS)["truth"]
+    assert "alignment" not in summary_of(one)["truth"]
 
 
 def test_a_known_tempo_is_used():
-    one = dataclasses.replace(clip("a", "a", "m", beats=np.array([0.5, 1.0])), bpm=90.0)  # its music has tempo 0
-    assert table.summary(scored([one]), PROTOCOLS)["generated"]["strict"]["tempo_error_bpm"] == 90.0
+    one = clip("a", "a", "m", beats=np.array([0.5, 1.0]), bpm=90.0)  # its music has tempo 0
+    assert summary_of(one)["generated"]["strict"]["tempo_error_bpm"] == 90.0
 
 
 def test_without_unrelated_clips_there_is_no_shuffled_row():
-    rows = table.summary(scored([clip("a", "v", "m"), clip("b", "v", "m")]), PROTOCOLS)
+    rows = summary_of(clip("a", "v", "m"), clip("b", "v", "m"))
     assert "shuffled" not in rows
     assert set(rows) == set(OWN_ROWS)
 
@@ -90,7 +93,7 @@ def test_per_clip_has_a_line_for_each_clip_and_row_and_the_mean_over_its_pairs()
         clip("b", "b", "n", truth=(2.5,)),
         clip("c", "c", "o", truth=(0.5, 2.5)),
     ]
-    records = table.per_clip(scored(clips))
+    records = table.per_clip(clips, rows_of(*clips))
     assert [(record["clip_id"], record["row"]) for record in records] == [(c, row) for c in "abc" for row in ROWS]
     shuffled = records[ROWS.index("shuffled")]
     assert shuffled["loris_bcs"] == 75.0  # against b 50, against c 100
@@ -102,7 +105,7 @@ def test_per_clip_has_a_line_for_each_clip_and_row_and_the_mean_over_its_pairs()
 
 
 def test_text_shows_each_row():
-    lines = table.text(table.summary(scored([clip("a", "a", "m"), clip("b", "b", "n")]), PROTOCOLS)).splitlines()
+    lines = table.text(summary_of(clip("a", "a", "m"), clip("b", "b", "n"))).splitlines()
     assert lines[0].split() == [
         "row", "loris", "f1", "strict", "onset_f70", "strict", "onset_f50", "strict", "beat_f70", "strict", "cmlt",
         "strict", "amlt", "strict", "information_gain", "strict", "tempo_error_bpm", "strict", "tempo_error_octave_bpm",

@@ -1,4 +1,4 @@
-"""Music files of every kind are read at their right time, matched by name, and their faults are named."""
+"""Music files of every kind are read at their right time, and their faults are named."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +10,7 @@ import soundfile
 
 from pace.media import sounds, video
 from pace.media.streams import MediaError
+from pace.scoring import matching
 
 SR = 44100
 
@@ -52,7 +53,7 @@ def test_every_format_keeps_its_rate_and_its_clock(name, codec, sample_rate, tmp
         video.write_video(path, frames, 10, wave, sample_rate)
     else:
         encode(path, codec, wave, sample_rate)
-    assert sounds.find(tmp_path) == [path]
+    assert matching.find(tmp_path) == [path]
     sound = sounds.read(path)
     assert sound.sample_rate == sample_rate
     assert sound.wave.ndim == 1 and sound.wave.dtype == np.float32
@@ -106,42 +107,3 @@ def test_what_cannot_be_read_is_an_error_that_names_the_file(tmp_path):
     ):  # fmt: skip
         with pytest.raises(MediaError, match=rf"{name}: {message}"):
             sounds.read(tmp_path / name)
-
-
-def test_find_looks_below_and_says_when_there_is_nothing(tmp_path):
-    with pytest.raises(ValueError, match="gone: no such folder"):
-        sounds.find(tmp_path / "gone")
-    (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(ValueError, match=r"no music file in it; known are \.wav, \.flac"):
-        sounds.find(tmp_path)
-    for name in ("b.WAV", "deep/er/a.mp3", ".hidden.wav", ".cache/c.wav"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"")
-    assert sounds.find(tmp_path) == [tmp_path / "b.WAV", tmp_path / "deep/er/a.mp3"]
-
-
-def matched(reference, generated, **endings):
-    found = sounds.match(map(Path, reference), map(Path, generated), **endings)
-    pairs = {name: (one.name, other.name) for name, (one, other) in found.pairs.items()}
-    left = (found.reference_only, found.generated_only, found.doubles)
-    return pairs, *([path.name for path in files] for files in left)
-
-
-def test_files_match_by_name_then_by_name_without_ending():
-    pairs, *rest = matched(["b.wav", "a_gt.flac", "c.wav"], ["a_gen.mp3", "b.mp4", "d.wav"])
-    assert pairs == {"a": ("a_gt.flac", "a_gen.mp3"), "b": ("b.wav", "b.mp4")}
-    assert rest == [["c.wav"], ["d.wav"], []]
-    # The exact name goes before the bare one, and what it leaves is listed.
-    pairs, *rest = matched(["a.wav"], ["a_gen.wav", "a.wav"])
-    assert pairs == {"a": ("a.wav", "a.wav")}
-    assert rest == [[], ["a_gen.wav"], []]
-    assert matched(["a.wav"], ["a_mine.wav"])[0] == {}
-    assert matched(["a.wav"], ["a_mine.wav"], endings=["_mine"])[0] == {"a": ("a.wav", "a_mine.wav")}
-    assert matched(["a.wav"], ["a_gen.wav"], endings=[])[0] == {}
-    assert matched(["_gen.wav"], ["x_gen.wav"])[0] == {}
-
-
-def test_of_one_name_twice_the_exactly_stored_is_used_and_the_other_listed():
-    pairs, *rest = matched(["a.wav"], ["a.mp4", "a.mp3", "a.flac", "a_gen.wav"])
-    assert pairs == {"a": ("a.wav", "a.flac")}
-    assert rest == [[], ["a_gen.wav"], ["a.mp3", "a.mp4"]]

@@ -1,9 +1,10 @@
-"""What is known of clips beside their music: read from files, each clip's own, and errors that name the place."""
+"""Annotations are read from files, each clip gets its own, and errors name file and line."""
 
 import numpy as np
 import pytest
 
-from pace.scoring.annotations import Known, Sources, of_clips, read_beats, read_tempo
+from pace.evaluation.clips import Annotations
+from pace.scoring.annotations import AnnotationFiles, read_annotations, read_beats, read_tempo
 
 
 def written(path, text):
@@ -20,14 +21,14 @@ def test_each_clip_has_its_own(tmp_path):
     beats = written(tmp_path / "b.csv", "\ufefftime_s,clip\n1.5,a\n0.25,b_gt\n0.5,a\n0.5,a\n")
     tempo = written(tmp_path / "t.csv", "clip,bpm,genre\nb_gt,120,house\nx,90,pop\n")
     np.savez(tmp_path / "a.npz", pose=pose(0), fps=30.0)
-    found = of_clips(Sources(tmp_path, beats, tempo), {"a": "a", "b": "b_gt", "c": "c"})
-    np.testing.assert_array_equal(found["a"].beats, [0.5, 1.5])
-    np.testing.assert_array_equal(found["b"].beats, [0.25])
-    assert (found["a"].bpm, found["b"].bpm) == (None, 120.0)
-    assert len(found["a"].motion_beats) > 3 and found["b"].motion_beats is None
-    assert found["c"] == Known() == of_clips(Sources(), {"c": "c"})["c"]
-    assert found["a"].until(1.5).beats.tolist() == [0.5]
-    assert found["b"].until(0.1).bpm == 120 and found["b"].until(0.1).beats.size == 0
+    known = read_annotations(AnnotationFiles(tmp_path, beats, tempo), {"a": "a", "b": "b_gt", "c": "c"})
+    np.testing.assert_array_equal(known["a"].beats, [0.5, 1.5])
+    np.testing.assert_array_equal(known["b"].beats, [0.25])
+    assert (known["a"].bpm, known["b"].bpm) == (None, 120.0)
+    assert len(known["a"].motion_beats) > 3 and known["b"].motion_beats is None
+    assert known["c"] == Annotations() == read_annotations(AnnotationFiles(), {"c": "c"})["c"]
+    assert known["a"].until(1.5).beats.tolist() == [0.5]
+    assert known["b"].until(0.1).bpm == 120 and known["b"].until(0.1).beats.size == 0
 
 
 @pytest.mark.parametrize(
@@ -55,11 +56,11 @@ def test_a_bad_row_is_named(tmp_path, reader, text, message):
 def test_a_source_of_nothing_and_files_that_are_no_pose_are_errors(tmp_path):
     beats = written(tmp_path / "b.csv", "clip,time_s\nz,1\n")
     with pytest.raises(ValueError, match=r"b\.csv: nothing in it is of use for any clip; .* names, such as 'a'"):
-        of_clips(Sources(beats=beats), {"a": "a"})
+        read_annotations(AnnotationFiles(beats=beats), {"a": "a"})
     with pytest.raises(ValueError, match="nothing in it is of use for any clip"):
-        of_clips(Sources(poses=tmp_path), {"a": "a"})
+        read_annotations(AnnotationFiles(poses=tmp_path), {"a": "a"})
     with pytest.raises(ValueError, match="gone: no such folder"):
-        of_clips(Sources(poses=tmp_path / "gone"), {"a": "a"})
+        read_annotations(AnnotationFiles(poses=tmp_path / "gone"), {"a": "a"})
     for write in (
         lambda path: path.write_text("no arrays"),
         lambda path: path.write_bytes(b"PK\x03\x04"),
@@ -68,4 +69,4 @@ def test_a_source_of_nothing_and_files_that_are_no_pose_are_errors(tmp_path):
     ):
         write(tmp_path / "a.npz")
         with pytest.raises(ValueError, match=r"a\.npz: not a pose \(.*\); give arrays pose \(N,J,3\) and fps"):
-            of_clips(Sources(poses=tmp_path), {"a": "a"})
+            read_annotations(AnnotationFiles(poses=tmp_path), {"a": "a"})

@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 
 from pace.audio.vocoder import VocoderParams
 from pace.evaluation import metric_validity
-from pace.evaluation.ceiling import track_ceiling
-from pace.evaluation.distances import of_clip
+from pace.evaluation.ceiling import ceiling_track
+from pace.evaluation.embeddings import embed_clip
 from pace.evaluation.metrics import bootstrap, jackknife
 from pace.evaluation.metrics.beat_alignment import alignment_score, read_motion_beats
 from pace.evaluation.metrics.onsets import events
@@ -230,7 +230,7 @@ def test_outputs_are_the_same_with_two_workers_and_without_truth_sections_are_le
 def test_nothing_to_score_stops_with_one_line(miniature):
     for path in Path("data/generated").iterdir():
         path.unlink()
-    with pytest.raises(SystemExit, match="none of 8 test clips has both"):
+    with pytest.raises(ValueError, match="none of 8 test clips has both"):
         evaluate.main([])
 
 
@@ -271,7 +271,7 @@ def test_music_that_cannot_be_read_is_a_missing_clip_with_its_reason(miniature, 
     assert "one_000000" not in {record["clip_id"] for record in records}
     for path in Path("data/generated").iterdir():
         path.write_text("no music")
-    with pytest.raises(SystemExit, match=r"no generated clip can be read; the first, not scored: .*not a readable"):
+    with pytest.raises(ValueError, match=r"no generated clip can be read; the first, not scored: .*not a readable"):
         evaluate.main([])
 
 
@@ -280,13 +280,13 @@ def test_networks_that_listen_have_all_threads(miniature, monkeypatch):
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        hearing_threads = []
+        network_threads = []
         monkeypatch.setattr(
-            evaluate.distances, "of_clip",
-            lambda *given: hearing_threads.append(torch.get_num_threads()) or of_clip(*given),
+            evaluate.embeddings, "embed_clip",
+            lambda *given: network_threads.append(torch.get_num_threads()) or embed_clip(*given),
         )  # fmt: skip
         evaluate.main([])
-        track_ceiling(music(100.0)[: 5 * SR], Path("models/vae"), VocoderParams(1, 0.0))
-        assert {*hearing_threads, torch.get_num_threads()} == {3}
+        ceiling_track(music(100.0)[: 5 * SR], Path("models/vae"), VocoderParams(1, 0.0))
+        assert {*network_threads, torch.get_num_threads()} == {3}
     finally:
         torch.set_num_threads(threads)

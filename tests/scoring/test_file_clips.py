@@ -1,6 +1,7 @@
 """Systems scored from files: the same numbers as the functions of evaluate, controls, and nothing lost on the way."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,12 +9,15 @@ import soundfile
 from helpers.projects import ROOT, run
 
 from pace.evaluation import controls
-from pace.evaluation import table as pipeline
+from pace.evaluation.clips import Annotations
+from pace.evaluation.distances import Distances
 from pace.evaluation.embedders import descriptors
+from pace.evaluation.embeddings import embed_clip
+from pace.evaluation.listen import listen
 from pace.evaluation.metrics import frechet, rhythm
-from pace.media import sounds
+from pace.evaluation.scores import score_clip, score_events
 from pace.media.sounds import Sound
-from pace.scoring import annotations, listen, systems
+from pace.scoring import file_clips, matching, rows
 from pace.synthetic.music import compose
 
 SR = 22050
@@ -33,25 +37,41 @@ def saved(folder, waves, sample_rate=SR):
 
 
 def clips_in(reference, **generated):
-    files = sounds.find(reference)
-    return listen.clips_of({name: sounds.match(files, sounds.find(path)) for name, path in generated.items()})
+    files = matching.find(reference)
+    matches = {name: matching.match(files, matching.find(path)) for name, path in generated.items()}
+    return file_clips.clips_of(matches)
 
 
-def heard_in(reference, protocols=PROTOCOLS, **generated):
-    return [listen.listen(clip, protocols) for clip in clips_in(reference, **generated)]
+def heard_in(reference, protocols=PROTOCOLS, sources=None, **generated):
+    """What is heard in the clips of some folders. sources: clip -> source, if others than the clips themselves."""
+    clips = clips_in(reference, **generated)
+    clips = [file_clips.of_source(clip, sources[clip.name]) for clip in clips] if sources else clips
+    return [listen(clip, protocols) for clip in clips]
+
+
+def scores_of(reference, generated, protocols=PROTOCOLS):
+    """Scores of one pair of waves."""
+    (clip,) = file_clips.clips_of({"mine": matching.match([Path("a.wav")], [Path("a.wav")])})
+    return score_clip(clip, {"truth": reference, "mine": generated}, protocols)[1]["mine"]
+
+
+def table_of(heard, systems, protocols=PROTOCOLS, extractors=("descriptors",), networks=None):
+    embedded = [embed_clip(clip, extractors, networks or {}) for clip in heard]
+    distances = Distances(embedded, [clip.clip.source for clip in heard])
+    return rows.entries(rows.score_rows(heard, systems, protocols), distances)
 
 
 @pytest.mark.parametrize("seconds", [3.2, 5.0])
 def test_a_pair_is_scored_as_rhythm_scores_it(music, seconds):
     generated = music[1][: round(seconds * SR)]
-    scores = listen.score(music[0], generated, PROTOCOLS)
+    scores = scores_of(music[0], generated)
     for protocol in PROTOCOLS:
         assert scores[protocol] == rhythm.score(music[0], generated, SR, protocol), protocol
 
 
 def test_of_longer_music_only_what_has_a_reference_counts_in_strict(music):
     longer = np.concatenate([music[0], music[1]])
-    scores = listen.score(music[0], longer, PROTOCOLS)
+    scores = scores_of(music[0], longer)
     assert scores["strict"] == rhythm.score(music[0], music[0], SR, "strict")
     assert scores["d2mgan"] == rhythm.score(music[0], longer, SR, "d2mgan")
     assert scores["d2mgan"]["bcs"] > 150  # the protocol's own way: it does not cut
@@ -65,11 +85,11 @@ def test_clicks_come_at_any_length_and_rate():
 
 
 def test_controls_tell_what_a_score_is_worth(music):
-    rows = listen.controls(Sound(music[0], SR))
-    assert list(rows) == ["truth", "clicks", "clicks120", "delayed"]
-    assert {len(sound.wave) for sound in rows.values()} == {len(music[0])}
-    np.testing.assert_array_equal(rows["delayed"].wave, np.roll(music[0], round(0.25 * SR)))
-    scores = {row: listen.score(music[0], sound.wave, PROTOCOLS) for row, sound in rows.items()}
+    made = file_clips.controls(Sound(music[0], SR))
+    assert list(made) == ["truth", "clicks", "clicks120", "delayed"]
+    assert {len(sound.wave) for sound in made.values()} == {len(music[0])}
+    np.testing.assert_array_equal(made["delayed"].wave, np.roll(music[0], round(0.25 * SR)))
+    scores = {row: scores_of(music[0], sound.wave) for row, sound in made.items()}
     assert scores["truth"]["loris"] == {"bcs": 100.0, "bhs": 100.0}
     assert scores["truth"]["strict"]["onset_f50"] == 1.0
     assert scores["delayed"]["loris"]["bhs"] >= 80 > 50 > 100 * scores["delayed"]["strict"]["beat_f70"]
@@ -79,11 +99,8 @@ def test_table_is_the_summary_of_the_clips_and_the_distance_of_their_sets(music,
     names = "abcd"
     reference = saved(tmp_path / "ref", dict(zip(names, music, strict=True)))
     other = saved(tmp_path / "other", dict(zip(names, [0.3 * music[i] for i in (1, 2, 3, 0)], strict=True)))
-    heard = heard_in(reference, same=reference, other=other)
-    groups = dict.fromkeys("ab", "one") | {"c": "c", "d": "d"}
-    pairs = {name: systems.shuffled(heard, name, PROTOCOLS, groups) for name in ("same", "other")}
-    found = systems.embedded(heard, ("descriptors",), {}, groups)
-    table = systems.table(heard, ["same", "other"], PROTOCOLS, found, groups, pairs)
+    sources = dict.fromkeys("ab", "one") | {"c": "c", "d": "d"}
+    table = table_of(heard_in(reference, sources=sources, same=reference, other=other), ["same", "other"])
     assert list(table) == [
         "same", "other", "same (shuffled)", "other (shuffled)", "truth", "clicks", "clicks120", "delayed",
     ]  # fmt: skip
@@ -112,7 +129,7 @@ def test_rates_and_lengths_may_differ_and_formats_too(music, tmp_path):
     doubled["a"] = np.stack([doubled["a"]] * 2, axis=1)
     faster = saved(tmp_path / "faster", doubled, 2 * SR)
     heard = heard_in(reference, faster=faster)
-    table = systems.table(heard, ["faster"], PROTOCOLS, systems.embedded(heard, ("descriptors",), {}))
+    table = table_of(heard, ["faster"])
     assert table["faster"]["rhythm"]["loris"]["f1"] == 100
     assert table["faster"]["rhythm"]["strict"]["onset_f50"] > 0.95
     assert table["faster"]["fad"]["descriptors"]["fad"] < 2
@@ -131,8 +148,8 @@ def test_every_kind_of_bad_audio_is_scored_or_listed_and_none_is_lost(music, tmp
     (generated / "broken.wav").write_text("no music")
     (reference / "late.wav").write_text("no music")
     heard = heard_in(reference, mine=generated)
-    assert [one.clip.name for one in heard] == sorted(names)
-    by_name = {one.clip.name: one for one in heard}
+    assert [clip.clip.name for clip in heard] == sorted(names)
+    by_name = {clip.clip.name: clip for clip in heard}
     faults = {name: [fault.split(":")[0] for fault in one.faults.get("mine", ())] for name, one in by_name.items()}
     assert faults == {
         "silent": ["silent"], "empty": ["empty"], "short": ["very short"], "nan": ["not finite"],
@@ -144,9 +161,9 @@ def test_every_kind_of_bad_audio_is_scored_or_listed_and_none_is_lost(music, tmp
     for name in ("silent", "empty", "short"):
         assert by_name[name].scores["mine"]["loris"] == {"bcs": 0.0, "bhs": 0.0}
         assert by_name[name].scores["mine"]["strict"]["onset_f70"] == 0.0
-        assert np.isfinite(by_name[name].points["mine"]).all()
+        assert np.isfinite(by_name[name].descriptors["mine"]).all()
     assert by_name["nan"].scores["mine"]["strict"]["onset_f70"] > 0.8
-    table = systems.table(heard, ["mine"], PROTOCOLS, systems.embedded(heard, ("descriptors",), {}))
+    table = table_of(heard, ["mine"])
     assert table["mine"]["clips"] == 6
     assert table["truth"]["clips"] == 7  # of the broken one the reference is sound
     mean = np.mean([one.scores["mine"]["strict"]["onset_f70"] for one in heard if "mine" in one.scores])
@@ -157,7 +174,7 @@ def test_a_silent_reference_stays_in_the_mean(music, tmp_path):
     reference = saved(tmp_path / "ref", {"a": music[0], "b": 0 * music[1]})
     heard = heard_in(reference, mine=saved(tmp_path / "gen", {"a": music[0], "b": music[1]}))
     assert heard[1].faults["reference"] == ("silent",)
-    table = systems.table(heard, ["mine"], PROTOCOLS, systems.embedded(heard, (), {}))
+    table = table_of(heard, ["mine"], extractors=())
     assert table["mine"]["rhythm"]["loris"]["bhs"] == 50
 
 
@@ -165,7 +182,7 @@ def test_systems_with_other_clips_have_their_own_numbers(music, tmp_path):
     reference = saved(tmp_path / "ref", dict(zip("abcd", music, strict=True)))
     half = saved(tmp_path / "half", {"a": music[0], "c": music[2]})
     heard = heard_in(reference, all=reference, half=half)
-    table = systems.table(heard, ["all", "half"], PROTOCOLS, systems.embedded(heard, ("descriptors",), {}))
+    table = table_of(heard, ["all", "half"])
     assert (table["all"]["clips"], table["half"]["clips"], table["truth"]["clips"]) == (4, 2, 4)
     assert table["half"]["fad"]["descriptors"]["fad"] == pytest.approx(0, abs=1e-6)  # to the references of its own
     assert table["half"]["fad"]["descriptors"]["n_reference"] == 10
@@ -188,7 +205,7 @@ def test_networks_hear_the_files_at_their_own_rate_up_to_the_reference_s_end(mus
     generated = saved(tmp_path / "gen", {"a": np.tile(music[0], 3), "b": music[1][:100]}, SR)
     network = Level()
     heard = heard_in(reference, ("strict",), mine=generated)
-    table = systems.table(heard, ["mine"], ("strict",), systems.embedded(heard, ("vggish",), {"vggish": network}))
+    table = table_of(heard, ["mine"], ("strict",), ("vggish",), {"vggish": network})
     assert set(table["mine"]["fad"]) == {"vggish"}
     assert table["mine"]["fad"]["vggish"]["n"] == 10 + 2  # half seconds of a clip, and a scrap with silence after it
     assert table["clicks"]["fad"]["vggish"]["n"] == 20
@@ -197,28 +214,27 @@ def test_networks_hear_the_files_at_their_own_rate_up_to_the_reference_s_end(mus
 
 def test_random_music_is_a_seeded_piece_of_the_training_music(music, tmp_path):
     reference = saved(tmp_path / "ref", {"a": music[0][: 2 * SR], "b": music[1][: 2 * SR]})
-    training = sounds.find(saved(tmp_path / "train", {str(i): wave for i, wave in enumerate(music)}))
-    matches = {"mine": sounds.match(sounds.find(reference), sounds.find(reference))}
-    clips = listen.clips_of(matches, training)
-    assert clips == listen.clips_of(matches, training)
-    assert clips != listen.clips_of(matches, training, seed=1)
-    assert len({clip.random[0] for clip in clips}) == 2
-    _, rows, _ = listen.sounds(clips[0])
-    piece, whole = rows["random"].wave, music[int(clips[0].random[0].stem)]
+    training = matching.find(saved(tmp_path / "train", {str(i): wave for i, wave in enumerate(music)}))
+    matches = {"mine": matching.match(matching.find(reference), matching.find(reference))}
+    clips = file_clips.clips_of(matches, training)
+    assert clips == file_clips.clips_of(matches, training)
+    assert clips != file_clips.clips_of(matches, training, seed=1)
+    files = clips[0].files
+    assert len({clip.files.random[0] for clip in clips}) == 2
+    piece, whole = files.read().rows["random"].wave, music[int(files.random[0].stem)]
     assert len(piece) == 2 * SR
     assert any(np.array_equal(piece, whole[i : i + len(piece)]) for i in range(3 * SR))
-    lost = dataclasses.replace(clips[0], random=(tmp_path / "gone.wav", 0.5))
-    assert listen.sounds(lost)[2] == {
+    lost = dataclasses.replace(files, random=(tmp_path / "gone.wav", 0.5))
+    assert lost.read().unreadable == {
         "random": f"{tmp_path / 'gone.wav'}: no such file; correct the path or restore the file"
     }
-    heard = [listen.listen(clip, ("strict",)) for clip in clips]
-    table = systems.table(heard, ["mine"], ("strict",), systems.embedded(heard, (), {}))
+    table = table_of([listen(clip, ("strict",)) for clip in clips], ["mine"], ("strict",), ())
     assert table["random"]["rhythm"]["strict"]["onset_f50"] < table["truth"]["rhythm"]["strict"]["onset_f50"]
 
 
 def test_delayed_music_sounds_as_the_true_music_does(music):
     """A quarter of a second of silence before it would be most of what the distances hear."""
-    late = [listen.controls(Sound(wave, SR))["delayed"].wave for wave in music]
+    late = [file_clips.controls(Sound(wave, SR))["delayed"].wave for wave in music]
     silent = [np.concatenate([np.zeros(round(0.25 * SR)), wave])[: len(wave)] for wave in music]
     true, *others = (np.concatenate([descriptors.embed(wave, SR) for wave in set_]) for set_ in (music, late, silent))
     distance, with_silence = (frechet.frechet(true, other) for other in others)
@@ -230,51 +246,55 @@ def test_a_system_without_any_usable_file_has_a_row_of_nothing(music, tmp_path):
     broken = saved(tmp_path / "broken", {"a": music[0]})
     (broken / "a.wav").write_text("no music")
     heard = heard_in(reference, mine=reference, broken=broken)
-    table = systems.table(heard, ["broken", "mine"], PROTOCOLS, systems.embedded(heard, ("descriptors",), {}))
+    table = table_of(heard, ["broken", "mine"])
     assert table["broken"] == {"clips": 0, "rhythm": {}, "interval": {}, "fad": {}}
     assert list(table)[:2] == ["broken", "mine"] and table["mine"]["clips"] == 2
-    assert systems.shuffled(heard, "broken", PROTOCOLS, {"a": "a", "b": "b"}) == []
+    assert rows.shuffled(heard, "broken", PROTOCOLS) == []
 
 
-def test_beats_tempo_and_poses_are_scored_as_the_pipeline_does(music, tmp_path):
+def test_beats_tempo_and_poses_are_scored_as_in_the_pipeline(music, tmp_path):
     """True beats and tempo stand for those heard, motion beats up to the reference's end for the dance."""
     beats, motion = np.arange(0.37, 9, 0.6), np.arange(0.2, 9, 0.7)
-    names, given = "ab", annotations.Known(beats, 97.0, motion)
+    names, protocols = "ab", ("loris", "strict")
     reference = saved(tmp_path / "ref", dict(zip(names, music, strict=False)))
     mine = saved(tmp_path / "gen", dict(zip(names, music[2:], strict=True)))
-    clips = [dataclasses.replace(clip, known=given) for clip in clips_in(reference, mine=mine)]
-    heard = [listen.listen(clip, ("loris", "strict")) for clip in clips]
-    until = annotations.Known(beats[beats < 5], 97.0, motion[motion < 5])
-    own = [
-        pipeline.Clip(name, name, name, until.beats, {"truth": one.truth, "generated": one.generated["mine"]}, 97.0,
-                      until.motion_beats) for name, one in zip(names, heard, strict=True)
-    ]  # fmt: skip
-    expected = [pipeline.score_clip(clip, own, ("loris", "strict")) for clip in own]
-    for one, scores in zip(heard, expected, strict=True):
-        assert one.scores["mine"] == scores.rows["generated"]
-        assert one.scores["clicks"]["alignment"]["bas"] > 0
-        assert one.scores["truth"]["strict"]["beat_f70"] < 0.9
-        assert abs(one.truth.tempo - 97) == one.scores["truth"]["strict"]["tempo_error_bpm"] > 0
-    shuffled = [scores for scores, _ in systems.shuffled(heard, "mine", ("loris", "strict"), {"a": "a", "b": "b"})]
-    assert shuffled == [pair for scores in expected for pair in scores.shuffled]
+    clips = [
+        dataclasses.replace(clip, annotations=Annotations(beats, 97.0, motion))
+        for clip in clips_in(reference, mine=mine)
+    ]
+    heard = [listen(clip, protocols) for clip in clips]
+    until = Annotations(beats[beats < 5], 97.0, motion[motion < 5])
+
+    def expected(own, other):
+        """Scores of one clip's music against the reference of another."""
+        truth, generated = (rhythm.events(music[i], SR) for i in (other, 2 + own))
+        return score_events(until, lambda _: (truth, generated), protocols)
+
+    for i, clip in enumerate(heard):
+        assert clip.scores["mine"] == expected(i, i)
+        assert clip.scores["mine"]["strict"] == rhythm.score(music[i], music[2 + i], SR, "strict", beats[beats < 5], 97)
+        assert clip.scores["clicks"]["alignment"]["bas"] > 0
+        assert clip.scores["truth"]["strict"]["beat_f70"] < 0.9
+        assert abs(clip.events["truth"].tempo - 97) == clip.scores["truth"]["strict"]["tempo_error_bpm"] > 0
+    shuffled = [pair.scores for pair in rows.shuffled(heard, "mine", protocols)]
+    assert shuffled == [expected(0, 1), expected(1, 0)]
 
 
 def test_the_ceiling_is_made_once_and_heard_by_networks(music, tmp_path):
-    made = []
+    lengths = []
 
     def rebuild(wave):
-        made.append(len(wave))
+        lengths.append(len(wave))
         return 0.5 * wave
 
     (clip,) = clips_in(saved(tmp_path / "ref", {"a": music[0]}), mine=tmp_path / "ref")
-    clip = dataclasses.replace(clip, rebuild=rebuild)
-    one = listen.listen(clip, ("strict",), keep_ceiling=True)
-    found = systems.heard_by_networks(one, {"level": Level()})
-    np.testing.assert_allclose(found["ceiling"]["level"], 0.5 * found["truth"]["level"], rtol=1e-5)
-    assert made == [len(music[0])]
-    assert listen.listen(clip, ("strict",)).rebuilt is None
+    clip = dataclasses.replace(clip, files=dataclasses.replace(clip.files, rebuild=rebuild))
+    embedded = embed_clip(listen(clip, ("strict",), keep_ceiling=True), ("level",), {"level": Level()})
+    np.testing.assert_allclose(embedded["ceiling"]["level"], 0.5 * embedded["truth"]["level"], rtol=1e-5)
+    assert lengths == [len(music[0])]
+    assert listen(clip, ("strict",)).ceiling is None
 
 
 def test_workers_do_without_pytorch():
-    code = "import sys, pace.evaluation.file_hearing; print('torch' in sys.modules)"
+    code = "import sys, pace.evaluation.listen, pace.scoring.file_clips; print('torch' in sys.modules)"
     assert run(ROOT, "python", "-c", code).strip() == "False"

@@ -1,0 +1,79 @@
+"""One scored clip: its names, what is known of it beside its sound, and where its sounds come from."""
+
+import dataclasses
+import math
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pace.media.sounds import Sound
+
+TRUTH = "truth"  # the row of the true music, which every other row is scored against
+CEILING = "ceiling"  # the row of the true music through VAE and vocoder
+
+
+@dataclasses.dataclass(frozen=True)
+class Annotations:
+    """What is known of a clip beside its sound; None where it is not known.
+
+    beats: true beats (B,) in seconds. bpm: true tempo. motion_beats: beats (M,) of the dance in seconds.
+    """
+
+    beats: npt.NDArray[np.float64] | None = None
+    bpm: float | None = None
+    motion_beats: npt.NDArray[np.float64] | None = None
+
+    def until(self, end: float) -> "Annotations":
+        """The same without the beats at or after `end` seconds."""
+        beats, motion = (None if times is None else times[times < end] for times in (self.beats, self.motion_beats))
+        return Annotations(beats, self.bpm, motion)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipSounds:
+    """The sounds of one clip's rows.
+
+    rows: row -> sound, among them `truth`; no row at all where the true music cannot be read.
+    faults: what is wrong with the files that were read, by row. unreadable: why a row's file cannot be read.
+    mel_error: mean absolute error of the ceiling's mel image, of the scale [0,1]; NaN where it was not measured.
+    """
+
+    rows: dict[str, Sound]
+    faults: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
+    mel_error: float = math.nan
+
+
+class ClipFiles(Protocol):
+    """The files of one clip. This is all that differs between the pipeline's clips and those of `pace score`."""
+
+    def read(self, ceiling: Sound | None = None) -> ClipSounds:
+        """Read or make the sounds of all rows.
+
+        ceiling: the row `ceiling`, if it was made before; else it is made here, which takes long.
+        """
+
+    def compared(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
+        """How many samples of the true music and of a row a protocol compares, of how many there are."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """A clip whose rows are scored against its true music.
+
+    name: unique among the clips. video, music: what it was cut from; clips that differ in both are unrelated, and the
+    music of one is chance for the other. source: the dance or song that it comes from; the clips of one source are
+    alike, so that intervals resample whole sources.
+    """
+
+    name: str
+    video: str
+    music: str
+    source: str
+    files: ClipFiles
+    annotations: Annotations = dataclasses.field(default_factory=Annotations)
+
+    def unrelated(self, other: "Clip") -> bool:
+        """Whether two clips come from different videos with different music."""
+        return self.video != other.video and self.music != other.music

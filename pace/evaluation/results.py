@@ -1,0 +1,80 @@
+"""What `evaluate` writes: metrics.json, section by section, and per_clip.csv."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pace.datasets import leaks
+from pace.evaluation import distances, intervals, metric_validity, table
+from pace.evaluation.clips import CEILING, TRUTH
+from pace.evaluation.distances import Distances
+from pace.evaluation.listen import Heard
+from pace.evaluation.metrics.rhythm import STRICT, compare, summarise
+from pace.evaluation.rounding import rounded
+from pace.evaluation.scored_clips import Index
+from pace.evaluation.table import Rows
+from pace.pipeline import per_video
+
+
+def table_sections(rows: Rows, row_distances: Distances, missing: Mapping[str, str]) -> dict[str, Any]:
+    """Sections `rhythm`, `fad`, `interval` (of both) and `uninformative`. missing: extractor -> why not computed."""
+    fad, fad_limits = distances.sections(row_distances, missing)
+    limits = intervals.intervals(rows)
+    chance = {row: rows[row] for row in metric_validity.CHANCE if row in rows}
+    return {
+        "rhythm": table.summary(rows),
+        "interval": {row: limits.get(row, {}) | fad_limits.get(row, {}) for row in (*limits, *fad_limits)},
+        "fad": fad,
+        "uninformative": metric_validity.marks(chance, row_distances),
+    }
+
+
+def vae_section(heard: Sequence[Heard]) -> dict[str, Any]:
+    """Section `vae`: the error of the ceiling's mel images, and the ceiling against the events heard in the truth."""
+    ceilings = [compare(clip.events[TRUTH], clip.events[CEILING], STRICT) for clip in heard]
+    return {"mel_l1": float(np.mean([clip.mel_error for clip in heard])), STRICT: summarise(ceilings)}
+
+
+def data_section(index: Index, heard: Sequence[Heard], faulty: int, folder: Path, poses: Path) -> dict[str, Any]:
+    """Section `data`: what was scored, what is missing, and what training shares with it.
+
+    faulty: number of clips whose generated music has faults. folder: the index's. poses: folder of lifted poses.
+    """
+    split, clips = index.split, index.split_clips
+    failed = set(json.loads((folder / per_video.FAILURES).read_text(encoding="utf-8")))
+    failed |= {video_id for video_id in index.videos.video_id if not (poses / f"{video_id}.npz").is_file()}
+    return {
+        "split": split,
+        f"{split}_videos": len(index.split_videos),
+        f"{split}_clips": len(clips),
+        "missing_clips": len(clips) - len(heard),
+        "faulty_clips": faulty,
+        "true_beat_clips": sum(clip.clip.annotations.beats is not None for clip in heard),
+        "train_clips": int((index.clips.split == "train").sum()),
+        "failed_videos": len(failed),
+        "leak": leaks.count(index.videos, index.clips, split),
+    }
+
+
+def write_metrics(metrics: Mapping[str, Any], path: Path) -> None:
+    """Write metrics.json; floats have six decimals."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rounded(dict(metrics)), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def write_per_clip(heard: Sequence[Heard], rows: Rows, path: Path) -> None:
+    """Write per_clip.csv: a line for each clip and row, with the clip's dance."""
+    dances = {clip.name: clip.source for clip in heard}
+    records = [
+        {"clip_id": record["clip_id"], "dance": dances[str(record["clip_id"])]} | rounded(record)
+        for record in table.per_clip(heard, rows)
+    ]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        columns = dict.fromkeys(name for record in records for name in record)  # a clip without a pose lacks some
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)

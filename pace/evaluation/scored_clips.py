@@ -1,0 +1,139 @@
+"""The clips that `evaluate` scores: those of the index that have both true and generated music."""
+
+import dataclasses
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pace.audio.vocoder import VocoderParams
+from pace.clip import CLIP_SECONDS
+from pace.evaluation import controls
+from pace.evaluation.clips import Annotations, Clip
+from pace.evaluation.controls import GENERATED
+from pace.evaluation.ground_truth import Truth, read_truth
+from pace.evaluation.listen import Heard
+from pace.evaluation.metrics import beat_alignment
+from pace.evaluation.track_clips import TrackClip, TrackPiece
+
+Record = Mapping[Hashable, Any]  # a clip of the index
+
+
+@dataclasses.dataclass(frozen=True)
+class Folders:
+    """Where the music of the videos, the generated clips, the poses, the VAE and the dataset's truth lie."""
+
+    audio: Path
+    generated: Path
+    poses: Path
+    vae: Path
+    truth: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """The tables that stage `index` writes, and the split that is scored."""
+
+    videos: pd.DataFrame
+    clips: pd.DataFrame
+    split: str
+
+    @property
+    def split_videos(self) -> pd.DataFrame:
+        """The videos of the split."""
+        return self.videos[self.videos.split == self.split]
+
+    @property
+    def split_clips(self) -> pd.DataFrame:
+        """The clips of the split, with music_id, bpm and sequence of their video."""
+        clips = self.clips[self.clips.split == self.split]
+        return clips.merge(self.videos[["video_id", "music_id", "bpm", "sequence"]], on="video_id", how="left")
+
+
+def read_index(folder: Path, split: str) -> Index:
+    """The index in a folder."""
+    return Index(pd.read_parquet(folder / "videos.parquet"), pd.read_parquet(folder / "clips.parquet"), split)
+
+
+def scored_clips(index: Index, folders: Folders, vocoder: VocoderParams) -> list[Clip]:
+    """The clips of the split that have both true and generated music, each with a random piece of training music.
+
+    Where the dataset does not say which music or dance a video has, the video counts as having its own. Paths are made
+    absolute: worker processes live on between calls and may be in another folder.
+    Raises ValueError where there is no such clip.
+    """
+    table = index.split_clips
+    table["music_id"] = table.music_id.replace("", None).fillna(table.video_id)
+    table["sequence"] = table.sequence.replace("", None).fillna(table.video_id)
+    records = [
+        record
+        for record in table.to_dict("records")
+        if _track(folders, record).is_file() and _generated(folders, record).is_file()
+    ]
+    if not records:
+        raise ValueError(
+            f"none of {len(table)} {index.split} clips has both {folders.audio}/*.wav and {folders.generated}/*.wav"
+        )
+    pieces = controls.random_music(training_pieces(index, folders), len(records))
+    truths = {video: read_truth(folders.truth, video) for video in dict.fromkeys(r["video_id"] for r in records)}
+    return [
+        Clip(
+            record["clip_id"],
+            record["video_id"],
+            record["music_id"],
+            record["sequence"],
+            TrackClip(
+                TrackPiece(_track(folders, record), record["start_s"]),
+                _generated(folders, record),
+                piece,
+                folders.vae.absolute(),
+                vocoder,
+            ),
+            annotations(record, truths[record["video_id"]], folders.poses),
+        )
+        for record, piece in zip(records, pieces, strict=True)
+    ]
+
+
+def training_pieces(index: Index, folders: Folders) -> list[TrackPiece]:
+    """The music of every training clip that has any."""
+    clips = index.clips.loc[index.clips.split == "train", ["video_id", "start_s"]].to_dict("records")
+    pieces = [TrackPiece(_track(folders, clip), clip["start_s"]) for clip in clips]
+    return [piece for piece in pieces if piece.track.is_file()]
+
+
+def annotations(record: Record, truth: Truth | None, poses: Path) -> Annotations:
+    """What is known of a clip: true beats of the dataset, the tempo in the index, motion beats of the lifted pose."""
+    span = record["start_s"], record["start_s"] + CLIP_SECONDS
+    return Annotations(
+        truth.beats_between(*span) if truth else None,
+        None if math.isnan(record["bpm"]) else record["bpm"],
+        beat_alignment.read_motion_beats(poses / f"{record['video_id']}.npz", *span),
+    )
+
+
+def with_generated(heard: Sequence[Heard]) -> tuple[list[Heard], dict[str, str]]:
+    """The clips whose generated music could be read, and what is wrong with generated music, by clip.
+
+    Raises ValueError where none could be read.
+    """
+    scored = [clip for clip in heard if GENERATED in clip.scores]
+    faults = {}
+    for clip in heard:
+        if GENERATED in clip.unreadable:
+            faults[clip.name] = f"not scored: {clip.unreadable[GENERATED]}"
+        elif GENERATED in clip.faults:
+            faults[clip.name] = "; ".join(clip.faults[GENERATED])
+    if not scored:
+        raise ValueError(f"no generated clip can be read; the first, {next(iter(faults.values()))}")
+    return scored, faults
+
+
+def _track(folders: Folders, record: Record) -> Path:
+    return folders.audio.absolute() / f"{record['video_id']}.wav"
+
+
+def _generated(folders: Folders, record: Record) -> Path:
+    return folders.generated.absolute() / f"{record['clip_id']}.wav"

@@ -1,0 +1,53 @@
+"""Scoring one clip: every row against the clip's true music, by every protocol."""
+
+import functools
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from pace.clip import SAMPLE_RATE
+from pace.evaluation.clips import TRUTH, Annotations, Clip
+from pace.evaluation.metrics import beat_alignment
+from pace.evaluation.metrics.beat_alignment import ALIGNMENT
+from pace.evaluation.metrics.onsets import Events, events
+from pace.evaluation.metrics.rhythm import compare
+
+Scores = dict[str, dict[str, float]]  # protocol -> metric -> value
+
+
+def score_clip(
+    clip: Clip, waves: Mapping[str, npt.NDArray[np.float32]], protocols: tuple[str, ...]
+) -> tuple[dict[str, Events], dict[str, Scores]]:
+    """Events and scores of each row of a clip.
+
+    waves: row -> samples (S,) at 22,050 Hz, among them `truth`. How much of each wave a protocol compares is for the
+    clip's files to say; the events are those of the whole waves.
+    """
+
+    @functools.cache
+    def events_of(row: str, samples: int) -> Events:
+        return events(waves[row][:samples], SAMPLE_RATE)
+
+    def pair(row: str, protocol: str) -> tuple[Events, Events]:
+        of_truth, of_row = clip.files.compared(protocol, len(waves[TRUTH]), len(waves[row]))
+        return events_of(TRUTH, of_truth), events_of(row, of_row)
+
+    scores = {row: score_events(clip.annotations, functools.partial(pair, row), protocols) for row in waves}
+    return {row: events_of(row, len(wave)) for row, wave in waves.items()}, scores
+
+
+def score_events(
+    annotations: Annotations, pair: Callable[[str], tuple[Events, Events]], protocols: tuple[str, ...]
+) -> Scores:
+    """Scores of music against a clip, with its motion beats also `alignment`.
+
+    pair: protocol -> the events of the clip's true music and those of the music that is scored.
+    """
+    scores = {
+        protocol: compare(*pair(protocol), protocol, annotations.beats, annotations.bpm) for protocol in protocols
+    }
+    if annotations.motion_beats is not None:
+        _, heard = pair(ALIGNMENT)
+        scores[ALIGNMENT] = beat_alignment.compare(annotations.motion_beats, heard.beats)
+    return scores

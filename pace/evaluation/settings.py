@@ -1,0 +1,30 @@
+"""What the stage `evaluate` reads of params.yaml."""
+
+import dataclasses
+
+from pace.evaluation.embeddings import EXTRACTORS, NETWORKS
+from pace.evaluation.metrics.rhythm import PROTOCOLS
+from pace.pipeline.params import choice
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateParams:
+    """Section `evaluate` of params.yaml."""
+
+    vggish_weights: str
+    cnn14_weights: str
+    clap_weights: str
+    protocols: tuple[str, ...] = choice(*PROTOCOLS)
+    fad: tuple[str, ...] = choice(*EXTRACTORS)
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Network -> its weights file or folder."""
+        return {name: getattr(self, f"{name}_weights") for name in NETWORKS}
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredParams:
+    """What evaluate reads of section `sample`: the split whose clips have generated music."""
+
+    split: str = choice("test", "val")

@@ -1,0 +1,90 @@
+"""The sounds of the pipeline's clips: five seconds cut out of tracks, the generated wav, and the controls."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pace.audio.vocoder import VocoderParams
+from pace.audio.wav_files import read_wave
+from pace.clip import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
+from pace.evaluation import controls
+from pace.evaluation.ceiling import ceiling_clip, vae_of
+from pace.evaluation.clips import CEILING, TRUTH, ClipSounds
+from pace.media import sounds
+from pace.media.sounds import Sound
+from pace.media.streams import MediaError
+from pace.pipeline.threads import one_thread
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackPiece:
+    """Five seconds of the wav of a video, from `start` in seconds."""
+
+    track: Path
+    start: float
+
+    def read(self) -> npt.NDArray[np.float32]:
+        """Samples (110250,) at 22,050 Hz, zeros outside the track."""
+        return controls.cut(read_wave(self.track), self.start)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackClip:
+    """The files of one clip (a ClipFiles): its true music, its generated wav, random training music and the VAE."""
+
+    true: TrackPiece
+    generated: Path
+    random: TrackPiece | None
+    vae: Path
+    vocoder: VocoderParams
+
+    def read(self, ceiling: Sound | None = None) -> ClipSounds:
+        """The rows `truth`, `ceiling`, `generated`, the controls and, with training music, `random`, at 22,050 Hz.
+
+        Where the generated music cannot be read, there is no row `generated`. Raises ValueError for a bad track.
+        """
+        track = read_wave(self.true.track)
+        true = controls.cut(track, self.true.start)
+        mel_error = float("nan")
+        if ceiling is None:
+            with one_thread():
+                rebuilt, mel_error = ceiling_clip(true, vae_of(self.vae), self.vocoder)
+            ceiling = Sound(rebuilt, SAMPLE_RATE)
+        rows = {TRUTH: Sound(true, SAMPLE_RATE), CEILING: ceiling}
+        faults, unreadable = {}, {}
+        try:
+            rows["generated"], generated_faults = read_generated(self.generated)
+            if generated_faults:
+                faults["generated"] = generated_faults
+        except (MediaError, OSError) as error:  # without the folder: metrics.json is the same in every folder
+            unreadable["generated"] = str(error).replace(str(self.generated), self.generated.name)
+        waves = {
+            "clicks": controls.clicks(),
+            "clicks120": controls.clicks(120.0),
+            "delayed": controls.delayed(track, self.true.start),
+        }
+        if self.random:
+            waves["random"] = self.random.read()
+        rows |= {row: Sound(wave, SAMPLE_RATE) for row, wave in waves.items()}
+        return ClipSounds(rows, faults, unreadable, mel_error)
+
+    def compared(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
+        """All samples: every row has five seconds, unless a generated file is faulty."""
+        return truth, row
+
+
+def read_generated(path: Path) -> tuple[Sound, tuple[str, ...]]:
+    """A generated clip at 22,050 Hz, and what is wrong with the file.
+
+    Faults are those of `sounds.read`, another sample rate (the music is resampled) and another length than five
+    seconds (longer music is cut). Raises MediaError for a file that cannot be read.
+    """
+    sound = sounds.read(path)
+    wave, faults = sound.at(SAMPLE_RATE), list(sound.faults)
+    if sound.sample_rate != SAMPLE_RATE:
+        faults.append(f"{sound.sample_rate} Hz instead of {SAMPLE_RATE}")
+    if len(wave) != CLIP_SAMPLES:
+        faults.append(f"{sound.seconds:.3f} s instead of {CLIP_SECONDS:g}")
+    return Sound(wave[:CLIP_SAMPLES], SAMPLE_RATE), tuple(faults)

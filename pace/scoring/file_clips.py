@@ -1,0 +1,120 @@
+"""The clips of `pace score`: a reference file each, with the file of every system that has one of its name.
+
+Beside the systems a clip has rows made of its reference: `truth` (itself), `clicks` (one per second), `clicks120`
+(120 BPM), `delayed` (250 ms late, its last 250 ms first), and with an autoencoder `ceiling` (itself, rebuilt). With
+training music it has `random`, some of it.
+
+Files may have any length. Protocols cut as `rhythm.score` does; `strict`, `alignment` and the distances use generated
+music up to the reference's end. A shorter file has nothing in the part that it lacks.
+
+Nothing here but `FileClip.rebuild` needs PyTorch, which worker processes take seconds to import.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pace.clip import SAMPLE_RATE
+from pace.evaluation.clips import CEILING, TRUTH, Clip, ClipSounds
+from pace.evaluation.controls import DELAY, click_track
+from pace.evaluation.metrics.beat_alignment import ALIGNMENT
+from pace.evaluation.metrics.rhythm import BINNED, STRICT
+from pace.media import sounds
+from pace.media.sounds import Sound
+from pace.media.streams import MediaError
+from pace.scoring.matching import Matches
+
+REFERENCE = "reference"  # what faults of the reference's file stand under
+CONTROLS = (TRUTH, CEILING, "random", "clicks", "clicks120", "delayed")
+
+Rebuild = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+
+
+@dataclasses.dataclass(frozen=True)
+class FileClip:
+    """The files of one clip (a ClipFiles). generated: system -> file.
+
+    random: a file of training music, and where in it, as a share of what is longer than the reference.
+    rebuild: what makes the ceiling of the reference, both (S,) at 22,050 Hz.
+    """
+
+    reference: Path
+    generated: dict[str, Path]
+    random: tuple[Path, float] | None = None
+    rebuild: Rebuild | None = None
+
+    def read(self, ceiling: Sound | None = None) -> ClipSounds:
+        """All rows at the files' own rates; none where the reference cannot be read."""
+        try:
+            reference = sounds.read(self.reference)
+        except (MediaError, OSError) as error:
+            return ClipSounds({}, unreadable={REFERENCE: str(error)})
+        rows, unreadable = controls(reference), {}
+        if self.rebuild:
+            rows[CEILING] = ceiling or Sound(self.rebuild(reference.at(SAMPLE_RATE)), SAMPLE_RATE)
+        for system, path in self.generated.items():
+            try:
+                rows[system] = sounds.read(path)
+            except (MediaError, OSError) as error:
+                unreadable[system] = str(error)
+        if self.random:
+            path, position = self.random
+            try:
+                rows["random"] = sounds.read(path).piece(reference.seconds, position)
+            except (MediaError, OSError) as error:
+                unreadable["random"] = str(error)
+        faults = {row: sound.faults for row, sound in ((REFERENCE, reference), *rows.items()) if sound.faults}
+        return ClipSounds(rows, faults, unreadable)
+
+    def compared(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
+        """How many samples of the reference and of a row a protocol compares: see the module."""
+        common = min(truth, row)
+        if protocol in BINNED:
+            return common if BINNED[protocol].cut else truth, row
+        return truth, common if protocol in (STRICT, ALIGNMENT) else row
+
+
+def clips_of(
+    matches: Mapping[str, Matches], training: Sequence[Path] = (), rebuild: Rebuild | None = None, seed: int = 0
+) -> list[Clip]:
+    """The clips of all systems, by the name of the reference, each with a random piece of the training music.
+
+    Each clip is a source of its own. Paths are made absolute: worker processes live on between calls and may be in
+    another folder.
+    """
+    names: dict[Path, str] = {}
+    generated: dict[Path, dict[str, Path]] = {}
+    for system, matched in matches.items():
+        for name, (reference, path) in matched.pairs.items():
+            names.setdefault(reference.absolute(), name)
+            generated.setdefault(reference.absolute(), {})[system] = path.absolute()
+    references = sorted(names, key=lambda reference: (names[reference], reference))
+    pieces: list[tuple[Path, float]] | list[None] = [None] * len(references)
+    if training:
+        rng = np.random.default_rng(seed)
+        files = rng.choice(len(training), len(references), replace=len(training) < len(references))
+        positions = rng.random(len(references))
+        pieces = [(training[i].absolute(), float(position)) for i, position in zip(files, positions, strict=True)]
+    return [
+        of_source(
+            Clip(names[reference], "", "", "", FileClip(reference, generated[reference], piece, rebuild)),
+            names[reference],
+        )
+        for reference, piece in zip(references, pieces, strict=True)
+    ]
+
+
+def of_source(clip: Clip, source: str) -> Clip:
+    """The clip as one of a source, which also stands for its video and its music."""
+    return dataclasses.replace(clip, video=source, music=source, source=source)
+
+
+def controls(reference: Sound) -> dict[str, Sound]:
+    """The rows that are made of a reference alone."""
+    wave, rate = reference.wave, reference.sample_rate
+    late = np.roll(wave, round(DELAY * rate))  # the same sounds: silence at the start would change the distances
+    clicks = {"clicks": click_track(len(wave), rate, 60), "clicks120": click_track(len(wave), rate, 120)}
+    return {row: Sound(samples, rate) for row, samples in {TRUTH: wave, **clicks, "delayed": late}.items()}
