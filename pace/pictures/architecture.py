@@ -81,7 +81,7 @@ def package_graph() -> dict[str, set[str]]:
         module = path.relative_to(closure.ROOT)
         if module.name not in ("__init__.py", "__main__.py"):
             package = package_of(module)
-            graph.setdefault(package, set()).update(package_of(target) for target in closure.direct(module))
+            graph.setdefault(package, set()).update(package_of(target) for target in closure.direct_imports(module))
             graph[package].discard(package)
     return graph
 
