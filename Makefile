@@ -11,6 +11,7 @@
 
 PYTHON ?= python3.11
 VENV := .venv
+PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: repro test test-quick test-all lint deps pictures overview coverage bench venv
@@ -20,13 +21,13 @@ repro: venv
 	dvc repro
 
 test: venv
-	python -m pytest -n 2 -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-quick: venv
-	python -m pytest -n 2 -m "not slow and not long"
+	$(PYTEST) -m "not slow and not long"
 
 test-all: venv
-	python -m pytest -n 2
+	$(PYTEST)
 
 lint: venv
 	ruff check .

@@ -33,6 +33,7 @@ def test_unknown_name(tmp_path):
         benchmarks.main(["speed"], SMALL, tmp_path / "bench.json")
 
 
+@pytest.mark.slow
 def test_throughput_has_every_stage_with_one_and_two_workers(tmp_path):
     rows = throughput.rows(SMALL, tmp_path)
     stages = {"decode", "keypoints", "energy", "mel"}
@@ -43,6 +44,7 @@ def test_throughput_has_every_stage_with_one_and_two_workers(tmp_path):
     assert all(row.value > 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_process_of_its_own(tmp_path):
     rows = memory.rows(SMALL, tmp_path, ("decode", "keypoints", "lift", "mel"))
     assert [row.what for row in rows] == ["decode", "keypoints", "lift", "mel", "lift, published"]
@@ -50,6 +52,7 @@ def test_memory_is_that_of_a_process_of_its_own(tmp_path):
     assert all(0.02 < row.value < 2 and row.target == 2 and row.met for row in rows)
 
 
+@pytest.mark.slow
 def test_generator_stands_beside_diffusers(tmp_path):
     rows, cuda = generator.rows(SMALL, tmp_path), generator.torch.cuda.is_available()
     assert all(row.value > 0 for row in rows)
@@ -65,6 +68,7 @@ def test_generator_stands_beside_diffusers(tmp_path):
     assert generator.RATIO == 1.2 and {row.target for row in ratios} == {None if cuda else generator.RATIO}
 
 
+@pytest.mark.slow
 def test_evaluation_scores_clips_and_embeds_them(tmp_path):
     rows = evaluation.rows(SMALL, tmp_path, ("vggish",))
     assert all(row.value > 0 for row in rows)

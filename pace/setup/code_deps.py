@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pace.pipeline import closure
 
-FILES = (Path("dvc.yaml"), Path("data/synthetic/dvc.yaml"), Path("models/pretrain/dvc.yaml"))
+DVC_FILES = ("dvc.yaml", "data/synthetic/dvc.yaml", "models/pretrain/dvc.yaml")
 TRAININGS = ("pretrain_motion", "pretrain_visual", "train_vae", "train_diffusion")
 CODE = re.compile(r" +- (?:pace|stages)/[\w/]+(?:\.py)?\n")
 STAGE = re.compile(r"  (\w+):\n")
@@ -54,7 +54,7 @@ def renewed(text: str) -> str:
 
 def main() -> None:
     """Renew all dvc.yaml files and print which of them changed."""
-    for file in FILES:
+    for file in DVC_FILES:
         path = closure.ROOT / file
         before = path.read_text(encoding="utf-8")
         after = renewed(before)

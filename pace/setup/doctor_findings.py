@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pace.setup.code_deps import DVC_FILES
+
 OK, NOTE, FAIL = "ok", "note", "FAIL"  # FAIL: the pipeline cannot run as params.yaml sets it
-DVC_FILES = ("dvc.yaml", "data/synthetic/dvc.yaml", "models/pretrain/dvc.yaml")
 NO_INPUT = "data/none"  # what params.yaml holds for an optional input that is not used
 
 

@@ -1,5 +1,6 @@
 """Compiled functions lie in numba's cache before workers start: two that write it at once break it for good."""
 
+import pytest
 from helpers.projects import ROOT, run
 
 SCRIPT = """
@@ -21,5 +22,6 @@ assert len(before) > 5 and files() == before, set(files()) ^ set(before)
 """
 
 
+@pytest.mark.slow
 def test_one_call_compiles_all_that_is_used_on_music(tmp_path):
     run(ROOT, "python", "-c", SCRIPT, NUMBA_CACHE_DIR=str(tmp_path))

@@ -12,16 +12,16 @@ from ruamel.yaml import YAML
 
 from pace.pipeline import closure, params
 from pace.setup import code_deps, presets
+from pace.setup.code_deps import DVC_FILES
 
-FILES = ("dvc.yaml", "data/synthetic/dvc.yaml", "models/pretrain/dvc.yaml")
 ROOT_STAGES = (
     "index", "decode", "keypoints", "lift", "energy", "embed_motion", "embed_visual", "mel", "train_vae", "latents",
     "train_diffusion", "sample", "evaluate", "report",
 )  # fmt: skip
-STAND_INS = {"synthesise": FILES[1], "pretrain_motion": FILES[2], "pretrain_visual": FILES[2]}
+STAND_INS = {"synthesise": DVC_FILES[1], "pretrain_motion": DVC_FILES[2], "pretrain_visual": DVC_FILES[2]}
 
 
-STAGES = {name: stage for file in FILES for name, stage in read_stages(file).items()}
+STAGES = {name: stage for file in DVC_FILES for name, stage in read_stages(file).items()}
 
 
 def code_deps_of(stage: dict) -> list[str]:
@@ -30,7 +30,7 @@ def code_deps_of(stage: dict) -> list[str]:
 
 def test_stages_are_those_of_the_design():
     assert tuple(read_stages("dvc.yaml")) == ROOT_STAGES
-    assert {name: file for file in FILES[1:] for name in read_stages(file)} == STAND_INS
+    assert {name: file for file in DVC_FILES[1:] for name in read_stages(file)} == STAND_INS
 
 
 def test_dvc_lists_every_stage(project):
@@ -62,7 +62,7 @@ def test_code_deps_hold_the_closure_of_imports(name):
         assert named == needed, f"run `make deps`; too much in dvc.yaml: {sorted(map(str, named - needed))}"
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", DVC_FILES)
 def test_make_deps_has_nothing_to_write(file):
     text = (ROOT / file).read_text()
     assert code_deps.renewed(text) == text, "run `make deps`"

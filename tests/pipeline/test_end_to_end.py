@@ -95,6 +95,7 @@ def test_second_run_does_nothing(reproduced):
     assert run(reproduced, "git", "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_a_clone_with_an_empty_cache_makes_the_same_lock_files(reproduced, tmp_path):
     """It runs every stage, trains every network, and every output has the same bytes."""
     run(tmp_path, "git", "clone", "-q", str(reproduced), "clone")
@@ -120,7 +121,10 @@ def test_compose_gives_a_video_its_music(reproduced, tmp_path):
     assert np.std(music) > 1e-4
 
 
-@pytest.mark.parametrize("where", ["workspace", "temp", "queue"])
+@pytest.mark.parametrize(
+    "where",
+    ["workspace", pytest.param("temp", marks=pytest.mark.slow), pytest.param("queue", marks=pytest.mark.slow)],
+)
 def test_experiment_reruns_from_train_diffusion_on(reproduced, where):
     """Other heads than the 4 of params.yaml, each once: the stages before train_diffusion stay as they are."""
     heads = {"workspace": 2, "temp": 1, "queue": 8}[where]

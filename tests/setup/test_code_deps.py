@@ -76,7 +76,9 @@ def test_dvc_yaml_is_renewed_and_the_rest_of_it_stays():
 
 def test_the_command_writes_what_has_changed(tmp_path, capsys):
     right = DVC.format(training=lines(TRAINING), sample=lines(SAMPLE))
-    for file, text in zip(code_deps.FILES, (right.replace("pace/net\n", "pace/gone.py\n"), right, right), strict=True):
+    for file, text in zip(
+        code_deps.DVC_FILES, (right.replace("pace/net\n", "pace/gone.py\n"), right, right), strict=True
+    ):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text(text)
     code_deps.main()

@@ -16,7 +16,8 @@ from pace import __main__
 from pace.motion.dstformer import DSTformer
 from pace.pipeline import params
 from pace.setup import doctor, doctor_environment, official
-from pace.setup.doctor_findings import DVC_FILES, FAIL, NOTE, OK, Finding
+from pace.setup.code_deps import DVC_FILES
+from pace.setup.doctor_findings import FAIL, NOTE, OK, Finding
 from pace.setup.official import Official, OfficialFile
 from pace.visual.i3d import I3D
 

@@ -92,6 +92,7 @@ def undisturbed(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_bits(undisturbed, tmp_path):
     """SIGKILL at a random moment after the first saved state; the rerun goes on there: weights, averages, curve."""
     folder = make_project(tmp_path)

@@ -1,6 +1,7 @@
 """Tracks that the stand-in motion network trains on, its start and its scores."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -98,6 +99,7 @@ def test_scores_of_known_lifters():
     assert flat["mpjpe"] < flat["mpjpe_zero_depth"]
 
 
+@pytest.mark.slow
 def test_training_is_seeded_and_improves_on_its_start():
     params = motion.PretrainMotionParams(
         dim_feat=16, mlp_ratio=2, dances=4, views=1, seconds=9.0, held_out=1,
