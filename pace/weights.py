@@ -28,7 +28,7 @@ def read(
 
     remedy: what the user can do; it ends every message.
     sections: names under which checkpoints hold the weights next to the epoch, the optimizer and so on. The first one
-    in the file counts; a file without any of them must hold the weights alone.
+    present is used; a file without any of them must hold the weights alone.
     numpy_values: also accept NumPy arrays and scalars, which some checkpoints hold next to their weights.
 
     DataParallel's prefix `module.` is dropped. Other pickled objects are refused, so no code can run.

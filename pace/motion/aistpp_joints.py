@@ -15,7 +15,7 @@ OUT_OF_SYNC = frozenset({"gBR_sBM_c05_d04_mBR0_ch01"})
 
 
 def annotation_files(annotations: Path, video_id: str) -> tuple[Path, ...]:
-    """The files that a video's pose is made from: 3D joints, time stamps where there are any, cameras."""
+    """The files from which a video's pose is computed: 3D joints, time stamps where there are any, cameras."""
     name = aistpp.parse_name(video_id)
     sequence = name.sequence if name else video_id
     stamps = annotations / "keypoints2d" / f"{sequence}.pkl"
@@ -78,7 +78,7 @@ def normalise(pose: np.ndarray) -> np.ndarray:
 
 
 def _frame_times(annotations: Path, sequence: str, count: int) -> np.ndarray:
-    """Times (count,) of the 3D frames: those of the 2D annotation they were made from; without it, 60 a second."""
+    """Times (count,) of the 3D frames: those of the 2D annotation that they come from; without it, 60 a second."""
     path = annotations / "keypoints2d" / f"{sequence}.pkl"
     if not path.is_file():
         return np.arange(count) / FPS

@@ -8,8 +8,7 @@ from tqdm import tqdm
 class TrainingProgress:
     """A progress bar over the steps of a training; without a terminal, a line every `line_every` steps.
 
-    Use it in `with`. Shows the step's values with four digits. If several processes train, only the first has it
-    `enabled`.
+    Use it in `with`. Shows the step's values with four digits. `enabled`: False for all but the first process.
     """
 
     def __init__(self, name: str, steps: int, line_every: int, enabled: bool = True) -> None:
