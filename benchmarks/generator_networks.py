@@ -39,7 +39,7 @@ class Settings:
 def settings(preset: str = "") -> Settings:
     """The values of params.yaml, or of a preset where it has others."""
     file = ROOT / "params.yaml"
-    content = presets.applied(ROOT / f"presets/{preset}.yaml", file) if preset else params.read(file)
+    content = presets.with_preset(ROOT / f"presets/{preset}.yaml", file) if preset else params.read(file)
     return Settings(
         params.section(content, "encoder", EncoderParams),
         params.section(content, "unet", UNetParams),

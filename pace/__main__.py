@@ -1,4 +1,4 @@
-"""The commands beside the pipeline: python -m pace COMMAND --help.
+"""Commands that complement the pipeline: python -m pace COMMAND --help.
 
 The module named here declares a command's arguments and runs it: `add_arguments(parser)` and `run(arguments)`.
 """
@@ -9,20 +9,20 @@ import sys
 
 COMMANDS = {
     "check": ("pace.setup.check", "check every key and value of params.yaml"),
-    "preset": ("pace.setup.presets", "print a preset as flags of `dvc exp run`, or write it"),
+    "preset": ("pace.setup.presets", "print a preset as flags of `dvc exp run`, or write it into params.yaml"),
     "size": ("pace.size", "parameters and FLOPs of the networks that params.yaml describes"),
-    "compose": ("pace.compose", "give one dance video music, with the trained models"),
-    "score": ("pace.scoring.command", "score the music of any systems beside controls, from folders of audio files"),
+    "compose": ("pace.compose", "generate music for a dance video with the trained models"),
+    "score": ("pace.scoring.command", "score music from any system against references and controls"),
     "fetch": ("pace.setup.fetch", "download official weights; without a name, list them"),
     "doctor": ("pace.setup.doctor", "check packages, inputs, weights, settings and disk space"),
     "sensitivity": ("pace.sensitivity.command", "study what each rhythm metric sees, on composed music"),
     "listening": ("pace.scoring.opinion_scores", "mean opinion scores and agreement from files of ratings"),
-    "ablate": ("pace.ablation.command", "run variants as DVC experiments and write one table of them"),
+    "ablate": ("pace.ablation.command", "run variants as DVC experiments and write a table of results"),
 }
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run one command. After a user's error it exits with one line on stderr instead of a traceback."""
+    """Run one command. On an error of the input or the set-up, print one line on stderr and exit with status 1."""
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m pace", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

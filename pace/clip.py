@@ -1,4 +1,4 @@
-"""What a clip is: five seconds of music, its mel image and its latent (paper 3 and 5.2, FACTS 5)."""
+"""Definition of a clip: five seconds of music, its mel image and its latent (paper 3 and 5.2, FACTS 5)."""
 
 CLIP_SECONDS = 5.0
 SAMPLE_RATE = 22050  # Hz, mono

@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from pace.audio.joining import clip_starts, join
-from pace.audio.limiter import within_range
+from pace.audio.limiter import limit_peaks
 from pace.audio.vocoder import VocoderParams, invert
 from pace.autoencoder.inference import load_vae
 from pace.clip import CLIP_SECONDS, SAMPLE_RATE
@@ -81,12 +81,12 @@ def compose(
     models: Models,
     keypoints: Path | None = None,
     wav: Path | None = None,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> None:
     """Write `video` with generated music to `out` (mp4), and the music alone to `wav` if given.
 
     `keypoints` is an AlphaPose result file of this video. Without it, a pose estimator finds the dancer: RTMPose if it
-    is the backend in params.yaml, else MediaPipe. `say` is told about the progress.
+    is the backend in params.yaml, else MediaPipe. `log` is called with a message after each step.
     Raises ValueError or FileNotFoundError, naming the file and the remedy, if the video is missing, unreadable or
     shorter than five seconds, if it shows no person, or if weights or models are missing.
     """
@@ -101,20 +101,20 @@ def compose(
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder}: no trained model; run `make repro` first")
     with tempfile.TemporaryDirectory(prefix="pace-") as name:
-        conditions, clips = _conditions(video, Path(name), settings, keypoints, say)
+        conditions, clips = _conditions(video, Path(name), settings, keypoints, log)
         music = _generate(conditions, [start for _, start in clips], info.duration_s, settings, models)
-        say(f"{len(clips)} clips of music")
+        log(f"{len(clips)} clips of music")
         decoded = Path(name) / "video.mp4"
         mux(video if _can_copy(video) else decoded, music, SAMPLE_RATE, out)
     if wav:
         soundfile.write(wav, music, SAMPLE_RATE, subtype="PCM_16")
-    say(f"{out}: {info.duration_s:.1f} s of music")
+    log(f"{out}: {info.duration_s:.1f} s of music")
 
 
 def _conditions(
-    video: Path, folder: Path, settings: ComposeParams, keypoints: Path | None, say: Callable[[str], None]
+    video: Path, folder: Path, settings: ComposeParams, keypoints: Path | None, log: Callable[[str], None]
 ) -> tuple[ConditionStore, list[tuple[str, float]]]:
-    """Run the per-video stages in a temporary folder, and gather what the clips are conditioned on."""
+    """Run the per-video stages in a temporary folder, and gather the conditions of the clips."""
     name, fps = video.stem, settings.decode.fps
     decoded, keypoint_file, pose_file = folder / "video.mp4", folder / "keypoints.npz", folder / "pose3d.npz"
     decode(video, decoded, folder / "audio.wav", fps, settings.decode.short_side)
@@ -124,7 +124,7 @@ def _conditions(
     backends.find_keypoints(keypoint_params, fps, name, inputs, folder)
     with np.load(keypoint_file, allow_pickle=False) as file:
         detected = file["detected"]
-    say(f"{video}: person found in {100 * detected.mean():.1f} % of {len(detected)} frames ({backend})")
+    log(f"{video}: person found in {100 * detected.mean():.1f} % of {len(detected)} frames ({backend})")
     lifting.lift_video(settings.lift, name, (keypoint_file, Path(settings.lift.weights)), folder)
     energy.energy_video(settings.energy, name, (pose_file,), folder)
     source = pose_file if settings.embed_motion.input == "pose3d" else keypoint_file
@@ -145,7 +145,7 @@ def _generate(
     latents = sample_latents(generator, conditions.batch(torch.arange(len(starts))), names, settings.sample)
     with torch.no_grad():
         images = vae.decode(latents)[:, 0]
-    return within_range(join(invert(images, settings.vocoder), starts, duration))
+    return limit_peaks(join(invert(images, settings.vocoder), starts, duration))
 
 
 def _can_copy(video: Path) -> bool:

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print parameters and FLOPs of the networks."""
-    content = presets.applied(presets.find(arguments.preset), FILE) if arguments.preset else read()
+    content = presets.with_preset(presets.find(arguments.preset), FILE) if arguments.preset else read()
     print(text(sizes(content)))
 
 
@@ -95,7 +95,7 @@ def sizes(content: dict[str, Any]) -> Sizes:
 
 
 def shape(content: dict[str, Any]) -> DataShape:
-    """What the data will decide about the networks.
+    """Sizes of the networks that will follow from the data.
 
     The visual embeddings have the width of the stand-in if `visual.weights` names it, else that of the published I3D.
     Raises ParamsError.
@@ -134,7 +134,7 @@ def evaluations(sample: SampleParams, training: DiffusionParams) -> int:
 
 
 def text(sizes: Sizes) -> str:
-    """What `python -m pace size` prints."""
+    """The output of `python -m pace size`."""
     *parameters, training = generator_lines(sizes.generator)
     lines = [
         *parameters,

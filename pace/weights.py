@@ -27,9 +27,9 @@ def read(
     """The state dict in a weights file, on the CPU: safetensors, or torch.save's zip or older container.
 
     remedy: what the user can do; it ends every message.
-    sections: names under which checkpoints hold the weights beside the epoch, the optimizer and so on. The first one
-    in the file counts; a file without any of them must hold the weights alone.
-    numpy_values: also accept NumPy arrays and scalars, which some checkpoints hold beside their weights.
+    sections: names under which checkpoints hold the weights next to the epoch, the optimizer and so on. The first one
+    present is used; a file without any of them must hold the weights alone.
+    numpy_values: also accept NumPy arrays and scalars, which some checkpoints hold next to their weights.
 
     DataParallel's prefix `module.` is dropped. Other pickled objects are refused, so no code can run.
     The tensors may be mapped from the file. Copy them if they must outlive it, as `load_strict` does.
@@ -63,8 +63,8 @@ def not_weights(path: Path) -> str | None:
         return "the file is empty, not a readable weights file"
     if head.startswith(b"version https://git-lfs"):
         size = re.search(rb"^size (\d+)", head, re.MULTILINE)
-        of = f" to a file of {int(size[1]):,} bytes" if size else ""
-        return f"a Git LFS pointer{of}, not the weights: run `git lfs pull` there or download the file itself"
+        target = f" to a file of {int(size[1]):,} bytes" if size else ""
+        return f"a Git LFS pointer{target}, not the weights: run `git lfs pull` there or download the file itself"
     if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         return "a web page, not a readable weights file: the download did not give the file itself"
     return None
@@ -150,7 +150,8 @@ def _fault(message: str, size: int) -> str:
     if "TorchScript" in message:
         return "holds a TorchScript program, not a plain state dict of tensors"
     if "Unsupported operand 149" in message:  # the first code of protocol 4
-        return "cannot be read as plain weights: pickled with another protocol than 2; torch.save it again without one"
+        remedy = "save it again with torch.save's default protocol"
+        return f"cannot be read as plain weights: pickled with a protocol other than 2; {remedy}"
     reason = message.partition("WeightsUnpickler error:")[2].strip() or message
     return f"not a readable weights file of {size:,} bytes, damaged or cut short ({reason.splitlines()[0].rstrip('.')})"
 

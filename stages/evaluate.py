@@ -1,4 +1,4 @@
-"""Score the generated music beside its controls, and the keypoints, poses and VAE that led to it."""
+"""Score the generated music and its controls, and the keypoints, poses and VAE that led to it."""
 
 import argparse
 from pathlib import Path

@@ -9,7 +9,7 @@ import soundfile
 import torch
 from tqdm import tqdm
 
-from pace.audio.limiter import within_range
+from pace.audio.limiter import limit_peaks
 from pace.audio.vocoder import VocoderParams, invert
 from pace.autoencoder.inference import load_vae
 from pace.clip import SAMPLE_RATE
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
         with torch.no_grad():
             images = vae.decode(latents)[:, 0]
         for clip_id, wave in zip(batch_ids, invert(images, p["vocoder"]), strict=True):
-            soundfile.write(OUT / f"{clip_id}.wav", within_range(wave), SAMPLE_RATE, subtype="PCM_16")
+            soundfile.write(OUT / f"{clip_id}.wav", limit_peaks(wave), SAMPLE_RATE, subtype="PCM_16")
         gates.append(gate_arrays(generator.encode(batch), conditions.frames))
     arrays: dict[str, Any] = {name: np.concatenate([batch[name] for batch in gates]) for name in gates[0]}
     np.savez(OUT / "gates.npz", clip_id=np.array(clip_ids), **arrays)

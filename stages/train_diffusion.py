@@ -41,21 +41,21 @@ def run() -> None:
     processes = distributed.start(p["train"].launcher)
     processes.share(training.batch_size)  # an uneven batch is refused before any data is read
 
-    def say(text: str) -> None:
+    def log(text: str) -> None:
         if processes.first:
             print(text)
 
-    data, val, scale, data_key = load_data(DATA, processes.device, say)
+    data, val, scale, data_key = load_data(DATA, processes.device, log)
     conditions = data.conditions
     training = dataclasses.replace(training, steps=total_steps(training, len(data.mean)))
     shape = DataShape(data.mean.shape[1], conditions.visual_width, conditions.frames, conditions.fps)
     encoder, unet = fresh_networks(encoder_params, unet_params, shape, training.seed)
     size = generator_size(encoder_params, unet_params, shape)
-    say(", ".join([*generator_lines(size), f"on {processes.count} x {processes.device.type}"]))
+    log(", ".join([*generator_lines(size), f"on {processes.count} x {processes.device.type}"]))
     environment = [torch.__version__, processes.device.type, processes.count, closure.code_digest(train.__module__)]
     key = fingerprint(encoder_params, unet_params, training, data_key, environment)
     resume = Resume(stage.resume_folder("train_diffusion") / key)
-    with TrainingProgress("train_diffusion", training.steps, training.eval_every, shows=processes.first) as bar:
+    with TrainingProgress("train_diffusion", training.steps, training.eval_every, enabled=processes.first) as bar:
 
         def progress(step: int, values: dict[str, float]) -> None:
             bar(step, values | throughput(values["samples_per_s"], size, processes))
@@ -77,7 +77,7 @@ def throughput(samples_per_s: float, size: GeneratorSize, processes: distributed
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, and leave the other processes whatever happens."""
+    """Train. Leaves the group of processes even after an error."""
     argparse.ArgumentParser(prog="python -m stages.train_diffusion", description=__doc__).parse_args(argv)
     try:
         run()

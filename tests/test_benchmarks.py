@@ -53,7 +53,7 @@ def test_memory_is_that_of_a_process_of_its_own(tmp_path):
 
 
 @pytest.mark.slow
-def test_generator_stands_beside_diffusers(tmp_path):
+def test_generator_is_compared_with_diffusers(tmp_path):
     rows, cuda = generator.rows(SMALL, tmp_path), generator.torch.cuda.is_available()
     assert all(row.value > 0 for row in rows)
     units = {(row.what, row.unit) for row in rows}

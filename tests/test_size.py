@@ -17,7 +17,7 @@ from pace.pipeline import params
 from pace.sampling.sampling import SampleParams
 from pace.setup import presets
 
-CONTENT = presets.applied(ROOT / "presets/paper.yaml", ROOT / "params.yaml")
+CONTENT = presets.with_preset(ROOT / "presets/paper.yaml", ROOT / "params.yaml")
 PAPER = size.sizes(CONTENT)
 
 

@@ -64,15 +64,15 @@ def test_sections_and_prefixes(tmp_path):
     assert list(read(path)) == ["module.weight"]  # one prefix, not every "module." inside
 
 
-def test_numpy_values_beside_the_weights(tmp_path):
+def test_numpy_values_next_to_the_weights(tmp_path):
     path = tmp_path / "w.pth"
-    beside = {
+    other_values = {
         "loss": np.float64(0.25),
         "best": np.float32(1.5),
         "sampler": {"indexes": np.arange(5), "names": np.array(["a", "bc"]), "pointer": np.int64(3)},
     }
     for new in (True, False):
-        torch.save({"iteration": 600_000, "model": STATE, **beside}, path, _use_new_zipfile_serialization=new)
+        torch.save({"iteration": 600_000, "model": STATE, **other_values}, path, _use_new_zipfile_serialization=new)
         assert same(read(path, sections=("model",), numpy_values=True))
         assert "holds numpy._core.multiarray.scalar, a Python object" in refused(path, sections=("model",))
 
@@ -166,7 +166,7 @@ def test_other_contents(tmp_path):
     path.write_bytes(buffer.getvalue())
     assert "holds a TorchScript program" in refused(path)
     torch.save({"a": torch.ones(3)}, path, pickle_protocol=4)
-    assert "torch.save it again" in refused(path)
+    assert "a protocol other than 2; save it again with torch.save's default" in refused(path)
 
 
 def test_a_zip_mark_at_the_end_of_an_old_container_does_not_matter(tmp_path):

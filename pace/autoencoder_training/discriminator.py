@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 NORM_GROUP = 8  # channels that share a normalisation group
-MOST_LAYERS = 6  # strided convolutions; a mel image then has 2 x 2 scores
+MAX_LAYERS = 6  # strided convolutions; a mel image then has 2 x 2 scores
 
 
 class PatchDiscriminator(nn.Module):
@@ -20,8 +20,8 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         if width % NORM_GROUP:
             raise ValueError(f"train_vae.discriminator_width {width} must be a multiple of {NORM_GROUP}")
-        if layers > MOST_LAYERS:
-            raise ValueError(f"train_vae.discriminator_layers {layers} is more than a mel image allows, {MOST_LAYERS}")
+        if layers > MAX_LAYERS:
+            raise ValueError(f"train_vae.discriminator_layers {layers} is more than a mel image allows, {MAX_LAYERS}")
         widths = [width * min(2**i, 8) for i in range(layers + 1)]
         blocks = [nn.Sequential(nn.Conv2d(1, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2))]
         for i in range(1, layers + 1):

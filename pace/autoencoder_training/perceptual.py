@@ -78,7 +78,9 @@ def load_lpips(folder: Path | str) -> Lpips | None:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; train_vae.lpips_weights is data/none when not given")
+        raise FileNotFoundError(
+            f"{folder}: no such folder; to train without LPIPS, set train_vae.lpips_weights to data/none"
+        )
     files = sorted(path for path in folder.iterdir() if path.suffix in weights.SUFFIXES)
     if not files:
         return None
@@ -89,7 +91,7 @@ def load_lpips(folder: Path | str) -> Lpips | None:
             if any(key.startswith(prefix) for key in state):
                 if network in networks:
                     both = f"{networks[network][0].name} and {path.name} both hold {network} weights"
-                    raise WeightsError(f"{folder}: {both}; keep only vgg.pth of LPIPS there")
+                    raise WeightsError(f"{folder}: {both}; keep one of them")
                 networks[network] = (path, state)
     for network, layout in (("VGG-16", "features.0.weight ..."), ("LPIPS", "lin0.model.1.weight ...")):
         if network not in networks:

@@ -135,7 +135,7 @@ def _check_finite(pending: list[dict[str, Tensor]], done: int, trainer: VaeTrain
             raise FloatingPointError(
                 f"loss {loss}, gradient norm {norm} at step {step}, learning rate "
                 f"{trainer.learning_rate(step, trainer.params.lr):.3g}; lower train_vae.lr or "
-                "train_vae.discriminator_lr, or raise train_vae.warmup: training then starts anew; "
+                "train_vae.discriminator_lr, or raise train_vae.warmup: training then restarts from step 0; "
                 f"last good state: {last_save}"
             )
 

@@ -18,8 +18,8 @@ HOP_SECONDS = HOP / SAMPLE_RATE  # mel frame j is centred at j * HOP_SECONDS
 def resampling(bins: int, frames: int, fps: float) -> torch.Tensor:
     """Weights (bins, frames) that average video frames over equal time bins of the mel image; each row sums to 1.
 
-    Bin b covers mel frames [b, b + 1) * 256 / bins, where mel frame j reaches half a hop to both sides of its centre.
-    Video frame i reaches half a frame to both sides of i / fps; the first and the last frame also cover what is left.
+    Bin b covers mel frames [b, b + 1) * 256 / bins, where mel frame j covers half a hop on either side of its centre.
+    Video frame i covers half a frame on either side of i / fps; the first and last frames extend to the ends.
     """
     bin_edges = (torch.arange(bins + 1, dtype=torch.float64) * N_FRAMES / bins - 0.5) * HOP_SECONDS
     frame_edges = (torch.arange(frames + 1, dtype=torch.float64) - 0.5) / fps

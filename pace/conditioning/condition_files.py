@@ -1,4 +1,4 @@
-"""Reading the files that clips are conditioned on (S, F, E and G of paper 4), and the table of clips."""
+"""Reading the files of the conditions (S, F, E and G of paper 4) and the table of clips."""
 
 from pathlib import Path
 

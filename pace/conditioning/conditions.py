@@ -12,7 +12,7 @@ from pace.pose.skeleton import MIRRORED_PARTS, PARTS
 
 
 class VideoConditions(NamedTuple):
-    """What the clips of one video of N frames are conditioned on."""
+    """Conditions of the clips of one video of N frames."""
 
     slow: npt.NDArray[Any]  # S: slow energy (N,5) float32
     fast: npt.NDArray[Any]  # F: fast energy (N,5) float32

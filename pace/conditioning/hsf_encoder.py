@@ -14,9 +14,9 @@ from torch import nn
 from pace.conditioning.alignment import resampling
 from pace.pipeline.params import choice, limits
 
-SEMANTIC_WIDTH = 512  # of the motion encoder's embeddings E
-STILL = 1e-5  # floor of the z-score's deviation: a part that does not move gives zeros, not amplified noise
-TIME_TOKENS = 32  # of `pooling: sequence`: one per latent column
+SEMANTIC_WIDTH = 512  # width of the motion encoder's embeddings E
+MIN_DEVIATION = 1e-5  # floor in the z-score: a part that does not move gives zeros, not amplified noise
+TIME_TOKENS = 32  # tokens of `pooling: sequence`: one per latent column
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class EncoderParams:
 
 
 class Conditions(NamedTuple):
-    """What a batch of clips is conditioned on. The order of the parts is to, la, ra, ll, rl."""
+    """Conditions of a batch of clips. The order of the parts is to, la, ra, ll, rl."""
 
     slow: torch.Tensor  # S: slow energy (B,N,5)
     fast: torch.Tensor  # F: fast energy (B,N,5)
@@ -46,7 +46,7 @@ class Conditions(NamedTuple):
 
 
 class Encoding(NamedTuple):
-    """What the U-Net is conditioned on, and the gates for plots (None if the variant has none)."""
+    """Output of the encoder: context tokens, frame sequence, and the gates for plots (None if the variant has none)."""
 
     tokens: torch.Tensor  # C: context of the cross-attention (B,T,C); T is 1 for `pooling: mean`
     frames: torch.Tensor | None  # frame sequence for `align` (B,N,F)
@@ -64,7 +64,7 @@ class Encoding(NamedTuple):
 def zscore(energy: torch.Tensor) -> torch.Tensor:
     """The z-score of (3): energies (B,N,P) normalised over the N frames, per clip and part."""
     deviation, mean = torch.std_mean(energy, dim=1, correction=0, keepdim=True)
-    return (energy - mean) / deviation.clamp(min=STILL)
+    return (energy - mean) / deviation.clamp(min=MIN_DEVIATION)
 
 
 def position_code(length: int, width: int) -> torch.Tensor:
@@ -94,6 +94,7 @@ class Branch(nn.Module):
         Without part gates every part has the weight 1/P.
         """
         motion = self.mlp(zscore(energy)[..., None])  # (3): S' or F' (B,N,P,d)
+        # (4) prints S' in the query of the fast branch too; we take that for a misprint and use F' there.
         attended = self.attend(self.query(motion), self.key(semantic), self.value(semantic))  # (4): H_p,n (B,N,P,d)
         if self.residual:
             attended = attended + motion
@@ -126,7 +127,7 @@ class HSFEncoder(nn.Module):
         _check(params)
         self.params = params
         width = params.width
-        self.width = width * params.motion + visual_width * params.visual  # of [H, G]
+        self.width = width * params.motion + visual_width * params.visual  # width of [H, G]
         self.context_width = self.width or width
         if params.motion:
             self.norm = nn.LayerNorm(SEMANTIC_WIDTH)

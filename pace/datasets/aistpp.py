@@ -67,8 +67,8 @@ def parse_video_name(text: str, origin: str) -> Name:
 def read(params: IndexParams) -> Listing:
     """Videos of the chosen cameras whose sequences are in a split and not on the ignore list.
 
-    Splits come from `annotations`/splits/crossmodal_{train,val,test}.txt. Lists in `split_lists` go before them; a
-    listed video stands for the other cameras of its sequence too, unless the lists divide the sequence.
+    Splits come from `annotations`/splits/crossmodal_{train,val,test}.txt. Lists in `split_lists` take precedence;
+    a listed video also assigns the other cameras of its sequence, unless the lists disagree about the sequence.
     Raises DatasetError.
     """
     if not params.cameras:
@@ -94,7 +94,7 @@ def read(params: IndexParams) -> Listing:
         if "all" not in params.cameras and name.camera not in params.cameras:
             continue
         split = listed.get(name.text) or listed_sequences.get(name.sequence)
-        # Lists in the manner of D2M-GAN have no validation videos: the official ones stay for validation.
+        # D2M-GAN's lists have no validation videos: the official ones stay for validation.
         if not split and (not listed or official.get(name.sequence) == "val"):
             split = official.get(name.sequence)
         if name.sequence in ignored:

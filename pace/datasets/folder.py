@@ -43,7 +43,7 @@ def read(params: IndexParams) -> Listing:
     for video, (audio, picture) in zip(videos, digests, strict=True):
         video["video_id"] = ids[video["file"]]
         video["source"] = video.get("source") or (f"video-{picture}" if picture else video["video_id"])
-        track_id = f"{leaks.TRACK}{audio}" if audio else ""
+        track_id = f"{leaks.TRACK_PREFIX}{audio}" if audio else ""
         video["music_id"] = video.get("music_id") or music_of_track.get(audio) or track_id
         keys = {"music": video["music_id"], "audio": audio, "dance": video.get("sequence"), "source": video["source"]}
         group_keys.append([f"{name} {key}" for name, key in keys.items() if key])
@@ -202,7 +202,7 @@ def _with_splits(
     for video, group in zip(videos, groups, strict=True):
         if video.get("split"):
             named[group].add(video["split"])
-    # In a group that the table itself divides, what it leaves open goes to train, where it cannot flatter a score.
+    # If the table splits a group, its unassigned videos go to train, where they cannot inflate a score.
     of_group = {group: names.pop() if len(names) == 1 else "train" for group, names in named.items()}
     settled = [video.get("split") or of_group.get(group) for video, group in zip(videos, groups, strict=True)]
     ids = [video["video_id"] for video in videos]

@@ -10,11 +10,11 @@ import pandas as pd
 
 from pace.clip import CLIP_SECONDS, SPLITS
 from pace.datasets import aistpp, folder, leaks, synthetic, tiktok
-from pace.datasets.listing import COLUMNS, END_SLACK, MORE_COLUMNS, DatasetError, IndexParams, Listing, count_note
+from pace.datasets.listing import COLUMNS, END_SLACK, OPTIONAL_COLUMNS, DatasetError, IndexParams, Listing, count_note
 from pace.datasets.splits import check_split
 from pace.media import video
 
-# What it means that no clip of a split has sound.
+# Consequence of a split without audio.
 SILENT_SPLIT = {"train": "nothing can be trained", "val": "there is no validation", "test": "there is nothing to score"}
 # Name of a dataset -> its reader.
 READERS: dict[str, Callable[[IndexParams], Listing]] = {
@@ -49,7 +49,7 @@ def build(params: IndexParams) -> Index:
     """
     root = Path(params.root)
     listing = read(params)
-    described = [*COLUMNS[2:], *MORE_COLUMNS]
+    described = [*COLUMNS[2:], *OPTIONAL_COLUMNS]
     usable: list[dict[str, Any]] = []
     failures: dict[str, str] = {}
     for listed in _records(listing.videos.sort_values("video_id")):
@@ -95,7 +95,7 @@ def read(params: IndexParams) -> Listing:
 
 
 def clip_starts(duration: float, stride: float) -> list[float]:
-    """Starts in seconds, 0, stride, ..., of the clips that lie in a video (the last may end 20 ms late)."""
+    """Starts in seconds, 0, stride, ..., of the clips that fit into a video (the last may end 20 ms late)."""
     last = duration + END_SLACK - CLIP_SECONDS
     return [round(i * stride, 6) for i in range(int(last / stride + 1e-9) + 1)] if last >= 0 else []
 

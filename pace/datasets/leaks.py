@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-TRACK = "audio-"  # starts a music_id that stands for one stored sound track and names no piece of music
+TRACK_PREFIX = "audio-"  # starts a music_id that identifies a stored sound track, not a piece of music
 SHARED = {"music": "music_id", "dance": "sequence", "video": "source"}
 
 
@@ -22,7 +22,7 @@ def count(videos: pd.DataFrame, clips: pd.DataFrame, split: str = "test") -> dic
         shared = (value != "") & value.isin(set(train[column]))
         counts[name] = int(shared.sum())
         if name != "video":
-            unknown = (value == "") | value.str.startswith(TRACK)
+            unknown = (value == "") | value.str.startswith(TRACK_PREFIX)
             counts[f"unknown_{name}"] = int((unknown & ~shared).sum())
     return counts
 

@@ -1,4 +1,4 @@
-"""What every dataset reader takes and returns: its parameters, the table of videos, and the files below a folder."""
+"""Interface of the dataset readers: their parameters, the table of videos, and the files below a folder."""
 
 import dataclasses
 import os
@@ -13,15 +13,15 @@ from pace.pipeline.params import choice, limits
 END_SLACK = 0.02  # seconds that the last clip may run past the end of its video: files end a frame early
 # Columns of a table of videos. `file` is relative to the root; the others are text, '' where unknown.
 COLUMNS = ("video_id", "file", "split", "genre", "music_id", "dancer")
-# More columns, with the value that stands for unknown. bpm: true tempo; camera: name of the view; sequence: the dance,
+# Optional columns, with their value for unknown. bpm: true tempo; camera: name of the view; sequence: the dance,
 # the same for every camera that filmed it; source: the recording, the same for every excerpt and copy of it.
-MORE_COLUMNS: dict[str, object] = {"bpm": float("nan"), "camera": "", "sequence": "", "source": ""}
+OPTIONAL_COLUMNS: dict[str, object] = {"bpm": float("nan"), "camera": "", "sequence": "", "source": ""}
 PLACEHOLDER = Path("data/none")  # the value of a path parameter that is not set; DVC needs a folder that exists
 VIDEO_SUFFIXES = frozenset(
     [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts", ".ogv", ".3gp"]
 )  # fmt: skip
 
-# One video as a reader describes it: some of COLUMNS and MORE_COLUMNS.
+# One video as a reader describes it: some of COLUMNS and OPTIONAL_COLUMNS.
 VideoRecord = dict[str, Any]
 
 
@@ -47,7 +47,7 @@ class IndexParams:
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """The videos of a dataset (COLUMNS and MORE_COLUMNS), and notes: sentences on what its reader left out."""
+    """The videos of a dataset (COLUMNS and OPTIONAL_COLUMNS), and notes: sentences on what its reader left out."""
 
     videos: pd.DataFrame
     notes: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Listing:
     @classmethod
     def of(cls, records: Iterable[Mapping[str, Any]], notes: Iterable[str] = ()) -> "Listing":
         """Make a listing from one record per video; a key that a record lacks is unknown."""
-        unknown = dict.fromkeys(COLUMNS, "") | MORE_COLUMNS
+        unknown = dict.fromkeys(COLUMNS, "") | OPTIONAL_COLUMNS
         table = pd.DataFrame([unknown | dict(record) for record in records], columns=list(unknown))
         return cls(table, tuple(notes))
 

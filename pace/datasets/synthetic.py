@@ -1,4 +1,4 @@
-"""Reader of the synthetic dataset: a folder with videos.csv beside the videos."""
+"""Reader of the synthetic dataset: a folder with videos.csv next to the videos."""
 
 from pathlib import Path
 

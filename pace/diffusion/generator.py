@@ -16,11 +16,11 @@ from pace.training.checkpoint import load_weights, read_config, save_model, writ
 
 @dataclasses.dataclass(frozen=True)
 class DataShape:
-    """What the data decides about the networks."""
+    """Sizes of the networks that follow from the data."""
 
-    channels: int  # of the latents
+    channels: int  # channels of the latents
     visual_width: int  # D of the visual embeddings
-    frames: int  # of a clip
+    frames: int  # video frames per clip
     fps: float  # frames per second
 
 
@@ -41,7 +41,7 @@ class LatentScale(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class DenoisingTask:
-    """What the U-Net learned to predict, and how often without a condition: keys of section `train_diffusion`.
+    """The U-Net's prediction target, and how often it trained without a condition: keys of section `train_diffusion`.
 
     Sampling needs them, so they are read from the config.json of the trained generator.
     """

@@ -18,7 +18,7 @@ from pace.training.resume import fingerprint
 
 @dataclass(frozen=True)
 class DataFolders:
-    """Where the training data lies."""
+    """Folders and files of the training data."""
 
     latents: Path  # {split}.npz
     clips: Path  # clips.parquet
@@ -28,7 +28,7 @@ class DataFolders:
 
 
 class SplitArrays(NamedTuple):
-    """What the files hold of the n clips of one split that have conditions."""
+    """Data of the n clips of one split that have conditions."""
 
     mean: npt.NDArray[Any]  # posterior means (n,C,32,32)
     log_variance: npt.NDArray[Any]  # (n,C,32,32)
@@ -45,21 +45,21 @@ class TrainingData(NamedTuple):
     fingerprint: str
 
 
-def read_split(folders: DataFolders, split: str, say: Callable[[str], None]) -> SplitArrays:
-    """Latents and conditions of a split. `say` is told which clips and videos are left out."""
+def read_split(folders: DataFolders, split: str, log: Callable[[str], None]) -> SplitArrays:
+    """Latents and conditions of a split. Calls `log` with a message for every video left out and with the counts."""
     with np.load(folders.latents / f"{split}.npz", allow_pickle=False) as file:
         mean, log_variance, clip_ids = file["mean"], file["log_variance"], file["clip_id"]
     clips = read_clips(folders.clips)
     video_ids = [clips[clip][0] for clip in clip_ids]
     videos, missing = read_videos(video_ids, folders.energy, folders.motion, folders.visual)
     for video_id, reason in missing.items():
-        say(f"{split}: video {video_id} is left out: {reason}")
+        log(f"{split}: video {video_id} is left out: {reason}")
     kept = [i for i, video_id in enumerate(video_ids) if video_id in videos]
-    say(f"{split}: {len(kept)} clips, {len(clip_ids) - len(kept)} left out for missing conditions")
+    log(f"{split}: {len(kept)} clips, {len(clip_ids) - len(kept)} left out for missing conditions")
     return SplitArrays(mean[kept], log_variance[kept], [str(clip_ids[i]) for i in kept], videos)
 
 
-def load_data(folders: DataFolders, device: torch.device, say: Callable[[str], None]) -> TrainingData:
+def load_data(folders: DataFolders, device: torch.device, log: Callable[[str], None]) -> TrainingData:
     """Training and validation data on `device`. Raises ValueError if no training clip is complete."""
     clips = read_clips(folders.clips)
     fingerprints = []
@@ -72,11 +72,11 @@ def load_data(folders: DataFolders, device: torch.device, say: Callable[[str], N
         fingerprints.append(fingerprint(arrays.mean, arrays.log_variance, arrays.clip_ids, *tracks))
         return make_dataset(arrays.mean, arrays.log_variance, scale, store, device)
 
-    arrays = read_split(folders, "train", say)
+    arrays = read_split(folders, "train", log)
     if not arrays.clip_ids:
         raise ValueError("no training clip has latents and conditions; see the failures.json files in data/")
     scale = measure_scale(arrays.mean, arrays.log_variance)
     train = dataset(arrays, scale)
-    arrays = read_split(folders, "val", say)
+    arrays = read_split(folders, "val", log)
     val = dataset(arrays, scale) if arrays.clip_ids else None
     return TrainingData(train, val, scale, fingerprint(fingerprints))

@@ -25,7 +25,7 @@ class LatentDataset(NamedTuple):
 
     mean: torch.Tensor  # (n,C,32,32)
     deviation: torch.Tensor  # standard deviation (n,C,32,32)
-    conditions: ConditionStore  # of the same clips in the same order
+    conditions: ConditionStore  # conditions of the same clips, in the same order
 
 
 def make_dataset(

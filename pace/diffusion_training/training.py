@@ -24,7 +24,7 @@ from pace.training.ema import Ema
 from pace.training.learning_rate import DECAYS, learning_rate
 from pace.training.resume import Resume
 
-CHECK_EVERY = 25  # steps between two looks at the loss: each look makes the GPU wait
+CHECK_EVERY = 25  # steps between checks of the loss: each check synchronises the GPU
 VAL_REPEATS = 4  # time steps at which each validation clip is evaluated
 
 
@@ -57,7 +57,7 @@ class DiffusionParams:
         return learning_rate(step, self.lr, self.warmup, self.steps, self.decay)
 
     def task(self) -> DenoisingTask:
-        """What the U-Net learns, which sampling must know."""
+        """The U-Net's training task, which sampling must know."""
         return DenoisingTask(self.objective, self.schedule, self.min_snr, self.drop)
 
 
@@ -126,11 +126,11 @@ def train(
             print(f"train_diffusion continues from step {start}, saved in {resume.path}", flush=True)
     if not processes.agree(start):
         raise ValueError(
-            "the processes of `train.launcher` have different saved states: .resume must lie on a disk that they share"
+            "the processes of `train.launcher` have different saved states: .resume must be on a disk that they share"
         )
     network = processes.wrap(model)
     process = params.task().process().to(data.mean.device)
-    pending: list[torch.Tensor] = []  # loss and gradient norm of the steps since the last look at them
+    pending: list[torch.Tensor] = []  # loss and gradient norm of the steps since the last check
     last_save = f"step {start}, in {resume.path}" if resume and start else "none"
     clock = time.perf_counter()
     for step in range(start, params.steps):
@@ -236,6 +236,6 @@ def _check_finite(losses: list[float], norms: list[float], first: int, params: D
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise FloatingPointError(
                 f"loss {loss}, gradient norm {norm} at step {step}, learning rate {params.learning_rate(step):.3g}; "
-                "lower train_diffusion.lr or train_diffusion.max_grad_norm: training then starts anew; "
+                "lower train_diffusion.lr or train_diffusion.max_grad_norm: training then restarts from step 0; "
                 f"last good state: {last_save}"
             )

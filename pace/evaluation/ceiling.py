@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from pace.audio.joining import clip_starts, join
-from pace.audio.limiter import within_range
+from pace.audio.limiter import limit_peaks
 from pace.audio.mel import mel_image
 from pace.audio.vocoder import VocoderParams, invert
 from pace.autoencoder.inference import load_vae
@@ -32,7 +32,7 @@ def ceiling_clip(wave: Wave, vae: AutoencoderKL, vocoder: VocoderParams) -> tupl
     Decodes the mean of the posterior. Peaks are turned down as those of generated music are.
     """
     rebuilt, error = _rebuilt(wave, vae, vocoder)
-    return within_range(rebuilt), error
+    return limit_peaks(rebuilt), error
 
 
 def ceiling_track(track: Wave, folder: Path, vocoder: VocoderParams) -> Wave:
@@ -43,7 +43,7 @@ def ceiling_track(track: Wave, folder: Path, vocoder: VocoderParams) -> Wave:
     starts = clip_starts(len(track) / SAMPLE_RATE)
     with one_thread():
         clips = np.stack([_rebuilt(cut(track, start), vae_of(folder), vocoder)[0] for start in starts])
-    return within_range(join(clips, starts, len(track) / SAMPLE_RATE))
+    return limit_peaks(join(clips, starts, len(track) / SAMPLE_RATE))
 
 
 @torch.no_grad()

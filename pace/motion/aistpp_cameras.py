@@ -1,4 +1,4 @@
-"""Reader of AIST++'s cameras: where each stands, from cameras/mapping.txt and cameras/*.json (FACTS 4)."""
+"""Reader of AIST++'s camera poses, from cameras/mapping.txt and cameras/*.json (FACTS 4)."""
 
 import json
 from pathlib import Path
@@ -33,5 +33,5 @@ def read_camera(cameras: Path, sequence: str, camera: str) -> tuple[np.ndarray, 
         return Rotation.from_rotvec(rotation).as_matrix(), translation.reshape(3)
     except (KeyError, TypeError, ValueError) as error:
         raise KeypointsError(
-            f"{path}: no sound camera {camera} in it ({error}); expected a list of name, rotation and translation"
+            f"{path}: no valid entry for camera {camera} ({error}); expected a list of name, rotation and translation"
         ) from None

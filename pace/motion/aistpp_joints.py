@@ -10,12 +10,12 @@ from pace.pose import skeleton
 from pace.pose.aistpp_annotations import FPS, read_dictionary, to_array, to_seconds
 from pace.pose.keypoints import KeypointsError, load
 
-# Views that the publishers found out of step with the other cameras: the 3D joints do not fit them.
-OUT_OF_STEP = frozenset({"gBR_sBM_c05_d04_mBR0_ch01"})
+# Views that AIST++ lists as out of sync with the other cameras: the 3D joints do not fit them.
+OUT_OF_SYNC = frozenset({"gBR_sBM_c05_d04_mBR0_ch01"})
 
 
 def annotation_files(annotations: Path, video_id: str) -> tuple[Path, ...]:
-    """The files that a video's pose is made from: 3D joints, time stamps where there are any, cameras."""
+    """The files from which a video's pose is computed: 3D joints, time stamps where there are any, cameras."""
     name = aistpp.parse_name(video_id)
     sequence = name.sequence if name else video_id
     stamps = annotations / "keypoints2d" / f"{sequence}.pkl"
@@ -31,8 +31,8 @@ def pose_video(annotations: Path, video_id: str, inputs: tuple[Path, ...], folde
 
     The pose takes its frame rate and its number of frames from the keypoints file.
     """
-    if video_id in OUT_OF_STEP:
-        raise KeypointsError(f"{video_id}: its camera is out of step with the others; use lift.source: keypoints")
+    if video_id in OUT_OF_SYNC:
+        raise KeypointsError(f"{video_id}: its camera is out of sync with the others; use lift.source: keypoints")
     keypoints = load(inputs[0])
     pose = normalise(camera_pose(annotations, video_id, len(keypoints.keypoints), keypoints.fps))
     np.savez(folder / "pose3d.npz", pose=pose.astype(np.float32), fps=np.float32(keypoints.fps))
@@ -78,11 +78,11 @@ def normalise(pose: np.ndarray) -> np.ndarray:
 
 
 def _frame_times(annotations: Path, sequence: str, count: int) -> np.ndarray:
-    """Times (count,) of the 3D frames: those of the 2D annotation they were made from; without it, 60 a second."""
+    """Times (count,) of the 3D frames: those of the 2D annotation that they come from; without it, 60 a second."""
     path = annotations / "keypoints2d" / f"{sequence}.pkl"
     if not path.is_file():
         return np.arange(count) / FPS
     times = to_seconds(read_dictionary(path, "timestamps")["timestamps"], path)
     if len(times) != count:
-        raise KeypointsError(f"{path}: {len(times)} time stamps for {count} frames of 3D joints; get a sound copy")
+        raise KeypointsError(f"{path}: {len(times)} time stamps for {count} frames of 3D joints; get an intact copy")
     return times

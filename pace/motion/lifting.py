@@ -40,7 +40,7 @@ def normalise(keypoints: np.ndarray, mode: str = "bbox", size: tuple[int, int] |
     points = np.where(np.isfinite(keypoints).all(axis=-1, keepdims=True), keypoints, 0).astype(np.float32)
     if mode == "pixel":
         if size is None:
-            raise ValueError("pixel normalisation needs the frame size (w, h); use bbox where it is not known")
+            raise ValueError("pixel normalisation needs the frame size (w, h); use bbox where it is unknown")
         points[..., :2] = (points[..., :2] - np.array(size, np.float32) / 2) / (min(size) / 2)
         return points
     if mode != "bbox":

@@ -21,7 +21,7 @@ from pace.pipeline.stage import resume_folder
 from pace.pipeline.threads import one_thread
 
 Inputs = tuple[Path, ...]
-Function = Callable[[str, Inputs, Path], None]  # of the video's id, its input files and the folder to write into
+Function = Callable[[str, Inputs, Path], None]  # takes the video's id, its input files and the output folder
 
 FAILURES = "failures.json"
 
@@ -47,7 +47,7 @@ def map_videos(
     that the function imports. A later run that meets the same key uses the kept result.
     If a video raises ValueError, OSError or RuntimeError, its reason is recorded and the others continue.
 
-    Returns the failures (video id -> reason). They are also written to failures.json beside the first output.
+    Returns the failures (video id -> reason). They are also written to failures.json next to the first output.
     Raises RuntimeError if there are no videos, if all of them fail, or if PACE_DASK names no usable cluster.
     """
     if not inputs:
@@ -209,7 +209,7 @@ def _loaded_code(module: str) -> str:
 
 
 def _base_key(step: str, code: str, params: object) -> str:
-    """What the keys of a step's videos have in common. JSON of the parameters, so that equal values give equal keys."""
+    """The part of the keys that a step's videos share. JSON of the parameters, so that equal values give equal keys."""
     values: Any = params
     if dataclasses.is_dataclass(params) and not isinstance(params, type):
         values = dataclasses.asdict(params)

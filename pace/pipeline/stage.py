@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def run(name: str, main: Callable[[], None]) -> None:
-    """Run a stage's main function. After a user's error it exits with status 1 and one line, `name: what is wrong`."""
+    """Run a stage's main function. On an error, print one line, `name: message`, and exit with status 1."""
     try:
         main()
     except (ValueError, ArithmeticError, OSError, RuntimeError) as error:
@@ -17,6 +17,6 @@ def run(name: str, main: Callable[[], None]) -> None:
 def resume_folder(name: str) -> Path:
     """The absolute folder of a stage's saved states and kept results.
 
-    It lies in the project's own folder even if the stage runs in one of DVC's temporary experiments (DVC_ROOT).
+    It is in the project's own folder even if the stage runs in one of DVC's temporary experiments (DVC_ROOT).
     """
     return Path.cwd() / os.environ.get("DVC_ROOT", ".") / ".resume" / name

@@ -8,8 +8,8 @@ import numpy as np
 from pace.pose import numpy_pickles
 from pace.pose.keypoints import KeypointsError
 
-FPS = 60.0  # of all annotations
-# What one count of the time stamps may be, in seconds: second, millisecond, microsecond, or frame.
+FPS = 60.0  # frame rate of all annotations
+# Possible units of the time stamps, in seconds: second, millisecond, microsecond, frame.
 _UNITS = (1.0, 1e-3, 1e-6, 1 / FPS)
 
 
@@ -29,13 +29,13 @@ def to_array(value: object, key: str, path: Path) -> np.ndarray:
     try:
         return np.asarray(value, np.float64)
     except (TypeError, ValueError) as error:
-        raise KeypointsError(f"{path}: its {key!r} is no array of numbers ({error}); get a sound copy") from None
+        raise KeypointsError(f"{path}: its {key!r} is not an array of numbers ({error}); get an intact copy") from None
 
 
 def to_seconds(stamps: object, path: Path) -> np.ndarray:
     """Times (N,) in seconds of time stamps that count seconds, milliseconds, microseconds or frames.
 
-    Their median step tells the unit: it must be that of 60 frames per second in one of them. Raises KeypointsError.
+    The unit is the one in which their median step is that of 60 frames per second. Raises KeypointsError.
     """
     counts = to_array(stamps, "timestamps", path)
     step = float(np.median(np.diff(counts))) if counts.ndim == 1 and len(counts) > 1 else float("nan")
@@ -43,5 +43,5 @@ def to_seconds(stamps: object, path: Path) -> np.ndarray:
         if abs(step * unit * FPS - 1) < 0.2 and (np.diff(counts) > 0).all():
             return counts * unit
     raise KeypointsError(
-        f"{path}: timestamps with a median step of {step:g}; expected rising ones of 60 frames/s: get a sound copy"
+        f"{path}: timestamps with a median step of {step:g}; expected rising ones of 60 frames/s: get an intact copy"
     )

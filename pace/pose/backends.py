@@ -21,7 +21,7 @@ class KeypointsParams:
 
 
 def estimator_files(params: KeypointsParams) -> tuple[Path, ...]:
-    """The files that an estimator reads beside the decoded video: RTMPose's two ONNX files, none for MediaPipe.
+    """The files that an estimator reads besides the decoded video: RTMPose's two ONNX files, none for MediaPipe.
 
     Raises KeypointsError for a file that cannot be used.
     """

@@ -153,7 +153,7 @@ def _session(path: Path, device: str) -> "onnxruntime.InferenceSession":
     try:
         return ort.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime's errors have no common base but Exception
-        raise KeypointsError(f"{path}: not an ONNX file that can be loaded ({error}); get a sound copy") from None
+        raise KeypointsError(f"{path}: not an ONNX file that can be loaded ({error}); get an intact copy") from None
 
 
 def _input_size(session: "onnxruntime.InferenceSession", path: Path, kind: str) -> tuple[int, int]:
@@ -177,7 +177,7 @@ def _output_shapes(session: "onnxruntime.InferenceSession", size: tuple[int, int
     try:
         return [output.shape for output in session.run(None, {session.get_inputs()[0].name: blank})]
     except Exception as error:  # ONNX Runtime's errors have no common base but Exception
-        raise KeypointsError(f"{path}: does not run on a blank image ({error}); get a sound copy") from None
+        raise KeypointsError(f"{path}: does not run on a blank image ({error}); get an intact copy") from None
 
 
 @contextlib.contextmanager

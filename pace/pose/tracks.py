@@ -1,4 +1,4 @@
-"""Following one dancer where an estimator reports several people, or numbers the same person anew."""
+"""Following one dancer where an estimator reports several people, or renumbers the same person."""
 
 import dataclasses
 import logging

@@ -36,8 +36,8 @@ def _modules(folder: Path) -> set[Path]:
     return {path.relative_to(closure.ROOT) for path in folder.rglob("*.py") if path.name != "__init__.py"}
 
 
-def renewed(text: str) -> str:
-    """The text of a dvc.yaml with its code dependencies replaced by the right ones.
+def with_code_deps(text: str) -> str:
+    """The text of a dvc.yaml with its code dependencies replaced by those that the imports give.
 
     The code dependencies come last in each list of deps, and the stage's script comes last among them.
     """
@@ -53,11 +53,11 @@ def renewed(text: str) -> str:
 
 
 def main() -> None:
-    """Renew all dvc.yaml files and print which of them changed."""
+    """Update all dvc.yaml files and print which of them changed."""
     for file in DVC_FILES:
         path = closure.ROOT / file
         before = path.read_text(encoding="utf-8")
-        after = renewed(before)
+        after = with_code_deps(before)
         if after != before:
             path.write_text(after, encoding="utf-8")
         print(f"{file}: {'written' if after != before else 'up to date'}")

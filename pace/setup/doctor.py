@@ -35,7 +35,7 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace) -> None:
-    """Report on the set-up. Exits with status 1 if the pipeline cannot run as params.yaml sets it."""
+    """Report on the set-up. Exits with status 1 if the pipeline cannot run with it."""
     findings = examine(Path(), params.read, check)
     print(report(findings))
     if failures(findings):
@@ -71,7 +71,7 @@ def examine(
 
 
 def failures(findings: list[Finding]) -> list[Finding]:
-    """The findings with which the pipeline cannot run."""
+    """The findings that keep the pipeline from running."""
     return [finding for finding in findings if finding.state == FAIL]
 
 
@@ -84,5 +84,5 @@ def report(findings: list[Finding]) -> str:
         lines.append(f"{finding.state:<4}  {finding.name:<{width}}  {finding.message}{consequence}")
     count = len(failures(findings))
     problems = f"{count} problem{'s' if count > 1 else ''} marked {FAIL}"
-    summary = f"The pipeline cannot run as params.yaml sets it: {problems}." if count else "The pipeline can run."
+    summary = f"The pipeline cannot run with the current params.yaml: {problems}." if count else "The pipeline can run."
     return "\n".join([*lines, summary])

@@ -22,14 +22,14 @@ EXTRAS = {
     "distributed": "PACE_DASK",
 }
 EXTRA_REQUIREMENTS = ("mediapipe", "rtmpose", "clap", "dask")  # requirements-{name}.txt
-ENOUGH_DISK = 5  # GB
+MIN_FREE_GB = 5
 
 
 def python(_: Setup) -> Iterator[Finding]:
     """The version of Python."""
     version = ".".join(map(str, sys.version_info[:3]))
     wrong = sys.version_info[:2] != PYTHON
-    yield Finding(NOTE if wrong else OK, "Python", version, "the project is made for 3.11" if wrong else "")
+    yield Finding(NOTE if wrong else OK, "Python", version, "the project targets Python 3.11" if wrong else "")
 
 
 def packages(setup: Setup) -> Iterator[Finding]:
@@ -96,8 +96,8 @@ def storage(setup: Setup) -> Iterator[Finding]:
         message = f"{cache}: {len(sizes)} files, {sum(sizes) / 1e9:.1f} GB"
         yield Finding(OK, "DVC cache", message, "" if sizes else "empty: the first `dvc repro` runs every stage")
     free = shutil.disk_usage(setup.root).free / 1e9
-    advice = f"a run with the default settings and its cache need a few GB; have at least {ENOUGH_DISK} GB free"
-    enough = free > ENOUGH_DISK
+    advice = f"a run with the default settings and its cache need a few GB; have at least {MIN_FREE_GB} GB free"
+    enough = free > MIN_FREE_GB
     yield Finding(OK if enough else NOTE, "free disk", f"{free:.1f} GB", "" if enough else advice)
 
 

@@ -1,4 +1,4 @@
-"""What the doctor's checks share: the project that they look at, and the findings that they return."""
+"""Shared types of the doctor's checks: the project that they look at, and the findings that they return."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from pace.setup.code_deps import DVC_FILES
 
-OK, NOTE, FAIL = "ok", "note", "FAIL"  # FAIL: the pipeline cannot run as params.yaml sets it
+OK, NOTE, FAIL = "ok", "note", "FAIL"  # FAIL: the pipeline cannot run with the current params.yaml
 NO_INPUT = "data/none"  # what params.yaml holds for an optional input that is not used
 
 
@@ -26,7 +26,7 @@ class Setup:
     """The project that the checks look at.
 
     root: its folder. content: params.yaml, empty if it cannot be read.
-    outputs: path of an output -> the stage that makes it.
+    outputs: path of an output -> the stage that creates it.
     inputs: the parameters that dvc.yaml uses as dependencies, such as `dataset.root`.
     dvc_faults: what is wrong with the dvc.yaml files.
     """
@@ -55,7 +55,7 @@ class Setup:
         return self.values().get(key)
 
     def stage_of(self, path: str) -> str | None:
-        """The stage that makes a path, or a folder that holds it."""
+        """The stage that creates a path, or a folder that holds it."""
         folders = (str(folder) for folder in (Path(path), *Path(path).parents))
         return next((self.outputs[folder] for folder in folders if folder in self.outputs), None)
 
@@ -83,14 +83,14 @@ def read_graph(root: Path) -> tuple[dict[str, str], tuple[str, ...], tuple[str, 
 
 
 def check_path(setup: Setup, key: str) -> Finding:
-    """Whether the path that a parameter names is there, will be made by a stage, is not used, or is missing."""
+    """Whether the path that a parameter names exists, will be created by a stage, is not used, or is missing."""
     value = setup.value(key)
     if not isinstance(value, str) or not value:
         return Finding(FAIL, key, f"{value!r} is not a path", f"use {NO_INPUT} for an input that you do not have")
     if (setup.root / value).exists():
         return Finding(OK, key, f"not used ({NO_INPUT})" if value == NO_INPUT else value)
     if stage := setup.stage_of(value):
-        return Finding(OK, key, f"{value}, not made yet", f"`dvc repro` makes it (stage {stage})")
+        return Finding(OK, key, f"{value}, not built yet", f"created by `dvc repro` (stage {stage})")
     return Finding(FAIL, key, f"{value} does not exist", "stages that read it fail; correct params.yaml")
 
 

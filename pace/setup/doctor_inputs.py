@@ -10,7 +10,7 @@ from pace.setup.parameter_conflicts import find_conflicts
 
 
 def dataset(setup: Setup) -> Iterator[Finding]:
-    """The dataset's folder, and the tables of the index if they are there."""
+    """The dataset's folder, and the tables of the index if they exist."""
     import pandas as pd
 
     from pace.datasets.listing import find_videos
@@ -33,7 +33,7 @@ def dataset(setup: Setup) -> Iterator[Finding]:
             counts.append(f"{len(splits)} {table} ({sizes})")
         yield Finding(OK, "data/index", "; ".join(counts))
     except FileNotFoundError:
-        yield Finding(NOTE, "data/index", "not made yet", "`dvc repro` makes it")
+        yield Finding(NOTE, "data/index", "not built yet", "created by `dvc repro`")
     except Exception as error:
         yield Finding(NOTE, "data/index", f"cannot be read: {first_line(error)}", "run `dvc repro index`")
 

@@ -11,7 +11,7 @@ SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".onnx")  # not from pace.wei
 VARIANTS = {"motionbert": "full", "motionbert-lite": "lite"}  # official name -> MotionBERT's variant
 AUDIO_NETWORKS = {f"evaluate.{name}_weights": name for name in ("vggish", "cnn14", "clap")}
 LPIPS = "train_vae.lpips_weights"
-STOPS = "the stage that loads it fails"
+STAGE_FAILS = "the stage that loads it fails"
 
 
 def is_weights(key: str, value: object) -> bool:
@@ -26,7 +26,7 @@ def weights(setup: Setup) -> Iterator[Finding]:
             try:
                 yield from _check_weights(setup, key)
             except Exception as error:
-                yield Finding(FAIL, key, first_line(error), STOPS)
+                yield Finding(FAIL, key, first_line(error), STAGE_FAILS)
 
 
 def _check_weights(setup: Setup, key: str) -> Iterator[Finding]:
@@ -38,7 +38,7 @@ def _check_weights(setup: Setup, key: str) -> Iterator[Finding]:
         return
     files = [path] if path.is_file() else _weights_in(path)
     if (message := _loading_error(key, path)) is not None:
-        yield Finding(FAIL, key, message, STOPS)
+        yield Finding(FAIL, key, message, STAGE_FAILS)
         return
     if not files:
         yield Finding(OK, key, f"none in {value}", _without(key))
@@ -53,7 +53,7 @@ def _check_file(setup: Setup, key: str, file: Path) -> Iterator[Finding]:
     kind, description = identify.network(file)
     expected = "ONNX" if "rtmpose" in key else "weights"
     if (expected == "ONNX") != (kind == "ONNX"):
-        yield Finding(FAIL, key, f"{file}: {description}, not {expected}", STOPS)
+        yield Finding(FAIL, key, f"{file}: {description}, not {expected}", STAGE_FAILS)
         return
     official = identify.official_file(file)
     fetched = identify.official_place(file, setup.root / FOLDER)
@@ -90,11 +90,11 @@ def _unsuitable_settings(setup: Setup, key: str, official: tuple[str, OfficialFi
     for other, right in needed.items():
         value = setup.value(other)
         if other != key and not is_weights(other, right) and value != right:
-            yield Finding(NOTE, other, f"{value}", f"{file.path} was made for {other}: {right}")
+            yield Finding(NOTE, other, f"{value}", f"{file.path} is meant for {other}: {right}")
 
 
 def _without(key: str) -> str:
-    """What happens without the weights that a parameter could name."""
+    """The consequence of leaving out the weights that a parameter could name."""
     if key == LPIPS:
         return "the VAE's perceptual loss is feature matching"
     return "its Frechet distance is not computed" if key in AUDIO_NETWORKS else "it is not used"

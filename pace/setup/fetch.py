@@ -19,7 +19,7 @@ _TIMEOUT = 30  # seconds without an answer
 
 
 class FetchError(ValueError):
-    """A download is not the expected file. The message says what it is instead; it is not kept."""
+    """A download is not the expected file. The message says what was received; the download is discarded."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="as in the list that the command prints without a name: motionbert, i3d ...",
+        help="names of weights, such as motionbert or i3d; run without names for the list",
     )
 
 
@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
 def fetch(names: list[str], folder: Path = FOLDER, table: Mapping[str, Official] = OFFICIAL) -> bool:
     """Download the files of these names into `folder`, one after the other, and print the result of each.
 
-    A file that is there already with the right sha256 is not downloaded again. Others are downloaded to a temporary
-    folder beside their target and moved there once they are complete and their sha256 matches. If a download fails,
+    A file that is already present with the right sha256 is not downloaded again. Others are downloaded to a temporary
+    folder next to their target and moved there once they are complete and their sha256 matches. If a download fails,
     the others continue, and instructions for doing it by hand are printed.
     Returns whether all files are there. Raises ValueError for an unknown name.
     """
@@ -84,7 +84,7 @@ def listing(folder: Path = FOLDER, table: Mapping[str, Official] = OFFICIAL) -> 
     for name, official in table.items():
         lines.append(f"{name:<{width}}  {official.enables}; {official.licence}")
         for file in official.files:
-            unchecked = "" if file.sha256 else ", sha256 not known"
+            unchecked = "" if file.sha256 else ", sha256 unknown"
             lines.append(f"{'':<{width}}  {state(file, folder)}: {folder / file.path}{unchecked}")
         lines += [f"{'':<{width}}    {key}: {value}" for key, value in official.sets.items()]
     return "\n".join([*lines, "Fetch with: python -m pace fetch NAME ..."])
@@ -107,7 +107,7 @@ def by_hand(files: list[OfficialFile], folder: Path = FOLDER) -> str:
     for file in files:
         lines.append(f"  {file.url}")
         lines.append(f"    {f'its {file.member} goes to' if file.member else 'to'} {folder / file.path}")
-        lines.append(f"    sha256 {file.sha256 or 'not known'}")
+        lines.append(f"    sha256 {file.sha256 or 'unknown'}")
     return "\n".join(lines)
 
 
@@ -124,9 +124,9 @@ def _get(file: OfficialFile, folder: Path) -> str:
     if target.is_file():
         digest = sha256(target)
         if file.sha256 is None:
-            return f"there already; its sha256 {digest} cannot be checked, for none is published"
+            return f"already present; its sha256 {digest} cannot be checked, for none is published"
         if digest == file.sha256:
-            return "there already, sha256 matches"
+            return "already present, sha256 matches"
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=_STAGING, dir=target.parent) as staging:
         path = _download(file, Path(staging))
@@ -135,7 +135,7 @@ def _get(file: OfficialFile, folder: Path) -> str:
         if fault:
             raise FetchError(f"{file.url} is not the expected file: {fault}")
         if file.sha256 not in (None, digest):
-            raise FetchError(f"the file from {file.url} has sha256 {digest}, not {file.sha256}; it was not kept")
+            raise FetchError(f"the file from {file.url} has sha256 {digest}, not {file.sha256}; it was discarded")
         path.replace(target)
     if file.sha256 is None:
         return f"fetched; its sha256 {digest} cannot be checked, for none is published"

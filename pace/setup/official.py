@@ -14,7 +14,7 @@ FOLDER = Path("models/official")
 class OfficialFile:
     """One file.
 
-    path: where it goes, below FOLDER. size: bytes, None if not known.
+    path: where it goes, below FOLDER. size: bytes, None if unknown.
     member: if the download is a zip archive, the file in it that is kept.
     """
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-NOT_GIVEN = "data/none"
+NOT_SET = "data/none"
 SYNTHETIC = "data/synthetic"
 DECODED = "data/decoded"
 
@@ -33,20 +33,20 @@ def find_conflicts(root: Path, values: Mapping[str, Any]) -> Iterator[Conflict]:
 
 def _dataset_conflicts(root: Path, values: Mapping[str, Any]) -> Iterator[Conflict]:
     annotations, lists = str(values.get("dataset.annotations")), str(values.get("dataset.split_lists"))
-    if values.get("dataset.name") == "aistpp" and lists == NOT_GIVEN:
-        if annotations == NOT_GIVEN:
-            message = "not given, so dataset.name: aistpp has no splits"
+    if values.get("dataset.name") == "aistpp" and lists == NOT_SET:
+        if annotations == NOT_SET:
+            message = "not set, so dataset.name: aistpp has no splits"
             remedy = "set it to AIST++'s annotation folder, or dataset.split_lists to D2M-GAN's lists"
             yield Conflict(True, "dataset.annotations", message, remedy)
         elif (root / annotations).is_dir() and not (root / annotations / "splits").is_dir():
             remedy = "use AIST++'s annotation folder as it is published"
             yield Conflict(True, "dataset.annotations", f"{annotations} has no folder splits", remedy)
-    if values.get("lift.source") == "aistpp" and annotations == NOT_GIVEN:
+    if values.get("lift.source") == "aistpp" and annotations == NOT_SET:
         remedy = "set dataset.annotations to AIST++'s annotation folder"
-        yield Conflict(True, "lift.source", "aistpp, but dataset.annotations is not given", remedy)
+        yield Conflict(True, "lift.source", "aistpp, but dataset.annotations is not set", remedy)
     truth = str(values.get("dataset.truth"))
     if truth.startswith(SYNTHETIC) and not str(values.get("dataset.root")).startswith(SYNTHETIC):
-        remedy = f"`dvc repro` would render the synthetic dataset for nothing; set it to {NOT_GIVEN}"
+        remedy = f"`dvc repro` would render the synthetic dataset needlessly; set it to {NOT_SET}"
         yield Conflict(False, "dataset.truth", f"{truth} is the truth of another dataset", remedy)
 
 
@@ -63,9 +63,9 @@ def _keypoint_conflicts(root: Path, values: Mapping[str, Any]) -> Iterator[Confl
         yield Conflict(True, key, f"{source} has no mp4 files", f"set it to {DECODED} for keypoints.backend: {backend}")
     if backend == "rtmpose":
         for file in ("keypoints.rtmpose_det", "keypoints.rtmpose_pose"):
-            if str(values.get(file)) == NOT_GIVEN:
+            if str(values.get(file)) == NOT_SET:
                 follows = "rtmlib downloads its own ONNX file on first use; without a network the stage fails"
-                yield Conflict(False, file, "not given", f"{follows} (`python -m pace fetch rtmpose`)")
+                yield Conflict(False, file, "not set", f"{follows} (`python -m pace fetch rtmpose`)")
 
 
 def _network_conflicts(values: Mapping[str, Any]) -> Iterator[Conflict]:
@@ -75,7 +75,7 @@ def _network_conflicts(values: Mapping[str, Any]) -> Iterator[Conflict]:
         yield Conflict(True, "sample.guidance", f"{guidance:g}, but train_diffusion.drop is 0", remedy)
     start, steps = values.get("train_vae.discriminator_start"), values.get("train_vae.steps")
     feature_matching = (
-        values.get("train_vae.perceptual_weight") and str(values.get("train_vae.lpips_weights")) == NOT_GIVEN
+        values.get("train_vae.perceptual_weight") and str(values.get("train_vae.lpips_weights")) == NOT_SET
     )
     adversarial = values.get("train_vae.adversarial_weight") or feature_matching
     if adversarial and start is not None and steps is not None and start >= steps:

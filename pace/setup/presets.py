@@ -17,7 +17,11 @@ _NOT_TEXT = ("true", "false", "null", "nan", "inf")  # words with a meaning of t
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("name", help="a file of presets/, without .yaml")
-    parser.add_argument("--write", action="store_true", help="change params.yaml instead; its comments stay")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write the values into params.yaml (keeping its comments) instead of printing flags",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -60,7 +64,7 @@ def load(preset: Path, params: Path) -> dict[str, Any]:
     return content
 
 
-def applied(preset: Path, params: Path) -> dict[str, Any]:
+def with_preset(preset: Path, params: Path) -> dict[str, Any]:
     """The content of params.yaml with the preset's values; no file is changed."""
     content = copy.deepcopy(read(params))
     for section, key, value in flat(load(preset, params)):
@@ -98,7 +102,7 @@ def write(preset: Path, params: Path) -> list[str]:
     for section, key, value in flat(load(preset, params)):
         if content[section][key] != value:
             if isinstance(value, list):
-                content[section][key][:] = value  # in place: the comment beside the key belongs to the list
+                content[section][key][:] = value  # in place: the comment next to the key belongs to the list
             else:
                 content[section][key] = value
             changed.append(f"{section}.{key}")

@@ -12,7 +12,7 @@ import zlib
 import numpy as np
 from scipy import signal
 
-VARIANTS = 4  # of each drum: higher or lower in pitch, longer or shorter
+VARIANTS = 4  # variants of each drum: higher or lower in pitch, longer or shorter
 TABLE = 2048  # samples of a single-cycle waveform
 
 

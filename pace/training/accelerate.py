@@ -28,7 +28,7 @@ PEAKS = {
 
 
 def compiler(device: torch.device) -> str | None:
-    """What `torch.compile` would generate code with on the device; None if it is not installed."""
+    """The compiler that `torch.compile` would use on the device; None if it is not installed."""
     names: tuple[str | None, ...]
     if device.type == "cuda":  # Triton builds its launchers with a C compiler
         names = (os.environ.get("CC"), "gcc", "clang") if importlib.util.find_spec("triton") else ()
@@ -39,10 +39,10 @@ def compiler(device: torch.device) -> str | None:
 
 
 def prepare(network: nn.Module, device: torch.device, compiled: bool | None = None) -> str:
-    """Make a network on `device` fast, in place; parameters keep their names. Returns a description of what was done.
+    """Optimise a network in place for its device; parameters keep their names. Returns a description of what was done.
 
-    - On a GPU: channels_last, TF32 for what is not in bfloat16, cuDNN's search, and `torch.compile` if Triton is there.
-    - On the CPU: nothing. channels_last gained nothing there, and compilation 4 % for minutes of compiling.
+    - On a GPU: channels_last, TF32 for what is not in bfloat16, cuDNN's search, and `torch.compile` if there is Triton.
+    - On the CPU: nothing. channels_last brings no speed-up there, and compilation only 4 % after minutes of compiling.
 
     `compiled`, if given, decides on the compilation instead. Call this before making the optimiser and before DDP.
     """
@@ -83,7 +83,7 @@ def bfloat16_is_fast(device: torch.device) -> bool:
 
 
 def peak_flops(device: torch.device) -> float | None:
-    """Dense bfloat16 peak of the device in FLOP/s; None if it is not known."""
+    """Dense bfloat16 peak of the device in FLOP/s; None if it is unknown."""
     if device.type != "cuda":
         return None
     name = torch.cuda.get_device_name(device)

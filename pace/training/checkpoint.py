@@ -1,4 +1,4 @@
-"""Trained models on disk: weights as safetensors, and beside them config.json, from which the networks are built."""
+"""Trained models on disk: weights as safetensors, and config.json next to them, from which the networks are built."""
 
 import json
 from pathlib import Path

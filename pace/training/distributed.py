@@ -90,7 +90,7 @@ def start(launcher: str) -> Processes:
 
 
 def finish() -> None:
-    """Leave the other processes; nothing to do for a process that trains alone."""
+    """Leave the group of processes. Does nothing for a process that trains alone."""
     if dist.is_initialized():
         dist.destroy_process_group()
 

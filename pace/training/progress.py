@@ -6,14 +6,14 @@ from tqdm import tqdm
 
 
 class TrainingProgress:
-    """A progress bar over the steps of a training; without a terminal, a line now and then. Use it in `with`.
+    """A progress bar over the steps of a training; without a terminal, a line every `line_every` steps.
 
-    Shows the step's values with four digits. Only the first process of a training `shows` anything.
+    Use it in `with`. Shows the step's values with four digits. `enabled`: False for all but the first process.
     """
 
-    def __init__(self, name: str, steps: int, line_every: int, shows: bool = True) -> None:
-        self.line_every, self.shows = line_every, shows
-        self.bar = tqdm(total=steps, desc=name, unit="step", disable=None if shows else True)
+    def __init__(self, name: str, steps: int, line_every: int, enabled: bool = True) -> None:
+        self.line_every, self.enabled = line_every, enabled
+        self.bar = tqdm(total=steps, desc=name, unit="step", disable=None if enabled else True)
 
     def __enter__(self) -> "TrainingProgress":
         return self
@@ -28,5 +28,5 @@ class TrainingProgress:
         texts = {name: f"{value:.4g}" for name, value in values.items()}
         self.bar.set_postfix(texts)
         self.bar.update(step - self.bar.n)
-        if self.shows and self.bar.disable and step % self.line_every == 0:
+        if self.enabled and self.bar.disable and step % self.line_every == 0:
             print(f"step {step}: {', '.join(f'{name} {text}' for name, text in texts.items())}", flush=True)

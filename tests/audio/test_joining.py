@@ -1,4 +1,4 @@
-"""Clips of one track: they cover it, and joined they lie where they were cut."""
+"""Clips of one track: they cover it, and joining puts them where they were cut."""
 
 import numpy as np
 import pytest

@@ -19,7 +19,7 @@ def params(dataset, **changes):
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    """Seven sequences, one of them without videos, from nine cameras, in two folders, beside other files."""
+    """Seven sequences, one of them without videos, from nine cameras, in two folders, next to other files."""
     root = tmp_path_factory.mktemp("aist")
     write_annotations(root / "annotations", SPLITS, (IGNORED,))
     tiny_video(root / "tiny.mp4")
@@ -93,7 +93,7 @@ def write_lists(folder, **names):
 
 
 def test_d2m_gan_lists(dataset, tmp_path):
-    """Lists of c01 stand for the other cameras; what is in no list is left out but for the official validation."""
+    """Lists of c01 also assign the other cameras; what is in no list is left out but for the official validation."""
     lists = write_lists(
         tmp_path / "lists",
         train=["gBR_sBM_c01_d04_mBR1_ch01", "gJB_sBM_c01_d07_mJB0_ch01", "gLO_sBM_c01_d13_mLO0_ch03"],

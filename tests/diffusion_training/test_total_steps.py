@@ -36,7 +36,7 @@ def test_total_steps(epochs, batch, clips, expected):
 
 def test_the_stage_trains_for_epochs_and_prints_its_size(tmp_path, monkeypatch, capsys):
     """Three clips, two epochs in batches of four: two steps, whatever `steps` says."""
-    content = presets.applied(ROOT / "presets/tiny.yaml", ROOT / "params.yaml")
+    content = presets.with_preset(ROOT / "presets/tiny.yaml", ROOT / "params.yaml")
     content["train_diffusion"] |= {"steps": 50, "epochs": 2, "batch_size": 4}
     generator = np.random.default_rng(0)
     semantic = generator.standard_normal((150, 5, 512)).astype(np.float16)
@@ -48,7 +48,7 @@ def test_the_stage_trains_for_epochs_and_prints_its_size(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setattr(params, "read", lambda path="params.yaml": content)
-    monkeypatch.setattr(train_diffusion, "load_data", lambda folders, device, say: (data, None, scale, "key"))
+    monkeypatch.setattr(train_diffusion, "load_data", lambda folders, device, log: (data, None, scale, "key"))
     train_diffusion.main([])
     written = json.loads((tmp_path / "models/diffusion/config.json").read_text())["train_diffusion"]
     assert (written["steps"], written["epochs"]) == (2, 2)

@@ -65,7 +65,7 @@ def test_scale_of_the_pose_is_that_of_lifted_ones(dataset):
 def test_values_of_a_wrong_type_are_named(annotations, value):
     path = annotations / "keypoints3d" / f"{TEST}.pkl"
     path.write_bytes(pickle.dumps({"keypoints3d_optim": value}))
-    with pytest.raises(KeypointsError, match=rf"{TEST}\.pkl: its 'keypoints3d_optim' is no array of numbers"):
+    with pytest.raises(KeypointsError, match=rf"{TEST}\.pkl: its 'keypoints3d_optim' is not an array of numbers"):
         aistpp_joints.camera_pose(annotations, video_id(TEST, "c01"), 324, 60.0)
 
 
@@ -83,7 +83,7 @@ def test_3d_gaps_and_faults(dataset, annotations):
     change_pickle(path, lambda data: data["keypoints3d_optim"].__setitem__((slice(None), 9), np.nan))
     with pytest.raises(KeypointsError, match="the lwrist is missing throughout"):
         aistpp_joints.camera_pose(annotations, name, 324, 60.0)
-    with pytest.raises(KeypointsError, match="out of step"):
+    with pytest.raises(KeypointsError, match="out of sync"):
         aistpp_joints.pose_video(annotations, "gBR_sBM_c05_d04_mBR0_ch01", (), annotations)
     cameras = annotations / "cameras"
     (cameras / "mapping.txt").write_text(f"{VAL} setting7\n{TEST} setting1\n")
@@ -93,5 +93,5 @@ def test_3d_gaps_and_faults(dataset, annotations):
         aistpp_cameras.read_camera(cameras, VAL, "c01")
     (cameras / "setting1.json").write_text(json.dumps([camera("c01"), {"name": "c02"}]))
     for view in ("c02", "c03"):
-        with pytest.raises(KeypointsError, match=rf"setting1\.json: no sound camera {view}"):
+        with pytest.raises(KeypointsError, match=rf"setting1\.json: no valid entry for camera {view}"):
             aistpp_cameras.read_camera(cameras, TEST, view)

@@ -54,7 +54,7 @@ def modules(dep: str) -> set[Path]:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_code_deps_hold_the_closure_of_imports(name):
-    """Those of a training hold nothing else, for a change of any of them trains anew."""
+    """Those of a training hold nothing else, since a change of any of them starts it again."""
     named = set().union(*map(modules, code_deps_of(STAGES[name])))
     needed = set(closure.closure(f"stages.{name}"))
     assert needed <= named, f"run `make deps`; not in dvc.yaml: {sorted(map(str, needed - named))}"
@@ -65,7 +65,7 @@ def test_code_deps_hold_the_closure_of_imports(name):
 @pytest.mark.parametrize("file", DVC_FILES)
 def test_make_deps_has_nothing_to_write(file):
     text = (ROOT / file).read_text()
-    assert code_deps.renewed(text) == text, "run `make deps`"
+    assert code_deps.with_code_deps(text) == text, "run `make deps`"
 
 
 @pytest.mark.parametrize("name", STAGES)

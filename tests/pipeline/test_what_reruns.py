@@ -103,7 +103,7 @@ def test_a_changed_script_reruns_a_training_and_finds_its_saved_state(changed, s
         ("train_vae", "pace/autoencoder_training/perceptual.py"),
     ],
 )
-def test_code_that_decides_the_result_starts_a_training_anew(changed, stage, file):
+def test_code_that_decides_the_result_restarts_a_training(changed, stage, file):
     assert changed(stage, file) == (True, True)
 
 

@@ -150,7 +150,7 @@ def test_values_of_a_wrong_type_are_named(dataset, annotations, value):
     good = numpy_pickles.load(path)
     for key in good:
         path.write_bytes(pickle.dumps(good | {key: value}))
-        with pytest.raises(KeypointsError, match=rf"{TEST}\.pkl: its '{key}' is no array of numbers"):
+        with pytest.raises(KeypointsError, match=rf"{TEST}\.pkl: its '{key}' is not an array of numbers"):
             aistpp_keypoints.estimate(path, video, 30.0)
 
 

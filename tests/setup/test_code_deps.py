@@ -67,11 +67,11 @@ def test_a_new_module_splits_a_folder_of_a_training(tmp_path):
     assert code_deps.code_deps("sample") == SAMPLE
 
 
-def test_dvc_yaml_is_renewed_and_the_rest_of_it_stays():
+def test_code_deps_are_replaced_and_the_rest_of_dvc_yaml_stays():
     old = DVC.format(training=lines(["pace/gone.py", "stages/train_vae.py"]), sample=lines(["stages/sample.py"]))
     new = DVC.format(training=lines(TRAINING), sample=lines(SAMPLE))
-    assert code_deps.renewed(old) == new
-    assert code_deps.renewed(new) == new
+    assert code_deps.with_code_deps(old) == new
+    assert code_deps.with_code_deps(new) == new
 
 
 def test_the_command_writes_what_has_changed(tmp_path, capsys):

@@ -66,7 +66,7 @@ def test_a_fresh_clone_can_run(project):
     assert "ok    params.yaml " in out
     for key in ("lift.weights", "embed_motion.weights"):
         assert f"ok    {key} " in out
-    assert "models/pretrain/motion.safetensors, not made yet -> `dvc repro` makes it (stage pretrain_motion)" in out
+    assert "models/pretrain/motion.safetensors, not built yet -> created by `dvc repro` (stage pretrain_motion)" in out
     assert "not trained -> `dvc repro` trains it; compose needs it" in out
 
 
@@ -78,7 +78,7 @@ def test_a_broken_set_up_ends_with_status_1(project, monkeypatch, capsys):
     assert ended.value.code == 1
     out = capsys.readouterr().out
     assert "nowhere.yaml: no such file" in out
-    assert "The pipeline cannot run as params.yaml sets it: 1 problem marked FAIL." in out
+    assert "The pipeline cannot run with the current params.yaml: 1 problem marked FAIL." in out
     assert "ok    DVC cache" in out  # the other checks ran
 
 
@@ -87,7 +87,7 @@ def test_report_is_aligned_one_line_each():
     assert doctor.report(findings).splitlines() == [
         "ok    a       one",
         "FAIL  longer  two -> three",
-        "The pipeline cannot run as params.yaml sets it: 1 problem marked FAIL.",
+        "The pipeline cannot run with the current params.yaml: 1 problem marked FAIL.",
     ]
 
 
@@ -174,7 +174,7 @@ def test_networks_and_their_origins_are_named(root, monkeypatch):
         "I3D of width 1, 400 classes; official (i3d), sha256 matches"
     )
     # Only settings that do not suit the official file are reported.
-    assert one(findings, "lift.root").consequence == "lite.bin was made for lift.root: global"
+    assert one(findings, "lift.root").consequence == "lite.bin is meant for lift.root: global"
     assert one(findings, "visual.short_side").state == NOTE
     assert "visual.crop" not in findings
 
@@ -251,7 +251,7 @@ def test_lpips_weights(root):
             "no folder splits",
         ),
         ({"dataset__name": "aistpp", "dataset__split_lists": "some"}, "dataset.annotations", "ok", "not used"),
-        ({"lift__source": "aistpp"}, "lift.source", "FAIL", "dataset.annotations is not given"),
+        ({"lift__source": "aistpp"}, "lift.source", "FAIL", "dataset.annotations is not set"),
         ({"keypoints__backend": "alphapose"}, "keypoints.source", "FAIL", "data/decoded has no result files"),
         (
             {"keypoints__backend": "alphapose", "keypoints__source": "some"},
@@ -261,7 +261,7 @@ def test_lpips_weights(root):
         ),
         ({"keypoints__backend": "aistpp", "keypoints__source": "some"}, "keypoints.source", "FAIL", "keypoints2d"),
         ({"keypoints__source": "some"}, "keypoints.source", "FAIL", "some has no mp4 files"),
-        ({"keypoints__backend": "rtmpose"}, "keypoints.rtmpose_det", "note", "not given"),
+        ({"keypoints__backend": "rtmpose"}, "keypoints.rtmpose_det", "note", "not set"),
         ({"dataset__root": "some"}, "dataset.truth", "note", "the truth of another dataset"),
     ],
 )
@@ -285,7 +285,7 @@ def test_a_damaged_official_file_is_not_taken_for_the_official_one(root):
     torch.save({"model_pos": layouts.flat(layouts.dstformer(512, 2))}, pose)
     findings = look(root, lift__weights=str(pose.relative_to(root)), lift__root="global")
     assert "as fetched (motionbert), no published sha256 to compare with" in one(findings, "lift.weights").message
-    assert one(findings, "lift.root").consequence == "motionbert/pose3d.bin was made for lift.root: relative"
+    assert one(findings, "lift.root").consequence == "motionbert/pose3d.bin is meant for lift.root: relative"
 
 
 def test_onnx_files_are_recognised(root):

@@ -102,7 +102,7 @@ def test_fetch_checks_keeps_and_does_not_ask_again(tmp_path, server, capsys):
     assert (folder / "net/w.pt").stat().st_mode == (folder / "plain").stat().st_mode  # not for the owner alone
     (folder / "plain").unlink()
     assert fetch.fetch(["net"], folder, table)
-    assert "there already, sha256 matches" in capsys.readouterr().out
+    assert "already present, sha256 matches" in capsys.readouterr().out
     assert seen == ["/good.pt"]
 
 
@@ -112,7 +112,7 @@ def test_a_wrong_sha256_is_refused_and_not_left_behind(tmp_path, server, capsys)
     assert not fetch.fetch(["net"], folder, one(f"{base}/good.pt", "0" * 64))
     assert left(folder) == []
     err = capsys.readouterr().err
-    assert f"has sha256 {digest(CONTENT)}, not {'0' * 64}; it was not kept" in err
+    assert f"has sha256 {digest(CONTENT)}, not {'0' * 64}; it was discarded" in err
     assert f"{base}/good.pt" in err and f"sha256 {'0' * 64}" in err and str(folder / "net/w.pt") in err
 
 
@@ -130,7 +130,7 @@ def test_a_failed_download_leaves_the_file_that_was_there(tmp_path, server):
 def test_unknown_sha256_is_said_and_printed(tmp_path, server, capsys):
     base, seen = server
     folder = tmp_path / "official"
-    for text in ("fetched; its sha256", "there already; its sha256"):
+    for text in ("fetched; its sha256", "already present; its sha256"):
         assert fetch.fetch(["net"], folder, one(f"{base}/good.pt", None))
         out = capsys.readouterr().out
         assert text in out and digest(CONTENT) in out and "cannot be checked" in out
@@ -247,7 +247,7 @@ def test_listing(tmp_path, monkeypatch, capsys):
     assert "there (0.0 MB): models/official/lpips/vgg.pth" in out
     assert "WRONG (3 bytes, expected 553,433,881): models/official/lpips/vgg16-397923af.pth" in out
     assert "missing (50.9 MB): models/official/i3d/rgb_imagenet.pt" in out
-    assert "missing: models/official/motionbert/pose3d.bin, sha256 not known" in out
+    assert "missing: models/official/motionbert/pose3d.bin, sha256 unknown" in out
     for name, entry in official.OFFICIAL.items():
         assert f"\n{name} " in f"\n{out}" and entry.enables in out
 

@@ -58,7 +58,7 @@ def written(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_preset_makes_sound_parameters(name):
-    content = presets.applied(ROOT / "presets" / f"{name}.yaml", PARAMS)
+    content = presets.with_preset(ROOT / "presets" / f"{name}.yaml", PARAMS)
     check(content)
     size.sizes(content)
 
@@ -75,7 +75,7 @@ def test_unknown_keys_and_strange_files_are_named(tmp_path):
 def test_applied_leaves_the_files_alone(tmp_path):
     preset, path = preset_of(tmp_path, "a: {c: [y, z]}\n")
     before = path.read_text()
-    assert presets.applied(preset, path) == {"a": {"b": 1, "c": ["y", "z"]}}
+    assert presets.with_preset(preset, path) == {"a": {"b": 1, "c": ["y", "z"]}}
     assert path.read_text() == before
 
 
@@ -92,7 +92,7 @@ def test_flags_survive_an_unquoted_substitution(name, shell, tmp_path):
         [shell, "-c", command], cwd=folder, env=environment, text=True, capture_output=True, check=True
     ).stdout.splitlines()
     assert arguments == [*presets.flags(ROOT / "presets" / f"{name}.yaml", PARAMS), "-S", "encoder.heads=8"]
-    expected = presets.applied(ROOT / "presets" / f"{name}.yaml", PARAMS)
+    expected = presets.with_preset(ROOT / "presets" / f"{name}.yaml", PARAMS)
     expected["encoder"]["heads"] = 8
     content = overridden(folder / "params.yaml", arguments)
     assert content == expected
@@ -127,7 +127,7 @@ def test_write_keeps_comments_and_order(written):
         assert old.partition(":")[0] == new.partition(":")[0]
         changed |= {old.partition(":")[0].strip()} if old != new else set()
     assert {"root", "patch", "kl_weight", "align", "sampler"} <= changed
-    assert params.read(written) == presets.applied(PAPER, PARAMS)
+    assert params.read(written) == presets.with_preset(PAPER, PARAMS)
     assert presets.write(PAPER, written) == []
 
 

@@ -119,7 +119,7 @@ def test_two_processes_learn_the_same(undisturbed, tmp_path):
     np.testing.assert_allclose(two[["loss", "val_loss"]], one[["loss", "val_loss"]], rtol=1e-4, atol=0)
     for name in ("encoder", "unet"):
         one, two = (load_model(at / f"models/diffusion/{name}.safetensors") for at in (undisturbed, folder))
-        torch.testing.assert_close(two, one, atol=5e-5, rtol=0)  # they lie 3e-6 apart; last weights 2e-4
+        torch.testing.assert_close(two, one, atol=5e-5, rtol=0)  # they differ by 3e-6; last weights 2e-4
     assert not states(folder)
 
 
