@@ -230,7 +230,10 @@ def _preferred_position(
 def _place(
     layer: list[str], preferred: Mapping[str, float], widths: Mapping[str, float], centres: dict[str, float]
 ) -> None:
-    """Move the nodes of a layer as near to their preferred positions as order and gaps allow (pool adjacent violators)."""
+    """Move the nodes of a layer as near to their preferred positions as order and gaps allow.
+
+    The method is pool adjacent violators.
+    """
     offsets, at = [], 0.0
     for number, node in enumerate(layer):
         if number:

@@ -72,7 +72,11 @@ def test_the_table_on_the_console_and_as_json(folders, capsys):
     ]
     assert "rhythm metrics not tested against the controls: only 2 sources; at least 4 are needed" in lines
     assert "intervals resample 2 sources of 2 clips" in lines
-    assert [line for line in lines if line.startswith("no row random, as no training music is given; --training DIR")]
+    assert [
+        line
+        for line in lines
+        if line.startswith("no row random: no training music (give a folder with --training DIR)")
+    ]
     assert set(result["not_computed"]) == {"vggish", "cnn14", "clap"}
     assert result["files"]["unmatched"] == {"mine": {"reference_only": ["c.wav"], "generated_only": ["z.wav"]}}
     assert [(one["clip"], one["row"]) for one in result["per_clip"] if one["row"] == "mine"] == [
@@ -222,7 +226,10 @@ def test_clips_of_one_source_have_no_interval(folders, capsys):
         (("ref", "mine", "mine"), "two folders are called 'mine': give each a name of its own with --name"),
         (("ref", "mine", "--name", "a", "b"), "2 names for 1 folders"),
         (("ref", "mine", "--name", "truth"), "'truth' is the name of another row"),
-        (("ref", "mine", "--out", "x.xlsx"), "x.xlsx: the table is written as one of .json, .csv, .md"),
+        (
+            ("ref", "mine", "--out", "x.xlsx"),
+            "x.xlsx: unknown kind of table; give a file name that ends in one of .json, .csv, .md",
+        ),
         (("ref", "mine", "--protocols", "beats"), "rhythm protocol 'beats' is unknown"),
         (
             ("ref", "mine", "--extractors", "openl3"),
