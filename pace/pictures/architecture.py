@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from pace.pictures.layered_graph import Label, draw, reduced
 from pace.pipeline import closure
-from pace.setup.code_deps import FILES, TRAININGS
+from pace.setup.code_deps import DVC_FILES, TRAININGS
 
 PAGE = Path("docs/architecture.md")
 STAGES_PICTURE, PACKAGES_PICTURE = Path("docs/images/stages.svg"), Path("docs/images/packages.svg")
@@ -31,7 +31,7 @@ def read_stages() -> dict[str, dict[str, Any]]:
         return re.sub(r"\$\{(\w+)\.(\w+)\}", lambda match: str(values[match[1]][match[2]]), path)
 
     stages: dict[str, dict[str, Any]] = {}
-    for file in FILES:
+    for file in DVC_FILES:
         for name, stage in _read_yaml(file)["stages"].items():
             stages[name] = stage | {"deps": [resolved(path) for path in stage["deps"]]}
     return stages
