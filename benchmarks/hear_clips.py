@@ -16,7 +16,7 @@ from benchmarks.throughput import environment
 from pace.audio.vocoder import VocoderParams
 from pace.evaluation import ceiling
 from pace.evaluation.clips import Clip
-from pace.evaluation.listen import listen_all
+from pace.evaluation.listen import score_clips
 from pace.evaluation.metrics.rhythm import PROTOCOLS
 from pace.pipeline import params
 from pace.pipeline.closure import ROOT
@@ -55,17 +55,17 @@ def main() -> None:
     folder, workers, autoencoder = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     clips = clips_in(folder, None if autoencoder == "none" else Path(autoencoder))
     with environment(PACE_WORKERS=str(workers)):
-        for _ in listen_all(clips[:workers], PROTOCOLS, "evaluation"):  # starts the workers and loads what they need
+        for _ in score_clips(clips[:workers], PROTOCOLS, "evaluation"):  # starts the workers and loads what they need
             pass
         start = time.perf_counter()
-        heard = list(listen_all(clips, PROTOCOLS, "evaluation"))
+        scored = list(score_clips(clips, PROTOCOLS, "evaluation"))
         seconds = time.perf_counter() - start
     peaks = peaks_kib()
     start = time.perf_counter()
-    pairs = rows.shuffled(heard, SYSTEM, PROTOCOLS)
+    pairs = rows.shuffled(scored, SYSTEM, PROTOCOLS)
     pair_seconds = time.perf_counter() - start
     measured = {"seconds": seconds, "peak_gb": sum(peaks) * 1024 / 1e9, "processes": len(peaks)}
-    measured |= {"sounds": len(heard[0].scores), "pairs": len(pairs), "pair_seconds": pair_seconds}
+    measured |= {"sounds": len(scored[0].scores), "pairs": len(pairs), "pair_seconds": pair_seconds}
     print(json.dumps(measured))
 
 

@@ -12,7 +12,7 @@ import torch
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """How much to measure, and the sizes of the networks that are measured beside the default ones."""
+    """How much to measure, and the sizes of the networks that are measured next to the default ones."""
 
     videos: int = 4
     seconds: float = 10.0  # length of a video
@@ -27,7 +27,7 @@ class Scale:
     published_seconds: float = 20.0  # length of the video for networks of the published sizes
     repeats: int = 5
     copies: int = 50  # of each video, for the stages that take milliseconds
-    preset: str = "paper"  # sizes of the generator beside the default ones
+    preset: str = "paper"  # sizes of the generator next to the default ones
     batch: int | None = None  # of the generator; None: the device's default
     compiled: bool = True  # measure the compiled generator too, if there is a compiler
     sampling_steps: int = 25

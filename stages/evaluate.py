@@ -7,7 +7,7 @@ from pace.audio.vocoder import VocoderParams
 from pace.evaluation import embeddings, results, table
 from pace.evaluation.distances import Distances
 from pace.evaluation.ground_truth import TruthParams
-from pace.evaluation.listen import listen_all
+from pace.evaluation.listen import score_clips
 from pace.evaluation.pose_sections import pose_sections
 from pace.evaluation.scored_clips import Folders, read_index, scored_clips, with_generated
 from pace.evaluation.settings import EvaluateParams, ScoredParams
@@ -36,8 +36,8 @@ def main(argv: list[str] | None = None) -> None:
     index = read_index(INDEX, split)
     clips = scored_clips(index, Folders(AUDIO, GENERATED, POSES, VAE, truth), p["vocoder"])
     networks, missing = embeddings.load_networks(settings.fad, settings.weights)
-    heard = listen_all(clips, settings.protocols, "evaluate", keep_ceiling=bool(networks))
-    scored, faults = with_generated(list(heard))
+    all_scored = score_clips(clips, settings.protocols, "evaluate", keep_ceiling=bool(networks))
+    scored, faults = with_generated(list(all_scored))
 
     rows = table.pipeline_rows(scored, settings.protocols)
     embedded = [embeddings.embed_clip(clip, settings.fad, networks) for clip in scored]

@@ -63,12 +63,12 @@ def ablate(
     unknown = {key for run in catalogue.runs(groups) for key in run.overrides} - set(values)
     if unknown:
         raise ValueError(f"params.yaml has no key {', '.join(sorted(unknown))}")
-    shape = graph.read(root, catalogue.target, values)
-    runs = {experiment_name(run, shape): run for run in catalogue.runs(groups)}
+    stage_graph = graph.read(root, catalogue.target, values)
+    runs = {experiment_name(run, stage_graph): run for run in catalogue.runs(groups)}
     finished = results.experiments(root)
     missing = {name: run for name, run in runs.items() if name not in finished}
-    print(f"ablate: {len(runs)} runs, {len(runs) - len(missing)} of them finished before")
-    failed = _run(missing, shape, jobs, root) if missing else {}
+    print(f"ablate: {len(runs)} runs, {len(runs) - len(missing)} already finished")
+    failed = _run(missing, stage_graph, jobs, root) if missing else {}
 
     finished = results.experiments(root)
     measured: dict[tuple[str, int, str], results.Result] = {}
@@ -85,12 +85,12 @@ def ablate(
     return not reasons
 
 
-def experiment_name(run: Run, shape: Graph) -> str:
+def experiment_name(run: Run, stage_graph: Graph) -> str:
     """The name of a run's experiment in DVC, with a fingerprint of all that its result depends on."""
-    return f"{run.variant.replace('.', '_')}-s{run.seed}-{run.split}-{shape.fingerprint(run)}"
+    return f"{run.variant.replace('.', '_')}-s{run.seed}-{run.split}-{stage_graph.fingerprint(run)}"
 
 
-def command(name: str, run: Run, shape: Graph, copied: list[str]) -> tuple[str, ...]:
+def command(name: str, run: Run, stage_graph: Graph, copied: list[str]) -> tuple[str, ...]:
     """The DVC command of one experiment. Inputs of the stages that it does not change may be missing.
 
     copied: inputs that DVC must copy into the temporary folder.
@@ -99,32 +99,32 @@ def command(name: str, run: Run, shape: Graph, copied: list[str]) -> tuple[str, 
     copies = [part for path in copied for part in ("-C", path)]
     return (
         *("dvc", "--wait-for-lock", "exp", "run", "--temp", "--allow-missing"),
-        *("-n", name, *settings, *copies, shape.target),
+        *("-n", name, *settings, *copies, stage_graph.target),
     )
 
 
-def _run(missing: dict[str, Run], shape: Graph, jobs: int, root: Path) -> dict[str, str]:
+def _run(missing: dict[str, Run], stage_graph: Graph, jobs: int, root: Path) -> dict[str, str]:
     """Run the stages that the runs share, then the runs. Returns the reasons of those that failed, by name."""
-    common = shape.common(missing.values())
+    common = stage_graph.common(missing.values())
     if common:
         print(f"ablate: {len(missing)} runs share {', '.join(common)}: `dvc repro` first", flush=True)
-        done = subprocess.run(["dvc", "repro", *shape.ends(common)], cwd=root, check=False)
+        done = subprocess.run(["dvc", "repro", *stage_graph.last_stages(common)], cwd=root, check=False)
         if done.returncode:
             raise ValueError("the stages that all runs share failed; see DVC's message above")
-    copied = shape.copied(name for name in shape.stages if name not in common)
+    copied = stage_graph.inputs_to_copy(name for name in stage_graph.stages if name not in common)
     todo = [
         Job(
             name,
             run.label,
-            command(name, run, shape, copied),
+            command(name, run, stage_graph, copied),
             root / LOGS / f"{name}.log",
-            frozenset(key for stage, key in shape.changed(run).items() if stage != shape.target),
+            frozenset(key for stage, key in stage_graph.changed(run).items() if stage != stage_graph.target),
         )
         for name, run in missing.items()
     ]
     reasons: dict[str, str] = {}
 
-    def ended(job: Job, reason: str | None, seconds: float) -> None:
+    def on_end(job: Job, reason: str | None, seconds: float) -> None:
         took = time.strftime("%H:%M:%S", time.gmtime(seconds))
         tqdm.write(f"ablate: {job.label}: {'finished' if reason is None else 'FAILED'} after {took} ({job.name})")
         if reason is not None:
@@ -132,9 +132,9 @@ def _run(missing: dict[str, Run], shape: Graph, jobs: int, root: Path) -> dict[s
             tqdm.write(f"  {reason}\n  log: {job.log.relative_to(root)}")
 
     try:
-        running.run(todo, jobs, root, lambda name: name in results.experiments(root), ended)
+        running.run(todo, jobs, root, lambda name: name in results.experiments(root), on_end)
     except KeyboardInterrupt:
-        raise ValueError("interrupted; what is finished is kept, and the same command continues from there") from None
+        raise ValueError("interrupted; finished runs are kept; rerun the command to continue") from None
     return reasons
 
 

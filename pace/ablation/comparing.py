@@ -13,7 +13,7 @@ from pace.evaluation.metrics import bootstrap
 from pace.evaluation.metrics.bootstrap import Statistic
 
 SUMMARY = ("bcs", "csd", "bhs", "hsd", "f1")  # of confidence.beat_summary
-KEYS = ("dance", "video_id", "row")  # of per_clip.csv beside the metrics
+KEYS = ("dance", "video_id", "row")  # columns of per_clip.csv that are not metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ def figures(own: Mapping[int, Result], reference: Mapping[int, Result] | None) -
     """Figures of a variant, by `{protocol}_{metric}`.
 
     own, reference: seed -> result, of the variant and of the reference; None for no comparison.
-    Only clips that all seeds have count, and for each protocol only clips that it could score.
+    Uses only clips that are present for all seeds, and for each protocol only clips scored by it.
     """
     reference = reference or {}
     by_name: dict[str, Figure] = {}

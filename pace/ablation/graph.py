@@ -64,7 +64,7 @@ class Graph:
         changed = {name for run in runs for name in self.changed(run)}
         return [name for name in self.stages if name not in changed]
 
-    def ends(self, names: Iterable[str]) -> list[str]:
+    def last_stages(self, names: Iterable[str]) -> list[str]:
         """Those of the named stages that no other of them depends on."""
         names = list(names)
         before = {other for name in names for other in self.stages[name].upstream}
@@ -97,7 +97,7 @@ class Graph:
         files = [absolute] if absolute.is_file() else sorted(file for file in absolute.rglob("*") if file.is_file())
         return [(str(file.relative_to(absolute)), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
 
-    def copied(self, names: Iterable[str]) -> list[str]:
+    def inputs_to_copy(self, names: Iterable[str]) -> list[str]:
         """The stages' inputs in the root that git does not track: a run in a temporary folder needs copies of them.
 
         Raises ValueError for a relative path that leads out of the root: from a temporary folder it leads elsewhere.
@@ -107,7 +107,7 @@ class Graph:
             if os.path.isabs(path):
                 continue
             if path.startswith(".."):
-                raise ValueError(f"{path} lies outside the project: give its absolute path in {PARAMS_FILE}")
+                raise ValueError(f"{path} is outside the project: give its absolute path in {PARAMS_FILE}")
             if (self.root / path).exists() and not self._tracked_under(path):
                 paths.append(path)
         return paths
@@ -132,7 +132,9 @@ def read(root: Path, target: str, values: Mapping[str, object]) -> Graph:
         stages = {}
         for stage in reversed(list(networkx.lexicographical_topological_sort(wanted, key=_name))):
             files = [dep for dep in stage.deps if not hasattr(dep, "params")]
-            inputs = [_named(dep, root) for dep in files if not any(_overlap(dep.fs_path, out) for out in outs)]
+            inputs = [
+                _path_of_dependency(dep, root) for dep in files if not any(_overlap(dep.fs_path, out) for out in outs)
+            ]
             keys = [key for dep in stage.deps if hasattr(dep, "params") for key in dep.params]
             upstream = tuple(sorted(map(_name, wanted.successors(stage))))
             stages[_name(stage)] = Stage(_name(stage), str(stage.cmd), upstream, tuple(sorted(inputs)), tuple(keys))
@@ -146,7 +148,7 @@ def _name(stage: Any) -> str:
     return name if file == "dvc.yaml" else f"{file}:{name}" if name else file
 
 
-def _named(dep: Any, root: Path) -> str:
+def _path_of_dependency(dep: Any, root: Path) -> str:
     """The path of a dependency as dvc.yaml has it if it is absolute, otherwise relative to the root."""
     if os.path.isabs(dep.def_path):
         return str(dep.def_path)
@@ -154,7 +156,7 @@ def _named(dep: Any, root: Path) -> str:
 
 
 def _overlap(path: str, other: str) -> bool:
-    """Whether two paths are the same or one of them lies in the other."""
+    """Whether two paths are the same or one of them is in the other."""
     return path == other or path.startswith(other + os.sep) or other.startswith(path + os.sep)
 
 

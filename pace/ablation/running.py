@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 # DVC prints this when it has left the workspace; until then, the workspace's changes are in its stash.
 STARTED = "Reproducing experiment"
-POLL = 0.2  # seconds between two looks at the experiments
+POLL = 0.2  # seconds between polls
 PATIENCE = {signal.SIGINT: 30.0, signal.SIGTERM: 10.0, signal.SIGKILL: 10.0}  # seconds to wait after each signal
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 THREADS = ("OMP_NUM_THREADS", "PACE_WORKERS")
@@ -30,7 +30,7 @@ THREADS = ("OMP_NUM_THREADS", "PACE_WORKERS")
 class Job:
     """An experiment to run.
 
-    label: its name for people. work: keys of the stages that it runs. Jobs with a key in common wait for each other:
+    label: its display name. work: keys of the stages that it runs. Jobs with a key in common wait for each other:
     the first one does the work, and the others take the result from DVC's cache.
     """
 
@@ -60,12 +60,12 @@ def run(
     slots: int,
     root: Path,
     finished: Callable[[str], bool],
-    ended: Callable[[Job, str | None, float], None],
+    on_end: Callable[[Job, str | None, float], None],
 ) -> None:
     """Run all jobs, `slots` at a time; a job that fails leaves the others alone.
 
     finished: whether DVC has an experiment of that name.
-    ended: called with each job, the reason why it failed (None if it did not), and the seconds that it took.
+    on_end: called with each job, the reason why it failed (None if it did not), and the seconds that it took.
     Ctrl-C stops the running experiments and raises KeyboardInterrupt. What is finished stays, and trainings continue
     from their last saved state when they are started again.
     """
@@ -75,13 +75,13 @@ def run(
     try:
         with tqdm(total=len(jobs), desc="ablate", unit="run", disable=None) as bar:
             while waiting or running:
-                for experiment in [experiment for experiment in running if _over(experiment)]:
+                for experiment in [experiment for experiment in running if _has_ended(experiment)]:
                     running.remove(experiment)
                     experiment.log.close()
                     job = experiment.job
                     reason = None if finished(job.name) else failure(read_log(job.log))
                     done |= job.work if reason is None else set()
-                    ended(job, reason, time.monotonic() - experiment.since)
+                    on_end(job, reason, time.monotonic() - experiment.since)
                     bar.update()
                 if next_job := _next(waiting, running, slots, done):
                     slot = min(set(range(slots)) - {experiment.slot for experiment in running})
@@ -120,8 +120,10 @@ def failure(log: str) -> str:
     stage_named = re.search(r"failed to reproduce '(?:[^']*:)?(\w+)'", lines[first])
     if not stage_named:
         return lines[first].removeprefix("ERROR: ")
-    said = [line for line in lines[:first] if not line.startswith(("WARNING:", ">", "Running stage", "Traceback"))]
-    return f"{stage_named[1]}: {said[-1]}" if said else lines[first].removeprefix("ERROR: ")
+    output_lines = [
+        line for line in lines[:first] if not line.startswith(("WARNING:", ">", "Running stage", "Traceback"))
+    ]
+    return f"{stage_named[1]}: {output_lines[-1]}" if output_lines else lines[first].removeprefix("ERROR: ")
 
 
 def read_log(path: Path) -> str:
@@ -169,7 +171,7 @@ def _gpus() -> int:
     return torch.cuda.device_count()
 
 
-def _over(experiment: _Running) -> bool:
+def _has_ended(experiment: _Running) -> bool:
     """Whether an experiment has ended. One of another process has ended when its log can be locked."""
     if experiment.process is not None:
         return experiment.process.poll() is not None

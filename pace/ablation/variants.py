@@ -56,7 +56,7 @@ class Run:
 
     @property
     def label(self) -> str:
-        """Variant, seed and split, for people."""
+        """Variant, seed and split, for display."""
         return f"{self.variant} seed {self.seed} {self.split}"
 
 

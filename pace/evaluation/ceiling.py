@@ -21,7 +21,7 @@ Wave = npt.NDArray[np.float32]
 
 
 @functools.cache
-def vae_of(folder: Path) -> AutoencoderKL:
+def cached_vae(folder: Path) -> AutoencoderKL:
     """The autoencoder of a folder, loaded once in each worker process."""
     return load_vae(folder)
 
@@ -29,7 +29,7 @@ def vae_of(folder: Path) -> AutoencoderKL:
 def ceiling_clip(wave: Wave, vae: AutoencoderKL, vocoder: VocoderParams) -> tuple[Wave, float]:
     """A clip (110250,) through VAE and vocoder, and the mean absolute error of its mel image, of the scale [0,1].
 
-    Decodes the mean of the posterior. Peaks are turned down as those of generated music are.
+    Decodes the mean of the posterior. Peaks are attenuated as those of generated music are.
     """
     rebuilt, error = _rebuilt(wave, vae, vocoder)
     return limit_peaks(rebuilt), error
@@ -42,7 +42,7 @@ def ceiling_track(track: Wave, folder: Path, vocoder: VocoderParams) -> Wave:
     """
     starts = clip_starts(len(track) / SAMPLE_RATE)
     with one_thread():
-        clips = np.stack([_rebuilt(cut(track, start), vae_of(folder), vocoder)[0] for start in starts])
+        clips = np.stack([_rebuilt(cut(track, start), cached_vae(folder), vocoder)[0] for start in starts])
     return limit_peaks(join(clips, starts, len(track) / SAMPLE_RATE))
 
 

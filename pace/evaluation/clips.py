@@ -1,4 +1,4 @@
-"""One scored clip: its names, what is known of it beside its sound, and where its sounds come from."""
+"""A clip to score: its names, its annotations, and where its sounds come from."""
 
 import dataclasses
 import math
@@ -15,7 +15,7 @@ CEILING = "ceiling"  # the row of the true music through VAE and vocoder
 
 @dataclasses.dataclass(frozen=True)
 class Annotations:
-    """What is known of a clip beside its sound; None where it is not known.
+    """Annotations of a clip: true beats, tempo, motion beats; None where unknown.
 
     beats: true beats (B,) in seconds. bpm: true tempo. motion_beats: beats (M,) of the dance in seconds.
     """
@@ -54,8 +54,11 @@ class ClipFiles(Protocol):
         ceiling: the row `ceiling`, if it was made before; else it is made here, which takes long.
         """
 
-    def compared(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
-        """How many samples of the true music and of a row a protocol compares, of how many there are."""
+    def compared_lengths(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
+        """Numbers of samples of the true music and of the row that `protocol` compares.
+
+        truth, row: the numbers available.
+        """
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,8 @@ class Distances:
     """Frechet distances of rows of music to the true music of the same clips, and their intervals.
 
     clips: each row -> extractor -> embeddings (n,d), the row `truth` among them. sources: the dance or song that each
-    clip comes from. A row's distance is of the clips that have it. Estimates take seconds, so each is made once.
+    clip comes from. A row's distance covers the clips that have the row. Estimates are cached, since each takes
+    seconds.
     """
 
     def __init__(self, clips: Sequence[Embedded], sources: Sequence[str]) -> None:
@@ -36,13 +37,13 @@ class Distances:
         """Every extractor that any row has."""
         return list(dict.fromkeys(name for clip in self._clips for points in clip.values() for name in points))
 
-    def of_row(self, row: str) -> tuple[dict[str, dict[str, float]], Limits, dict[str, str]]:
+    def row_figures(self, row: str) -> tuple[dict[str, dict[str, float]], Limits, dict[str, str]]:
         """By extractor: the figures of a row, their 95 % intervals, and warnings.
 
         Figures: `fad` and `fad_inf` as `frechet.estimate` describes them, with intervals; n, n_reference and d of the
         embeddings, and the number of clips. CNN14 also has the pooled value under its legacy name, without an
         interval. Fewer than two embeddings have no distance; the warning says so. Distances have five significant
-        digits, as the eighth was seen to change from run to run.
+        digits, because the eighth digit varied between runs.
         """
         figures: dict[str, dict[str, float]] = {}
         limits: Limits = {}
@@ -71,7 +72,7 @@ class Distances:
         No figure where they come from fewer than four sources.
         """
         members = tuple(sorted({*self._members(name, first)} & {*self._members(name, second)}))
-        if len({self._sources[i] for i in members}) < jackknife.FEWEST:
+        if len({self._sources[i] for i in members}) < jackknife.MIN_SOURCES:
             return len(members), {}
         return len(members), self._estimate(name, first, members).minus(self._estimate(name, second, members))
 
@@ -106,7 +107,7 @@ def sections(distances: Distances, missing: Mapping[str, str]) -> tuple[dict[str
     limits: dict[str, Limits] = {}
     warnings: dict[str, str] = {}
     for row in distances.rows:
-        table[row], limits[row], row_warnings = distances.of_row(row)
+        table[row], limits[row], row_warnings = distances.row_figures(row)
         warnings |= row_warnings
     table |= {"warning": warnings, "not_computed": dict(missing)}
     return {key: value for key, value in table.items() if value}, {row: part for row, part in limits.items() if part}

@@ -11,8 +11,8 @@ from pace import weights
 from pace.evaluation.clips import TRUTH
 from pace.evaluation.embedders import networks
 from pace.evaluation.embedders.networks import Embedder
-from pace.evaluation.listen import Heard
-from pace.media.sounds import audible
+from pace.evaluation.listen import ScoredClip
+from pace.media.sounds import padded
 
 DESCRIPTORS = "descriptors"
 NETWORKS = tuple(networks.LOADERS)
@@ -56,21 +56,21 @@ def _empty(path: Path) -> bool:
     return path.is_dir() and not any(file.suffix in weights.SUFFIXES for file in path.iterdir())
 
 
-def embed_clip(heard: Heard, extractors: Iterable[str], loaded: Mapping[str, Embedder]) -> Embedded:
+def embed_clip(scored: ScoredClip, extractors: Iterable[str], loaded: Mapping[str, Embedder]) -> Embedded:
     """Embeddings of all rows of a clip by the descriptors, if they are among the extractors, and the loaded networks.
 
-    Networks listen to the files at their own rate, up to the end of the true music. The files are read once more, so
+    Networks get the files at their own rate, up to the end of the true music. The files are read once more, so
     that the waves of one clip at a time are in memory.
     """
     rows = {
-        row: {DESCRIPTORS: heard.descriptors[row]} if DESCRIPTORS in extractors and row in heard.descriptors else {}
-        for row in heard.scores
+        row: {DESCRIPTORS: scored.descriptors[row]} if DESCRIPTORS in extractors and row in scored.descriptors else {}
+        for row in scored.scores
     }
     if not loaded or not rows:
         return rows
-    sounds = heard.clip.files.read(heard.ceiling).rows
+    sounds = scored.clip.files.read(scored.ceiling).rows
     for row, sound in sounds.items():
         sound = sound.piece(sounds[TRUTH].seconds)
-        wave = audible(sound.wave, sound.sample_rate)
+        wave = padded(sound.wave, sound.sample_rate)
         rows[row] |= {name: network.embed(wave, sound.sample_rate) for name, network in loaded.items()}
     return rows

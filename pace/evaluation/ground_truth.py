@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 @dataclasses.dataclass(frozen=True)
 class TruthParams:
-    """What evaluate reads of section `dataset`: the folder of {video_id}.npz truth files."""
+    """Section `dataset`, as far as `evaluate` reads it: the folder of {video_id}.npz truth files."""
 
     truth: str
 

@@ -1,6 +1,7 @@
-"""Listening to a clip: the events, scores and descriptors of all its rows.
+"""Scoring a clip from its files: the events, scores and descriptors of all its rows.
 
-Nothing here needs PyTorch, which worker processes take seconds to import; only the clip's files may, for a ceiling.
+Nothing here needs PyTorch, which worker processes take seconds to import, except a clip's files when they compute a
+ceiling.
 """
 
 import dataclasses
@@ -17,14 +18,14 @@ from pace.evaluation import controls
 from pace.evaluation.clips import CEILING, TRUTH, Clip
 from pace.evaluation.embedders import descriptors
 from pace.evaluation.metrics.onsets import Events, events
-from pace.evaluation.scores import Scores, score_clip
-from pace.media.sounds import Sound, audible
+from pace.evaluation.scores import Scores, score_waves
+from pace.media.sounds import Sound, padded
 from pace.pipeline import per_video
 
 
 @dataclasses.dataclass(frozen=True)
-class Heard:
-    """What is heard in one clip, by row: events, scores against the true music, and descriptors (n,38).
+class ScoredClip:
+    """A scored clip. By row: events, scores against the true music, and descriptors (n,38).
 
     ceiling: the sound of row `ceiling`, kept on request, as it takes long to make. mel_error, faults, unreadable: as
     in ClipSounds; without readable true music nothing is scored.
@@ -50,23 +51,23 @@ class Heard:
         return self.clip.source
 
 
-def listen(clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = False) -> Heard:
+def score_clip(clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = False) -> ScoredClip:
     """Read, score and describe all rows of one clip. Runs in a worker process.
 
     Descriptors are of each row up to the end of the true music. Beats after that end do not count.
     """
     sounds = clip.files.read()
     if not sounds.rows:
-        return Heard(clip, unreadable=sounds.unreadable)
+        return ScoredClip(clip, unreadable=sounds.unreadable)
     clip = dataclasses.replace(clip, annotations=clip.annotations.until(sounds.rows[TRUTH].seconds))
     waves = {row: sound.at(SAMPLE_RATE) for row, sound in sounds.rows.items()}
-    row_events, scores = score_clip(clip, waves, protocols)
+    row_events, scores = score_waves(clip, waves, protocols)
     end = len(waves[TRUTH])
-    return Heard(
+    return ScoredClip(
         clip,
         row_events,
         scores,
-        {row: descriptors.embed(audible(wave[:end], SAMPLE_RATE), SAMPLE_RATE) for row, wave in waves.items()},
+        {row: descriptors.embed(padded(wave[:end], SAMPLE_RATE), SAMPLE_RATE) for row, wave in waves.items()},
         sounds.rows.get(CEILING) if keep_ceiling else None,
         sounds.mel_error,
         sounds.faults,
@@ -74,18 +75,18 @@ def listen(clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = False) -
     )
 
 
-def listen_all(
+def score_clips(
     clips: Sequence[Clip], protocols: tuple[str, ...], label: str, keep_ceiling: bool = False
-) -> Iterator[Heard]:
-    """`listen` to every clip, several at a time, in their order. label: what the progress bar is called."""
+) -> Iterator[ScoredClip]:
+    """`score_clip` for every clip, several at a time, in their order. label: title of the progress bar."""
     compile_once()
-    jobs = (joblib.delayed(listen)(clip, protocols, keep_ceiling) for clip in clips)
+    jobs = (joblib.delayed(score_clip)(clip, protocols, keep_ceiling) for clip in clips)
     workers = joblib.Parallel(n_jobs=min(per_video.worker_count(), len(clips)), return_as="generator")
     yield from tqdm(workers(jobs), total=len(clips), desc=label, unit="clip", disable=None)
 
 
 def compile_once() -> None:
-    """Listen to a click track, so that numba caches librosa's compiled functions before worker processes start.
+    """Detect events once, so that numba caches librosa's compiled functions before worker processes start.
 
     Processes that write that cache at the same time can leave it broken. Every later call then ends in a segmentation
     fault until the cache is removed.

@@ -1,4 +1,4 @@
-"""Which metrics say anything: those on which the true music beats every row that fits a dance by chance alone.
+"""Which metrics are informative: those on which the true music beats every row that fits a dance by chance alone.
 
 The chance rows are music of other dances, random training music, click tracks, and the true music 250 ms late. A metric
 is uninformative where one of them is not separated from the true music: the 95 % interval of their paired difference,
@@ -24,19 +24,19 @@ import numpy.typing as npt
 from pace.evaluation.clips import CEILING, TRUTH
 from pace.evaluation.controls import SHUFFLED
 from pace.evaluation.distances import Distances
-from pace.evaluation.intervals import PAIR_RESAMPLES, statistic_of
+from pace.evaluation.intervals import PAIR_RESAMPLES, protocol_statistic
 from pace.evaluation.metrics import bootstrap
+from pace.evaluation.metrics.jackknife import MIN_SOURCES
 from pace.evaluation.metrics.rhythm import summarise
 from pace.evaluation.scores import Scores
 from pace.evaluation.table import Rows
 
 CHANCE = (SHUFFLED, "random", "clicks", "clicks120", "delayed")
 TRUE = (TRUTH, CEILING)
-YARDSTICKS = (CEILING, "random")  # for distances, the first that is there; no other row is known to be good
+YARDSTICKS = (CEILING, "random")  # rows whose music is known to be good, in order of preference
 LOWER = frozenset({"csd", "hsd", "tempo_error_bpm", "tempo_error_octave_bpm"})  # better when lower; others when higher
 DEVIATION_OF = {"csd": "bcs", "hsd": "bhs"}
-FEWEST = 4  # sources: with fewer no p-value falls below 0.05, whatever the scores
-ROUNDING = 1e-9  # what the sums of a resample lose: no difference
+ROUNDING = 1e-9  # rounding error of resampled sums; smaller differences count as 0
 
 Marks = dict[str, dict[str, list[str]]]  # protocol or extractor -> metric -> chance rows not separated, if any
 
@@ -55,7 +55,7 @@ class Pair:
 
 def marks(chance_rows: Rows, distances: Distances) -> Marks:
     """The chance rows that rhythm metrics and Frechet distances do not separate from the true music."""
-    return uninformative(pairs(chance_rows)) | near(distances)
+    return uninformative(pairs(chance_rows)) | distance_marks(distances)
 
 
 def pairs(chance_rows: Rows) -> dict[str, list[Pair]]:
@@ -76,15 +76,15 @@ def pairs(chance_rows: Rows) -> dict[str, list[Pair]]:
 def uninformative(chance: Mapping[str, Sequence[Pair]]) -> Marks:
     """Protocol -> metric -> the chance rows that are not separated from the true music; an empty list: informative.
 
-    chance: row -> its pairs. A row says nothing about a protocol that its pairs lack or have of fewer than four
-    sources. Metrics about which no row says anything are left out.
+    chance: row -> its pairs. A row does not test a protocol that its pairs lack or have of fewer than four
+    sources. Metrics that no row tests are left out.
     """
     unseparated: Marks = {}
     for row, row_pairs in chance.items():
         for protocol in dict.fromkeys(name for pair in row_pairs for name in pair.chance):
             scored = [pair for pair in row_pairs if all(protocol in scores for scores in (*pair.true, pair.chance))]
-            if len({source for pair in scored for source in pair.sources}) < FEWEST:
-                continue
+            if len({source for pair in scored for source in pair.sources}) < MIN_SOURCES:
+                continue  # no p-value could fall below 0.05, whatever the scores
             for metric, apart in separated(scored, protocol).items():
                 names = unseparated.setdefault(protocol, {}).setdefault(metric, [])
                 if not apart:
@@ -96,10 +96,10 @@ def separated(pairs: Sequence[Pair], protocol: str) -> dict[str, bool]:
     """Metric, as `rhythm.summarise` names it -> whether all true music is better than the chance row.
 
     Better: the interval of the difference of what is computed of both (mean, F1 of means, deviation) over the same
-    resampled sources lies wholly on the good side of 0.
+    resampled sources is wholly on the good side of 0.
     """
     metrics = list(pairs[0].chance[protocol])
-    statistic = statistic_of(metrics)
+    statistic = protocol_statistic(metrics)
     sides = len(pairs[0].true)
     rows = [(*pair.true, pair.chance) for pair in pairs]
     values = [[scores[protocol][metric] for scores in row for metric in metrics] for row in rows]
@@ -120,11 +120,11 @@ def separated(pairs: Sequence[Pair], protocol: str) -> dict[str, bool]:
     return {name: value and apart[DEVIATION_OF.get(name, name)] for name, value in apart.items()}
 
 
-def near(distances: Distances) -> Marks:
+def distance_marks(distances: Distances) -> Marks:
     """Extractor -> figure of the Frechet distance -> the chance rows that are not farther from the true music than the
     yardstick: the ceiling or, where there is none, random training music.
 
-    A row is farther where the 95 % interval of the paired difference, by jackknife over the sources, lies above 0.
+    A row is farther where the 95 % interval of the paired difference, by jackknife over the sources, is above 0.
     Where late music or clicks are not farther, the distance does not show whether music fits the dance. Without a
     yardstick, or with fewer than four sources, nothing is tested and the extractor is left out.
     """

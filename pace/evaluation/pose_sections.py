@@ -1,4 +1,4 @@
-"""Sections `pose` and `lift` of metrics.json: how near keypoints and lifted poses come to the ground truth."""
+"""Sections `pose` and `lift` of metrics.json: how close keypoints and lifted poses come to the ground truth."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,7 +32,7 @@ def keypoint_scores(path: Path, video: Any, truth: Truth | None) -> dict[str, fl
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as file:
-        return pose_accuracy.of_keypoints(
+        return pose_accuracy.keypoint_metrics(
             keypoints=file["keypoints"],
             layout=str(file["layout"]),
             fps=float(file["fps"]),
@@ -50,7 +50,7 @@ def pose_scores(path: Path, truth: Truth | None, energy: EnergyParams) -> dict[s
     with np.load(path, allow_pickle=False) as file:
         pose, fps = file["pose"], float(file["fps"])
     try:
-        return pose_accuracy.of_pose(pose, fps, truth, energy)
+        return pose_accuracy.pose_metrics(pose, fps, truth, energy)
     except ValueError as error:  # one bad pose leaves the others' accuracy standing
         print(f"evaluate: left out of section lift: {path}: {error}")
         return None

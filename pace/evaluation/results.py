@@ -1,4 +1,4 @@
-"""What `evaluate` writes: metrics.json, section by section, and per_clip.csv."""
+"""Results of `evaluate`: metrics.json, section by section, and per_clip.csv."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ from pace.datasets import leaks
 from pace.evaluation import distances, intervals, metric_validity, table
 from pace.evaluation.clips import CEILING, TRUTH
 from pace.evaluation.distances import Distances
-from pace.evaluation.listen import Heard
+from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics.rhythm import STRICT, compare, summarise
 from pace.evaluation.rounding import rounded
 from pace.evaluation.scored_clips import Index
@@ -33,14 +33,14 @@ def table_sections(rows: Rows, row_distances: Distances, missing: Mapping[str, s
     }
 
 
-def vae_section(heard: Sequence[Heard]) -> dict[str, Any]:
-    """Section `vae`: the error of the ceiling's mel images, and the ceiling against the events heard in the truth."""
-    ceilings = [compare(clip.events[TRUTH], clip.events[CEILING], STRICT) for clip in heard]
-    return {"mel_l1": float(np.mean([clip.mel_error for clip in heard])), STRICT: summarise(ceilings)}
+def vae_section(scored: Sequence[ScoredClip]) -> dict[str, Any]:
+    """Section `vae`: the error of the ceiling's mel images, and its scores against the events of the true music."""
+    ceilings = [compare(clip.events[TRUTH], clip.events[CEILING], STRICT) for clip in scored]
+    return {"mel_l1": float(np.mean([clip.mel_error for clip in scored])), STRICT: summarise(ceilings)}
 
 
-def data_section(index: Index, heard: Sequence[Heard], faulty: int, folder: Path, poses: Path) -> dict[str, Any]:
-    """Section `data`: what was scored, what is missing, and what training shares with it.
+def data_section(index: Index, scored: Sequence[ScoredClip], faulty: int, folder: Path, poses: Path) -> dict[str, Any]:
+    """Section `data`: what was scored, what is missing, and what it shares with the training data.
 
     faulty: number of clips whose generated music has faults. folder: the index's. poses: folder of lifted poses.
     """
@@ -51,9 +51,9 @@ def data_section(index: Index, heard: Sequence[Heard], faulty: int, folder: Path
         "split": split,
         f"{split}_videos": len(index.split_videos),
         f"{split}_clips": len(clips),
-        "missing_clips": len(clips) - len(heard),
+        "missing_clips": len(clips) - len(scored),
         "faulty_clips": faulty,
-        "true_beat_clips": sum(clip.clip.annotations.beats is not None for clip in heard),
+        "true_beat_clips": sum(clip.clip.annotations.beats is not None for clip in scored),
         "train_clips": int((index.clips.split == "train").sum()),
         "failed_videos": len(failed),
         "leak": leaks.count(index.videos, index.clips, split),
@@ -66,12 +66,12 @@ def write_metrics(metrics: Mapping[str, Any], path: Path) -> None:
     path.write_text(json.dumps(rounded(dict(metrics)), indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def write_per_clip(heard: Sequence[Heard], rows: Rows, path: Path) -> None:
+def write_per_clip(scored: Sequence[ScoredClip], rows: Rows, path: Path) -> None:
     """Write per_clip.csv: a line for each clip and row, with the clip's dance."""
-    dances = {clip.name: clip.source for clip in heard}
+    dances = {clip.name: clip.source for clip in scored}
     records = [
         {"clip_id": record["clip_id"], "dance": dances[str(record["clip_id"])]} | rounded(record)
-        for record in table.per_clip(heard, rows)
+        for record in table.per_clip(scored, rows)
     ]
     with open(path, "w", newline="", encoding="utf-8") as file:
         columns = dict.fromkeys(name for record in records for name in record)  # a clip without a pose lacks some

@@ -14,7 +14,7 @@ from pace.evaluation import controls
 from pace.evaluation.clips import Annotations, Clip
 from pace.evaluation.controls import GENERATED
 from pace.evaluation.ground_truth import Truth, read_truth
-from pace.evaluation.listen import Heard
+from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics import beat_alignment
 from pace.evaluation.track_clips import TrackClip, TrackPiece
 
@@ -23,7 +23,7 @@ Record = Mapping[Hashable, Any]  # a clip of the index
 
 @dataclasses.dataclass(frozen=True)
 class Folders:
-    """Where the music of the videos, the generated clips, the poses, the VAE and the dataset's truth lie."""
+    """Folders of the music of the videos, the generated clips, the poses, the VAE and the dataset's truth."""
 
     audio: Path
     generated: Path
@@ -105,7 +105,7 @@ def training_pieces(index: Index, folders: Folders) -> list[TrackPiece]:
 
 
 def annotations(record: Record, truth: Truth | None, poses: Path) -> Annotations:
-    """What is known of a clip: true beats of the dataset, the tempo in the index, motion beats of the lifted pose."""
+    """Annotations of a clip: true beats of the dataset, the tempo in the index, motion beats of the lifted pose."""
     span = record["start_s"], record["start_s"] + CLIP_SECONDS
     return Annotations(
         truth.beats_between(*span) if truth else None,
@@ -114,21 +114,21 @@ def annotations(record: Record, truth: Truth | None, poses: Path) -> Annotations
     )
 
 
-def with_generated(heard: Sequence[Heard]) -> tuple[list[Heard], dict[str, str]]:
+def with_generated(scored: Sequence[ScoredClip]) -> tuple[list[ScoredClip], dict[str, str]]:
     """The clips whose generated music could be read, and what is wrong with generated music, by clip.
 
     Raises ValueError where none could be read.
     """
-    scored = [clip for clip in heard if GENERATED in clip.scores]
+    readable = [clip for clip in scored if GENERATED in clip.scores]
     faults = {}
-    for clip in heard:
+    for clip in scored:
         if GENERATED in clip.unreadable:
             faults[clip.name] = f"not scored: {clip.unreadable[GENERATED]}"
         elif GENERATED in clip.faults:
             faults[clip.name] = "; ".join(clip.faults[GENERATED])
-    if not scored:
+    if not readable:
         raise ValueError(f"no generated clip can be read; the first, {next(iter(faults.values()))}")
-    return scored, faults
+    return readable, faults
 
 
 def _track(folders: Folders, record: Record) -> Path:

@@ -16,13 +16,13 @@ from pace.evaluation.metrics.rhythm import compare
 Scores = dict[str, dict[str, float]]  # protocol -> metric -> value
 
 
-def score_clip(
+def score_waves(
     clip: Clip, waves: Mapping[str, npt.NDArray[np.float32]], protocols: tuple[str, ...]
 ) -> tuple[dict[str, Events], dict[str, Scores]]:
     """Events and scores of each row of a clip.
 
-    waves: row -> samples (S,) at 22,050 Hz, among them `truth`. How much of each wave a protocol compares is for the
-    clip's files to say; the events are those of the whole waves.
+    waves: row -> samples (S,) at 22,050 Hz, among them `truth`. `clip.files` decides how much
+    of each wave a protocol compares; the events are those of the whole waves.
     """
 
     @functools.cache
@@ -30,8 +30,8 @@ def score_clip(
         return events(waves[row][:samples], SAMPLE_RATE)
 
     def pair(row: str, protocol: str) -> tuple[Events, Events]:
-        of_truth, of_row = clip.files.compared(protocol, len(waves[TRUTH]), len(waves[row]))
-        return events_of(TRUTH, of_truth), events_of(row, of_row)
+        truth_length, row_length = clip.files.compared_lengths(protocol, len(waves[TRUTH]), len(waves[row]))
+        return events_of(TRUTH, truth_length), events_of(row, row_length)
 
     scores = {row: score_events(clip.annotations, functools.partial(pair, row), protocols) for row in waves}
     return {row: events_of(row, len(wave)) for row, wave in waves.items()}, scores
@@ -48,6 +48,6 @@ def score_events(
         protocol: compare(*pair(protocol), protocol, annotations.beats, annotations.bpm) for protocol in protocols
     }
     if annotations.motion_beats is not None:
-        _, heard = pair(ALIGNMENT)
-        scores[ALIGNMENT] = beat_alignment.compare(annotations.motion_beats, heard.beats)
+        _, generated = pair(ALIGNMENT)
+        scores[ALIGNMENT] = beat_alignment.compare(annotations.motion_beats, generated.beats)
     return scores

@@ -1,4 +1,4 @@
-"""What the stage `evaluate` reads of params.yaml."""
+"""Parameters of the stage `evaluate`."""
 
 import dataclasses
 
@@ -25,6 +25,6 @@ class EvaluateParams:
 
 @dataclasses.dataclass(frozen=True)
 class ScoredParams:
-    """What evaluate reads of section `sample`: the split whose clips have generated music."""
+    """Section `sample`, as far as `evaluate` reads it: the split whose clips have generated music."""
 
     split: str = choice("test", "val")

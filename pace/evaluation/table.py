@@ -11,7 +11,7 @@ import numpy as np
 
 from pace.evaluation.clips import TRUTH
 from pace.evaluation.controls import GENERATED, ROWS, SHUFFLED
-from pace.evaluation.listen import Heard
+from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics.rhythm import summarise
 from pace.evaluation.scores import Scores, score_events
 
@@ -20,49 +20,50 @@ Summary = dict[str, dict[str, float]]  # protocol -> metric, as `rhythm.summaris
 
 @dataclasses.dataclass(frozen=True)
 class RowScore:
-    """Scores of music `heard` with one clip against the true music of `reference`: the same clip, unless shuffled."""
+    """Scores of the music of `clip` against the true music of `reference`: the same clip, unless shuffled."""
 
     scores: Scores
-    heard: Heard
-    reference: Heard
+    clip: ScoredClip
+    reference: ScoredClip
 
     @property
     def sources(self) -> tuple[str, ...]:
         """The sources that the scores depend on: the clip's own, or both clips' of a shuffled pair."""
-        if self.heard is self.reference:
-            return (self.heard.source,)
-        return self.heard.source, self.reference.source
+        if self.clip is self.reference:
+            return (self.clip.source,)
+        return self.clip.source, self.reference.source
 
 
 Rows = dict[str, list[RowScore]]
 
 
-def pipeline_rows(heard: Sequence[Heard], protocols: tuple[str, ...]) -> Rows:
+def pipeline_rows(scored: Sequence[ScoredClip], protocols: tuple[str, ...]) -> Rows:
     """The rows of the pipeline's table in their order; a row that no clip has is left out."""
     rows = {
-        row: shuffled_scores(heard, GENERATED, protocols) if row == SHUFFLED else own_scores(heard, row) for row in ROWS
+        row: shuffled_scores(scored, GENERATED, protocols) if row == SHUFFLED else own_scores(scored, row)
+        for row in ROWS
     }
     return {row: scores for row, scores in rows.items() if scores}
 
 
-def own_scores(heard: Sequence[Heard], row: str) -> list[RowScore]:
+def own_scores(scored: Sequence[ScoredClip], row: str) -> list[RowScore]:
     """A row's scores of every clip that has it, against the clip's own true music."""
-    return [RowScore(clip.scores[row], clip, clip) for clip in heard if row in clip.scores]
+    return [RowScore(clip.scores[row], clip, clip) for clip in scored if row in clip.scores]
 
 
-def shuffled_scores(heard: Sequence[Heard], row: str, protocols: tuple[str, ...]) -> list[RowScore]:
+def shuffled_scores(scored: Sequence[ScoredClip], row: str, protocols: tuple[str, ...]) -> list[RowScore]:
     """A row's music of each clip against the true music of every unrelated clip: all ordered pairs."""
     return [
         _shuffled_score(clip, reference, row, protocols)
-        for clip in heard
-        for reference in heard
+        for clip in scored
+        for reference in scored
         if clip.clip.unrelated(reference.clip)
     ]
 
 
-def _shuffled_score(heard: Heard, reference: Heard, row: str, protocols: tuple[str, ...]) -> RowScore:
-    pair = reference.events[TRUTH], heard.events[row]
-    return RowScore(score_events(reference.clip.annotations, lambda _: pair, protocols), heard, reference)
+def _shuffled_score(scored: ScoredClip, reference: ScoredClip, row: str, protocols: tuple[str, ...]) -> RowScore:
+    pair = reference.events[TRUTH], scored.events[row]
+    return RowScore(score_events(reference.clip.annotations, lambda _: pair, protocols), scored, reference)
 
 
 def summarise_row(scores: Sequence[Scores]) -> Summary:
@@ -78,15 +79,15 @@ def summary(rows: Rows) -> dict[str, Summary]:
     return {row: summarise_row([entry.scores for entry in entries]) for row, entries in rows.items()}
 
 
-def per_clip(heard: Sequence[Heard], rows: Rows) -> list[dict[str, object]]:
+def per_clip(scored: Sequence[ScoredClip], rows: Rows) -> list[dict[str, object]]:
     """One record for each clip and row: clip_id, video_id, row and `{protocol}_{metric}`; shuffled: the clip's mean."""
     scores: dict[tuple[str, str], list[Scores]] = {}
     for row, entries in rows.items():
         for entry in entries:
-            scores.setdefault((entry.heard.name, row), []).append(entry.scores)
+            scores.setdefault((entry.clip.name, row), []).append(entry.scores)
     return [
         {"clip_id": clip.name, "video_id": clip.clip.video, "row": row, **_mean(scores[clip.name, row])}
-        for clip in heard
+        for clip in scored
         for row in rows
         if (clip.name, row) in scores
     ]

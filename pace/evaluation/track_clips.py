@@ -10,7 +10,7 @@ from pace.audio.vocoder import VocoderParams
 from pace.audio.wav_files import read_wave
 from pace.clip import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from pace.evaluation import controls
-from pace.evaluation.ceiling import ceiling_clip, vae_of
+from pace.evaluation.ceiling import cached_vae, ceiling_clip
 from pace.evaluation.clips import CEILING, TRUTH, ClipSounds
 from pace.media import sounds
 from pace.media.sounds import Sound
@@ -50,7 +50,7 @@ class TrackClip:
         mel_error = float("nan")
         if ceiling is None:
             with one_thread():
-                rebuilt, mel_error = ceiling_clip(true, vae_of(self.vae), self.vocoder)
+                rebuilt, mel_error = ceiling_clip(true, cached_vae(self.vae), self.vocoder)
             ceiling = Sound(rebuilt, SAMPLE_RATE)
         rows = {TRUTH: Sound(true, SAMPLE_RATE), CEILING: ceiling}
         faults, unreadable = {}, {}
@@ -70,7 +70,7 @@ class TrackClip:
         rows |= {row: Sound(wave, SAMPLE_RATE) for row, wave in waves.items()}
         return ClipSounds(rows, faults, unreadable, mel_error)
 
-    def compared(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
+    def compared_lengths(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
         """All samples: every row has five seconds, unless a generated file is faulty."""
         return truth, row
 

@@ -13,7 +13,7 @@ from pace.media.resampling import mono_at
 
 Wave = npt.NDArray[np.float32]
 
-SHORT = 1.0  # seconds; in less no beat can be heard, and VGGish has no example: silence is added
+SHORT = 1.0  # seconds; less has no detectable beat and no VGGish example, so silence is added
 SILENT = 1e-4  # peak: -80 dB of full scale
 FULL_SCALE = 0.999
 CLIPPED_SHARE = 1e-3  # of the samples at full scale
@@ -33,17 +33,17 @@ class Sound:
         return len(self.wave) / self.sample_rate
 
     def at(self, sample_rate: int) -> Wave:
-        """Samples (S',) at another rate; none stay none."""
+        """Samples (S',) at another rate; an empty sound stays empty."""
         return mono_at(self.wave, self.sample_rate, sample_rate) if len(self.wave) else self.wave
 
     def piece(self, seconds: float, position: float = 0.0) -> "Sound":
-        """A piece of the sound, as long as there is music. position: where it starts, in [0,1] of where it can."""
+        """At most `seconds` of the sound. position: its start, as a share (0 to 1) of the latest possible start."""
         first = int(position * max(0.0, self.seconds - seconds) * self.sample_rate)
         return dataclasses.replace(self, wave=self.wave[first : first + round(seconds * self.sample_rate)])
 
 
 def read(path: Path) -> Sound:
-    """Read a music file, or the audio of a video, as it is; `faults` says which faults are named.
+    """Read a music file, or the audio of a video, as it is; see `faults` for the faults reported.
 
     Samples that are NaN or infinite become zeros. The first sample of a video's audio is the moment of its first frame.
     Raises MediaError for a file that cannot be read or has no audio.
@@ -85,6 +85,6 @@ def faults(channels: npt.NDArray[Any], sample_rate: int) -> tuple[str, ...]:
     return tuple(messages)
 
 
-def audible(wave: Wave, sample_rate: int) -> Wave:
-    """A wave, followed by silence where it is shorter than what every extractor takes."""
+def padded(wave: Wave, sample_rate: int) -> Wave:
+    """Pad a wave with silence to the shortest length that every extractor accepts."""
     return np.pad(wave, (0, max(0, round(SHORT * sample_rate) - len(wave))))

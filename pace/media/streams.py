@@ -1,4 +1,4 @@
-"""Reading the streams of a media file: frames as they are meant to be shown and samples, with their true times."""
+"""Reading the streams of a media file: display-ready frames and audio samples, with their time stamps."""
 
 import contextlib
 import dataclasses
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from av.sidedata.sidedata import SideData
 
 _Frame = TypeVar("_Frame", av.VideoFrame, av.AudioFrame)
-_Timed = TypeVar("_Timed")  # what `on_grid` puts on the grid
+_Timed = TypeVar("_Timed")  # an item that `on_grid` puts on the time grid
 
 AUDIO_SLACK = 0.01  # seconds that audio time stamps may wander before silence is inserted or samples are dropped
 TRUNCATION_SLACK = 0.5  # seconds of video that may be missing at the end before the file counts as truncated
-EARLY = 0.65  # grid steps; enough to reach the nearest frame when 24 frames per second become 30
+MAX_EARLY = 0.65  # grid steps; enough to reach the nearest frame when 24 frames per second become 30
 
 
 class MediaError(ValueError):
@@ -39,14 +39,14 @@ def open_media(path: Path | str) -> Iterator[av.container.InputContainer]:
     try:
         container = av.open(str(path), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
-        raise MediaError(f"{path}: not a readable media file ({error.strerror}); get a sound copy") from None
+        raise MediaError(f"{path}: not a readable media file ({error.strerror}); get an intact copy") from None
     try:
         with container:
             yield container
     except av.error.FFmpegError as error:
         if isinstance(error, OSError):
             raise
-        raise MediaError(f"{path}: FFmpeg cannot process it ({error.strerror}); get a sound copy") from None
+        raise MediaError(f"{path}: FFmpeg cannot process it ({error.strerror}); get an intact copy") from None
 
 
 def video_stream(container: av.container.InputContainer, path: Path | str) -> av.VideoStream:
@@ -55,7 +55,7 @@ def video_stream(container: av.container.InputContainer, path: Path | str) -> av
         if stream.codec_context and not stream.disposition & Disposition.attached_pic:
             stream.thread_type, stream.codec_context.thread_count = "AUTO", 2
             return stream
-    raise MediaError(f"{path}: no video stream that can be decoded; give a sound video file")
+    raise MediaError(f"{path}: no video stream that can be decoded; give an undamaged video file")
 
 
 def audio_stream(container: av.container.InputContainer) -> av.AudioStream | None:
@@ -78,7 +78,7 @@ def first_frame(container: av.container.InputContainer, path: Path | str) -> tup
     """Time stamp in seconds of the first frame shown, and the frame. Raises MediaError when none decodes."""
     for frame in _decoded(container, video_stream(container, path), av.VideoFrame):
         return float(frame.time or 0.0), frame
-    raise MediaError(f"{path}: no frame of its video can be decoded; get a sound copy")
+    raise MediaError(f"{path}: no frame of its video can be decoded; get an intact copy")
 
 
 def timed_frames(path: Path | str, duration: float) -> Iterator[tuple[float, av.VideoFrame]]:
@@ -102,7 +102,7 @@ def timed_frames(path: Path | str, duration: float) -> Iterator[tuple[float, av.
             end = time + length
             yield time, frame
     if end + TRUNCATION_SLACK < duration:
-        raise MediaError(f"{path}: truncated, its video ends at {end:.2f} of {duration:.2f} s; get a sound copy")
+        raise MediaError(f"{path}: truncated, its video ends at {end:.2f} of {duration:.2f} s; get an intact copy")
 
 
 def packet_times(path: Path | str) -> np.ndarray:
@@ -117,12 +117,12 @@ def packet_times(path: Path | str) -> np.ndarray:
 def on_grid(timed: Iterable[tuple[float, _Timed]], fps: float, count: int) -> Iterator[_Timed]:
     """`count` frames at i/fps: the nearest in time, so that frames do not come late on average.
 
-    A frame comes early by EARLY grid steps at most: over a gap in the file, the frame before it stays.
+    A frame comes early by MAX_EARLY grid steps at most. In a gap in the file, the previous frame is repeated.
     """
     current: _Timed | None = None
     current_time, index = 0.0, 0
     for time, frame in timed:
-        switch = time - min(EARLY / fps, (time - current_time) / 2)
+        switch = time - min(MAX_EARLY / fps, (time - current_time) / 2)
         while current is not None and index < count and index / fps < switch:
             yield current
             index += 1
@@ -178,7 +178,7 @@ class Display:
 def audio_chunks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
     """Consecutive mono pieces (S,) float32, the mean of the channels, placed by their time stamps.
 
-    The first sample lies at time zero of the video; without a video it is the first sample of the file.
+    The first sample is at time zero of the video; without a video it is the first sample of the file.
     Raises MediaError; a file without audio has no pieces.
     """
     with open_media(path) as container:

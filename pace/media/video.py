@@ -96,7 +96,7 @@ def read_frames(path: Path | str, fps: float | None = None, short_side: int | No
 
 
 def read_audio(path: Path | str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Mono samples (S,) float32 in [-1,1]: the mean of the channels; sample 0 lies at time zero of a video.
+    """Mono samples (S,) float32 in [-1,1]: the mean of the channels; sample 0 is at time zero of a video.
 
     Raises MediaError, also for a file without audio.
     """

@@ -70,7 +70,7 @@ def draw_stages() -> str:
 
 
 def package_of(module: Path) -> str:
-    """`pace/audio` for all below that folder, `pace/clip.py` for a module that lies loose in `pace/`."""
+    """`pace/audio` for all below that folder, `pace/clip.py` for a module directly in `pace/`."""
     return "/".join(module.parts[:2])
 
 
@@ -114,7 +114,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _inside(path: str, folder: str) -> bool:
-    """Whether a path is an output, lies in it, or holds it."""
+    """Whether a path is an output, is in it, or holds it."""
     return path == folder or path.startswith(f"{folder}/") or folder.startswith(f"{path}/")
 
 

@@ -2,7 +2,7 @@
 
 The method is that of Sugiyama et al. 1981:
 
-1. Each node lies one layer below the lowest node that points to it. Long arrows get a waypoint in each layer they pass.
+1. Each node is one layer below the lowest node that points to it. Long arrows get a waypoint in each layer they pass.
 2. Nodes are ordered within their layers by the mean place of their neighbours, then swapped while that saves crossings.
 3. Nodes move sideways towards their neighbours.
 
@@ -60,7 +60,7 @@ def reachable(graph: Graph) -> dict[str, set[str]]:
 
     def visit(node: str) -> set[str]:
         if node in open_nodes:
-            raise ValueError(f"{node} lies on a cycle: its arrows lead back to it")
+            raise ValueError(f"{node} is on a cycle: its arrows lead back to it")
         if node not in below:
             open_nodes.add(node)
             below[node] = set(graph[node]).union(*(visit(end) for end in sorted(graph[node])))
@@ -214,23 +214,26 @@ def _centres(layers: list[list[str]], arrows: Mapping[str, list[str]], widths: M
             at += widths[node] + NODE_GAP
     for sweep in range(SWEEPS):
         for layer in layers if sweep % 2 == 0 else reversed(layers):
-            wishes = {node: _wish(node, above, below, centres) for node in layer}
-            _settle(layer, wishes, widths, centres)
+            preferred = {node: _preferred_position(node, above, below, centres) for node in layer}
+            _place(layer, preferred, widths, centres)
     left = min(centres[node] - widths[node] / 2 for node in centres)
     return {node: round(centre - left + 12, 1) for node, centre in centres.items()}
 
 
-def _wish(
+def _preferred_position(
     node: str, above: Mapping[str, list[str]], below: Mapping[str, list[str]], centres: Mapping[str, float]
 ) -> float:
     around = [*above[node], *below[node]]
     return sum(centres[other] for other in around) / len(around) if around else centres[node]
 
 
-def _settle(
-    layer: list[str], wishes: Mapping[str, float], widths: Mapping[str, float], centres: dict[str, float]
+def _place(
+    layer: list[str], preferred: Mapping[str, float], widths: Mapping[str, float], centres: dict[str, float]
 ) -> None:
-    """Move the nodes of a layer as near to their wishes as its order and gaps allow (pool adjacent violators)."""
+    """Move the nodes of a layer as near to their preferred positions as order and gaps allow.
+
+    The method is pool adjacent violators.
+    """
     offsets, at = [], 0.0
     for number, node in enumerate(layer):
         if number:
@@ -238,7 +241,7 @@ def _settle(
         offsets.append(at)
     blocks: list[tuple[float, int]] = []  # mean, size: nodes that touch move as one
     for node, offset in zip(layer, offsets, strict=True):
-        mean, size = wishes[node] - offset, 1
+        mean, size = preferred[node] - offset, 1
         while blocks and blocks[-1][0] > mean:
             other_mean, other_size = blocks.pop()
             mean, size = (mean * size + other_mean * other_size) / (size + other_size), size + other_size

@@ -1,8 +1,8 @@
 """`make overview`: the README's picture of the result, one test clip on one time axis.
 
 From top to bottom: the dancer, the slow and fast energy of the five parts (paper 4.1), the mel image of the generated
-music (paper 3), and beats: the dance's true ones and those that the beat tracker hears in the generated music.
-It reads the outputs of a run in `data/` and writes `docs/images/overview.png`. It is no stage of the pipeline.
+music (paper 3), and beats: the dance's true ones and those that the beat tracker finds in the generated music.
+It reads the outputs of a run in `data/` and writes `docs/images/overview.png`. It is not a stage of the pipeline.
 """
 
 import argparse
@@ -184,7 +184,7 @@ def _draw_beats(axes: Axes, result: ClipResult) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Draw one clip and say where the picture lies."""
+    """Draw one clip and print the picture's path."""
     parser = argparse.ArgumentParser(prog="python -m pace.pictures.overview", description=__doc__)
     parser.add_argument("--clip", default=CLIP, help="id of a clip with generated music (default: %(default)s)")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the run's outputs (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""The report: one HTML page that opens from disk, with its media beside it and nothing from the network."""
+"""The report: one HTML page that opens from disk, with its media next to it and nothing from the network."""
 
 import json
 from dataclasses import dataclass
@@ -160,7 +160,7 @@ def _scope(metrics: dict[str, Any]) -> str:
 
 
 def _tiles(metrics: dict[str, Any]) -> str:
-    """The strict beat score of the generated music beside chance, ceiling and truth."""
+    """The strict beat score of the generated music next to chance, ceiling and truth."""
     tiles = ""
     for row, label in (("shuffled", "chance"), ("generated", "generated"), ("ceiling", "ceiling"), ("truth", "truth")):
         value = metrics.get("rhythm", {}).get(row, {}).get("strict", {}).get("beat_f70")

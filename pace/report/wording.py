@@ -2,7 +2,7 @@
 
 ROWS = {
     "truth": "the true music itself",
-    "ceiling": "the true music passed through VAE and vocoder: the best that this pipeline can sound",
+    "ceiling": "the true music passed through VAE and vocoder: the best sound this pipeline can reach",
     "generated": "music generated for the video",
     "shuffled": "music generated for other videos: chance level",
     "random": "music of random training clips",
@@ -21,8 +21,8 @@ PROTOCOLS = {  # protocol or extractor -> heading, explanation
     "alignment": (
         "Beats of music and dance",
         "The AIST++ beat alignment score: how close the dancer's beats (moments of least speed) are to the music's, "
-        "and the reverse, how close the music's beats are to the dancer's. Music with more beats gains in the first "
-        "and loses in the second. The true music need not score highest, because dancers may arrive before or after "
+        "and the reverse, how close the music's beats are to the dancer's. Extra beats raise the first score and "
+        "lower the second. The true music need not score highest, because dancers may arrive before or after "
         "the beat.",
     ),
     "loris": (
@@ -81,8 +81,8 @@ FAD_SCOPE = (
 )
 FAD_INTERVALS = (
     "Below each distance: its 95 % interval, computed by leaving out one dance at a time, or one of 40 blocks when "
-    "there are more dances (jackknife). It shows what as many other dances would give, bias included. The pooled value "
-    "has no interval."
+    "there are more dances (jackknife). It shows what another sample of the same size would give, bias included. "
+    "The pooled value has no interval."
 )
 MARK = "†"
 MARK_MEANS = (

@@ -1,6 +1,6 @@
-"""What a user knows of the clips beside their music: the dance's poses, the true beats, the tempo.
+"""Annotations of the clips that a user gives: the dance's poses, the true beats, the tempo.
 
-Files name a clip as the table does, or as its reference is called without extension.
+Files name a clip as the table does, or by its reference's file name without extension.
 """
 
 import csv
@@ -34,10 +34,10 @@ class AnnotationFiles:
 
 
 def read_annotations(files: AnnotationFiles, clips: Mapping[str, str]) -> dict[str, Annotations]:
-    """What is known of each clip. clips: name -> that of its reference without extension.
+    """Annotations of each clip. clips: name -> file name of its reference without extension.
 
     A pose that is too short to have beats counts as none. Raises ValueError for a bad table or pose file, and for one
-    that has nothing about any clip.
+    without an entry for any clip.
     """
     sources: dict[str, tuple[Path | None, Mapping[str, Any]]] = {
         "motion_beats": (files.poses, read_poses(files.poses, {*clips, *clips.values()})),
@@ -52,7 +52,7 @@ def read_annotations(files: AnnotationFiles, clips: Mapping[str, str]) -> dict[s
                 fields[name][field] = values[key]
         if path and not any(field in clip for clip in fields.values()):
             remedy = f"its files or rows must have the clips' names, such as {next(iter(clips))!r}"
-            raise ValueError(f"{path}: nothing in it is of use for any clip; {remedy}")
+            raise ValueError(f"{path}: none of its entries matches a clip; {remedy}")
     return {name: Annotations(**values) for name, values in fields.items()}
 
 

@@ -21,22 +21,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("reference", type=Path, metavar="REFERENCE_DIR", help="the true music")
     add("generated", type=Path, nargs="+", metavar="GENERATED_DIR", help="one folder for each system")
-    add("--name", nargs="+", action="extend", default=[], help="of each system; default: its folder's")
-    extractors_help = "of Frechet distances: descriptors, vggish, cnn14, clap; default: section evaluate of params.yaml"
+    add("--name", nargs="+", action="extend", default=[], help="names of the systems (default: folder names)")
+    extractors_help = (
+        "embeddings for the Fréchet distances: descriptors, vggish, cnn14, clap (default: evaluate.fad of params.yaml)"
+    )
     add("--extractors", nargs="+", metavar="NAME[=WEIGHTS]", help=extractors_help)
-    add("--protocols", nargs="+", help="of rhythm: d2mgan, loris, 5hz, strict; default: params.yaml's")
-    add("--suffixes", nargs="*", help="endings such as _gen that names may have on one side only")
-    add("--training", type=Path, metavar="DIR", help="training music, for a row of random pieces of it")
+    add(
+        "--protocols",
+        nargs="+",
+        help="rhythm protocols: d2mgan, loris, 5hz, strict (default: evaluate.protocols of params.yaml)",
+    )
+    add("--suffixes", nargs="*", help="endings such as _gen that file names may have on one side only")
+    add("--training", type=Path, metavar="DIR", help="folder of training music, for a row of random pieces of it")
     vae_help = (
-        "trained autoencoder, for a row of true music through it and the vocoder (default: models/vae if trained)"
+        "folder of a trained autoencoder, for a row of true music passed through it and the vocoder "
+        "(default: models/vae if trained)"
     )
     add("--vae", type=Path, metavar="DIR", help=vae_help)
-    add("--group", metavar="PATTERN", help="the source in a clip's name, as '(.*)_[0-9]+', for intervals")
-    add("--poses", type=Path, metavar="DIR", help="CLIP.npz of each dance, as the pipeline's data/pose3d")
+    group_help = "regular expression whose first group is a clip's source, such as '(.*)_[0-9]+', for intervals"
+    add("--group", metavar="PATTERN", help=group_help)
+    add("--poses", type=Path, metavar="DIR", help="folder of CLIP.npz pose files, in the format of data/pose3d")
     add("--beats", type=Path, metavar="FILE.csv", help="true beats of the clips: columns clip,time_s")
     add("--tempo", type=Path, metavar="FILE.csv", help="true tempo of the clips: columns clip,bpm")
-    add("--out", type=Path, metavar="FILE", help="write everything as .json, the table as .csv or .md")
-    add("--strict", action="store_true", help="exit status 3 when any file was left out or is faulty")
+    add("--out", type=Path, metavar="FILE", help="file to write: everything (.json) or the table (.csv, .md)")
+    add("--strict", action="store_true", help="exit with status 3 when a file was left out or is faulty")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -58,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
         AnnotationFiles(arguments.poses, arguments.beats, arguments.tempo),
     )
     result = score.score(options)
-    print("\n".join([tables.text(result), *tables.compared(result), *tables.notes(result, most=5)]))
+    print("\n".join([tables.text(result), *tables.difference_lines(result), *tables.notes(result, most=5)]))
     if arguments.out:
         tables.write(result, arguments.out)
         print(f"{arguments.out}: {len(result['rows'])} rows")
@@ -67,10 +75,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def find_ceiling(folder: Path | None) -> Rebuild | None:
-    """What makes row `ceiling` with the autoencoder of a folder, or the pipeline's if it is trained; else None."""
+    """The function that makes row `ceiling`, with the autoencoder of `folder` or the pipeline's; None without one."""
     if not folder and not (VAE / "vae.safetensors").is_file():
         return None
     folder = (folder or VAE).absolute()
-    ceiling.vae_of(folder)  # a faulty one is an error before anything is scored
+    ceiling.cached_vae(folder)  # raises an error for a faulty one before anything is scored
     vocoder = params.section(params.read(), "vocoder", VocoderParams)
     return functools.partial(ceiling.ceiling_track, folder=folder, vocoder=vocoder)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from pace.evaluation.distances import Distances, digits
-from pace.evaluation.intervals import of_protocol
-from pace.evaluation.listen import Heard
+from pace.evaluation.intervals import protocol_values
+from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics import bootstrap
 
 
-def rhythm_differences(heard: Sequence[Heard], systems: Sequence[str]) -> list[dict[str, Any]]:
+def rhythm_differences(scored: Sequence[ScoredClip], systems: Sequence[str]) -> list[dict[str, Any]]:
     """Every pair of systems: `first`, `second`, `clips`, `protocol`, `metric`, and the `difference` first minus second
     with its interval `low`, `high` and the p-value `p` of no difference, an upper bound where `p_at_most`.
 
@@ -19,16 +19,16 @@ def rhythm_differences(heard: Sequence[Heard], systems: Sequence[str]) -> list[d
     """
     differences = []
     for first, second in itertools.combinations(systems, 2):
-        common = [clip for clip in heard if first in clip.scores and second in clip.scores]
+        common = [clip for clip in scored if first in clip.scores and second in clip.scores]
         for protocol in dict.fromkeys(name for clip in common for name in clip.scores[first]):
-            scored = [clip for clip in common if protocol in clip.scores[first]]  # alignment: the clips with a pose
-            sources = [clip.source for clip in scored]
+            members = [clip for clip in common if protocol in clip.scores[first]]  # alignment: the clips with a pose
+            sources = [clip.source for clip in members]
             if len({*sources}) < 2:
                 continue
-            values, names, statistic = of_protocol([clip.scores[first][protocol] for clip in scored])
-            others, _, _ = of_protocol([clip.scores[second][protocol] for clip in scored])
+            values, names, statistic = protocol_values([clip.scores[first][protocol] for clip in members])
+            others, _, _ = protocol_values([clip.scores[second][protocol] for clip in members])
             result = bootstrap.difference(values, others, sources, statistic)
-            keys = {"first": first, "second": second, "clips": len(scored), "protocol": protocol}
+            keys = {"first": first, "second": second, "clips": len(members), "protocol": protocol}
             for name, value, (low, high), p, at_most in zip(
                 names, result.value, result.interval, result.p, result.at_most, strict=True
             ):

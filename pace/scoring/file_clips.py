@@ -1,6 +1,6 @@
-"""The clips of `pace score`: a reference file each, with the file of every system that has one of its name.
+"""The clips of `pace score`: a reference file each, with the file of the same name of every system that has one.
 
-Beside the systems a clip has rows made of its reference: `truth` (itself), `clicks` (one per second), `clicks120`
+Besides the systems, a clip has rows made of its reference: `truth` (itself), `clicks` (one per second), `clicks120`
 (120 BPM), `delayed` (250 ms late, its last 250 ms first), and with an autoencoder `ceiling` (itself, rebuilt). With
 training music it has `random`, some of it.
 
@@ -27,7 +27,7 @@ from pace.media.sounds import Sound
 from pace.media.streams import MediaError
 from pace.scoring.matching import Matches
 
-REFERENCE = "reference"  # what faults of the reference's file stand under
+REFERENCE = "reference"  # key of the reference file's faults
 CONTROLS = (TRUTH, CEILING, "random", "clicks", "clicks120", "delayed")
 
 Rebuild = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
@@ -37,8 +37,8 @@ Rebuild = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 class FileClip:
     """The files of one clip (a ClipFiles). generated: system -> file.
 
-    random: a file of training music, and where in it, as a share of what is longer than the reference.
-    rebuild: what makes the ceiling of the reference, both (S,) at 22,050 Hz.
+    random: a file of training music, and the start of the excerpt, as a share of the latest possible start.
+    rebuild: the function that makes the ceiling of the reference, both (S,) at 22,050 Hz.
     """
 
     reference: Path
@@ -69,8 +69,8 @@ class FileClip:
         faults = {row: sound.faults for row, sound in ((REFERENCE, reference), *rows.items()) if sound.faults}
         return ClipSounds(rows, faults, unreadable)
 
-    def compared(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
-        """How many samples of the reference and of a row a protocol compares: see the module."""
+    def compared_lengths(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
+        """Numbers of samples of the reference and of the row that `protocol` compares: see the module."""
         common = min(truth, row)
         if protocol in BINNED:
             return common if BINNED[protocol].cut else truth, row
@@ -99,7 +99,7 @@ def clips_of(
         positions = rng.random(len(references))
         pieces = [(training[i].absolute(), float(position)) for i, position in zip(files, positions, strict=True)]
     return [
-        of_source(
+        with_source(
             Clip(names[reference], "", "", "", FileClip(reference, generated[reference], piece, rebuild)),
             names[reference],
         )
@@ -107,8 +107,8 @@ def clips_of(
     ]
 
 
-def of_source(clip: Clip, source: str) -> Clip:
-    """The clip as one of a source, which also stands for its video and its music."""
+def with_source(clip: Clip, source: str) -> Clip:
+    """A copy of the clip with `source` as its source, video and music."""
     return dataclasses.replace(clip, video=source, music=source, source=source)
 
 

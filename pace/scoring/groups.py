@@ -16,7 +16,9 @@ def group_names(names: Sequence[str], pattern: str | None) -> dict[str, str]:
     try:
         matches = {name: re.match(pattern, name) for name in names}
     except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression ({error}); give one such as '(.*)_[0-9]+'") from None
+        raise ValueError(
+            f"{pattern!r} is not a valid regular expression ({error}); give one such as '(.*)_[0-9]+'"
+        ) from None
     if not any(matches.values()):
         remedy = "the pattern must match from a name's first character on, as '(.*)_[0-9]+' does"
         raise ValueError(f"no clip has a name that {pattern!r} matches, for instance {names[0]!r}; {remedy}")

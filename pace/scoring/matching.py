@@ -18,13 +18,13 @@ class Matches:
     """Which files belong together, by name. Every other file is listed, so that none is left out silently.
 
     pairs: name -> (reference, generated). reference_only, generated_only: files without a counterpart.
-    doubles: files with the same name as another file of their folder, which is used instead.
+    duplicates: files with the same name as another file of their folder, which is used instead.
     """
 
     pairs: dict[str, tuple[Path, Path]]
     reference_only: list[Path]
     generated_only: list[Path]
-    doubles: list[Path]
+    duplicates: list[Path]
 
 
 def find(folder: Path) -> list[Path]:
@@ -41,8 +41,8 @@ def find(folder: Path) -> list[Path]:
 def match(reference: Iterable[Path], generated: Iterable[Path], endings: Iterable[str] = ENDINGS) -> Matches:
     """Match files by their name without extension, then those left over by their name without its ending."""
     endings = tuple(endings)
-    references, reference_doubles = _by_stem(reference)
-    systems, system_doubles = _by_stem(generated)
+    references, reference_duplicates = _by_stem(reference)
+    systems, system_duplicates = _by_stem(generated)
     pairs = {stem: (references.pop(stem), systems.pop(stem)) for stem in sorted(references.keys() & systems.keys())}
     reference_stems, system_stems = _by_bare_name(references, endings), _by_bare_name(systems, endings)
     for name in sorted(reference_stems.keys() & system_stems.keys()):
@@ -52,20 +52,20 @@ def match(reference: Iterable[Path], generated: Iterable[Path], endings: Iterabl
         dict(sorted(pairs.items())),
         sorted(references.values()),
         sorted(systems.values()),
-        reference_doubles + system_doubles,
+        reference_duplicates + system_duplicates,
     )
 
 
 def _by_stem(files: Iterable[Path]) -> tuple[dict[str, Path], list[Path]]:
     """Stem -> file, and the files whose stem belongs to one that is stored more exactly."""
     chosen: dict[str, Path] = {}
-    doubles = []
+    duplicates = []
     for path in sorted(files, key=lambda path: (EXTENSIONS.index(path.suffix.lower()), path)):
         if path.stem in chosen:
-            doubles.append(path)
+            duplicates.append(path)
         else:
             chosen[path.stem] = path
-    return chosen, doubles
+    return chosen, duplicates
 
 
 def _by_bare_name(stems: Iterable[str], endings: tuple[str, ...]) -> dict[str, str]:

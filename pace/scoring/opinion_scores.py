@@ -84,7 +84,7 @@ def read(paths: Iterable[Path], scale: int = 5) -> tuple[list[Rating], list[str]
 
     These rows are left out:
 
-    - a value that is no number on the scale (1 to `scale`), or an answer other than real or fake;
+    - a value that is not a number on the scale (1 to `scale`), or an answer other than real or fake;
     - no rater, clip or system, or no rating;
     - a second rating of the same music by the same rater.
 

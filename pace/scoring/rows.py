@@ -13,7 +13,7 @@ import numpy as np
 
 from pace.evaluation import intervals, metric_validity
 from pace.evaluation.distances import Distances
-from pace.evaluation.listen import Heard
+from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metric_validity import CHANCE, Marks
 from pace.evaluation.table import Rows, RowScore, own_scores, shuffled_scores, summarise_row
 from pace.scoring.file_clips import CONTROLS
@@ -21,21 +21,21 @@ from pace.scoring.file_clips import CONTROLS
 PAIRED = 120  # clips whose pairs a shuffled row holds at most
 
 
-def score_rows(heard: Sequence[Heard], systems: Sequence[str], protocols: tuple[str, ...]) -> Rows:
+def score_rows(scored: Sequence[ScoredClip], systems: Sequence[str], protocols: tuple[str, ...]) -> Rows:
     """The scores of every row in the table's order: systems, their shuffled rows, controls.
 
     A system without any clip has an empty row. Other rows without a clip are left out, and so is a shuffled row where
     all clips are of one source.
     """
-    rows = {system: own_scores(heard, system) for system in systems}
-    others = {shuffled_name(system): shuffled(heard, system, protocols) for system in systems}
-    others |= {row: own_scores(heard, row) for row in CONTROLS}
+    rows = {system: own_scores(scored, system) for system in systems}
+    others = {shuffled_name(system): shuffled(scored, system, protocols) for system in systems}
+    others |= {row: own_scores(scored, row) for row in CONTROLS}
     return rows | {row: scores for row, scores in others.items() if scores}
 
 
-def shuffled(heard: Sequence[Heard], system: str, protocols: tuple[str, ...]) -> list[RowScore]:
+def shuffled(scored: Sequence[ScoredClip], system: str, protocols: tuple[str, ...]) -> list[RowScore]:
     """A system's clips against the references of other sources: see the module."""
-    clips = [clip for clip in heard if system in clip.events]
+    clips = [clip for clip in scored if system in clip.events]
     chosen = np.linspace(0, len(clips) - 1, min(len(clips), PAIRED)).round().astype(int)
     return shuffled_scores([clips[i] for i in chosen], system, protocols)
 
@@ -53,13 +53,18 @@ def entries(rows: Rows, distances: Distances) -> dict[str, dict[str, Any]]:
     """
     table = {}
     for row, scores in rows.items():
-        fad, fad_limits, warnings = distances.of_row(row) if row in distances.rows else ({}, {}, {})
+        fad, fad_limits, warnings = distances.row_figures(row) if row in distances.rows else ({}, {}, {})
         rhythm = summarise_row([score.scores for score in scores])
-        entry = {"clips": len(scores), "rhythm": rhythm, "interval": intervals.of_row(scores) | fad_limits, "fad": fad}
+        entry = {
+            "clips": len(scores),
+            "rhythm": rhythm,
+            "interval": intervals.row_intervals(scores) | fad_limits,
+            "fad": fad,
+        }
         if warnings:
             entry["warning"] = warnings
-        if any(score.heard is not score.reference for score in scores):
-            entry |= {"clips": len({score.heard.name for score in scores}), "pairs": len(scores)}
+        if any(score.clip is not score.reference for score in scores):
+            entry |= {"clips": len({score.clip.name for score in scores}), "pairs": len(scores)}
         table[row] = entry
     return table
 

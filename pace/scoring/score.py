@@ -8,7 +8,7 @@ from typing import Any
 from pace.evaluation import embeddings
 from pace.evaluation.clips import Clip
 from pace.evaluation.distances import Distances
-from pace.evaluation.listen import Heard, listen_all
+from pace.evaluation.listen import ScoredClip, score_clips
 from pace.evaluation.metrics.rhythm import PROTOCOLS
 from pace.scoring import file_clips, groups, matching
 from pace.scoring.annotations import LABELS, AnnotationFiles, read_annotations
@@ -17,7 +17,8 @@ from pace.scoring.file_clips import Rebuild
 from pace.scoring.matching import Matches
 from pace.scoring.rows import entries, score_rows, uninformative
 
-KINDS = ("reference_only", "generated_only", "doubles")
+# kind of unmatched file, a key of the result -> field of Matches
+KINDS = {"reference_only": "reference_only", "generated_only": "generated_only", "doubles": "duplicates"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,7 @@ def name_systems(folders: Sequence[Path], names: Sequence[str]) -> dict[str, Pat
 def parse_extractors(
     values: Iterable[str], weights: Mapping[str, Path | str]
 ) -> tuple[tuple[str, ...], dict[str, Path | str]]:
-    """Extractors of `name` or `name=weights`, and the weights of all networks, these before the given ones."""
+    """Extractors of `name` or `name=weights`, and the weights by network; `name=weights` overrides the defaults."""
     names, paths = [], dict(weights)
     for value in values:
         name, equals, path = value.partition("=")
@@ -71,7 +72,7 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     - `rows`: see `rows.entries`; a system also has `not_scored`, the number of references without a readable file.
     - `differences`: see `rhythm_differences` and `distance_differences`. `uninformative`: see `rows.uninformative`.
     - `group`: what the intervals resample, see `groups.describe`.
-    - `known`: of how many of the clips there is `a pose`, `true beats`, `a tempo`, as far as they were given.
+    - `known`: number of clips with `a pose`, `true beats` or `a tempo`, for each annotation given.
     - `files`: what was unmatched, unreadable or faulty, by system. `not_computed`: extractor -> reason.
     - `per_clip`: the scores of every clip and row.
 
@@ -87,35 +88,35 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     }
     clips = find_clips(options, matches)
     networks, missing = embeddings.load_networks(options.extractors, options.weights)
-    heard = list(listen_all(clips, options.protocols, "score", keep_ceiling=bool(networks)))
+    scored = list(score_clips(clips, options.protocols, "score", keep_ceiling=bool(networks)))
     systems = list(options.generated)
-    _check_readable(heard, systems)
+    _check_readable(scored, systems)
 
-    embedded = [embeddings.embed_clip(clip, options.extractors, networks) for clip in heard]
-    distances = Distances(embedded, [clip.source for clip in heard])
-    rows = score_rows(heard, systems, options.protocols)
+    embedded = [embeddings.embed_clip(clip, options.extractors, networks) for clip in scored]
+    distances = Distances(embedded, [clip.source for clip in scored])
+    rows = score_rows(scored, systems, options.protocols)
     table = entries(rows, distances)
     for system in systems:
         table[system]["not_scored"] = len(references) - table[system]["clips"]
-    scored = [clip for clip in heard if clip.scores]
+    readable = [clip for clip in scored if clip.scores]
     return {
         "reference": str(options.reference),
         "systems": {name: str(folder) for name, folder in options.generated.items()},
-        "group": groups.describe([clip.name for clip in scored], options.group),
-        "known": count_annotated(clips, {clip.name for clip in scored}),
+        "group": groups.describe([clip.name for clip in readable], options.group),
+        "known": count_annotated(clips, {clip.name for clip in readable}),
         "rows": table,
-        "differences": rhythm_differences(heard, systems) + distance_differences(distances, systems),
+        "differences": rhythm_differences(scored, systems) + distance_differences(distances, systems),
         "uninformative": uninformative(rows, systems, distances),
         "not_computed": missing,
         "files": {
             "unmatched": unmatched(matches),
-            "unreadable": _by_row({clip.name: clip.unreadable for clip in heard}),
+            "unreadable": _by_row({clip.name: clip.unreadable for clip in scored}),
             "faults": _by_row(
-                {clip.name: {row: "; ".join(faults) for row, faults in clip.faults.items()} for clip in heard}
+                {clip.name: {row: "; ".join(faults) for row, faults in clip.faults.items()} for clip in scored}
             ),
         },
         "per_clip": [
-            {"clip": clip.name, "row": row} | flat(scores) for clip in heard for row, scores in clip.scores.items()
+            {"clip": clip.name, "row": row} | flat(scores) for clip in scored for row, scores in clip.scores.items()
         ],
     }
 
@@ -134,22 +135,22 @@ def find_clips(options: ScoreOptions, matches: Mapping[str, Matches]) -> list[Cl
             stems.setdefault(name, reference.stem)
     annotations = read_annotations(options.annotations, {clip.name: stems[clip.name] for clip in clips})
     return [
-        dataclasses.replace(file_clips.of_source(clip, sources[clip.name]), annotations=annotations[clip.name])
+        dataclasses.replace(file_clips.with_source(clip, sources[clip.name]), annotations=annotations[clip.name])
         for clip in clips
     ]
 
 
-def _check_readable(heard: Sequence[Heard], systems: Sequence[str]) -> None:
+def _check_readable(scored: Sequence[ScoredClip], systems: Sequence[str]) -> None:
     """Raise ValueError where no reference or no generated file can be read."""
-    if not any(clip.scores for clip in heard):
-        raise ValueError(f"not one reference can be read; the first, {next(iter(heard[0].unreadable.values()))}")
-    if not any(system in clip.scores for clip in heard for system in systems):
-        reason = next(text for clip in heard for row, text in clip.unreadable.items() if row in systems)
-        raise ValueError(f"not one generated file can be read; the first, {reason}")
+    if not any(clip.scores for clip in scored):
+        raise ValueError(f"no reference can be read; the first, {next(iter(scored[0].unreadable.values()))}")
+    if not any(system in clip.scores for clip in scored for system in systems):
+        reason = next(text for clip in scored for row, text in clip.unreadable.items() if row in systems)
+        raise ValueError(f"no generated file can be read; the first, {reason}")
 
 
 def count_annotated(clips: Sequence[Clip], scored: set[str]) -> dict[str, int]:
-    """How many scored clips have a pose, true beats, a tempo; only those that were given at all."""
+    """Number of scored clips with a pose, true beats or a tempo, for each annotation given."""
     counts = {}
     for field, label in LABELS.items():
         names = {clip.name for clip in clips if getattr(clip.annotations, field) is not None}
@@ -159,9 +160,11 @@ def count_annotated(clips: Sequence[Clip], scored: set[str]) -> dict[str, int]:
 
 
 def unmatched(matches: Mapping[str, Matches]) -> dict[str, dict[str, list[str]]]:
-    """System -> what of its folder or of the reference's was not used, by kind; systems without are left out."""
+    """System -> kind -> files of its folder or of the reference's that were not used; systems without are left out."""
     named = {
-        system: {kind: [path.name for path in getattr(matched, kind)] for kind in KINDS if getattr(matched, kind)}
+        system: {
+            kind: [path.name for path in paths] for kind, field in KINDS.items() if (paths := getattr(matched, field))
+        }
         for system, matched in matches.items()
     }
     return {system: kinds for system, kinds in named.items() if kinds}

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pace.evaluation.metric_validity import FEWEST, YARDSTICKS
+from pace.evaluation.metric_validity import YARDSTICKS
+from pace.evaluation.metrics.jackknife import MIN_SOURCES
 from pace.evaluation.rounding import rounded
 from pace.scoring.rows import shuffled_name
 from pace.scoring.score import flat
@@ -21,8 +22,8 @@ MARK = "†"
 LAST = "not_separated"
 WITHOUT = {
     "a pose": "not in alignment",
-    "true beats": "scored against the beats heard in the reference",
-    "a tempo": "scored against the tempo of its true beats or that heard in the reference",
+    "true beats": "scored against the beats tracked in the reference",
+    "a tempo": "scored against the tempo of its true beats or that tracked in the reference",
 }
 UNMATCHED = {
     "reference_only": "of the reference without a generated file",
@@ -92,10 +93,14 @@ def notes(result: Result, most: int | None = None) -> list[str]:
     lines = [f"{name}: nothing scored, it has no usable file" for name, n in _systems(result).items() if not n]
     lines += [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
     if "ceiling" not in result["rows"]:
-        lines.append("no row ceiling, as no autoencoder is trained; --vae DIR names one. Fewer metrics are marked so.")
+        lines.append(
+            "no row ceiling: no trained autoencoder (give one with --vae DIR). "
+            "Fewer metrics can be marked as uninformative."
+        )
     if "random" not in result["rows"]:
         lines.append(
-            "no row random, as no training music is given; --training DIR names it. Fewer metrics are marked so."
+            "no row random: no training music (give a folder with --training DIR). "
+            "Fewer metrics can be marked as uninformative."
         )
     lines += [*_shuffled(result), *_sources(result), *_uninformative(result), *_untested_distances(result)]
     warned: dict[tuple[str, str], list[str]] = {}
@@ -157,22 +162,27 @@ def _uninformative(result: Result) -> list[str]:
     ]
     protocols = {name for row in result["rows"].values() for name in row["rhythm"]}
     if protocols and not protocols & {*result["uninformative"]}:
-        lines.append(
-            f"rhythm metrics not tested against the controls: {result['group']['sources']} sources, it takes {FEWEST}"
-        )
+        lines.append(f"rhythm metrics not tested against the controls: {_too_few(result)}")
     return lines
 
 
+def _too_few(result: Result) -> str:
+    return f"only {_counted(result['group']['sources'], 'source')}; at least {MIN_SOURCES} are needed"
+
+
 def _untested_distances(result: Result) -> list[str]:
-    """Which extractors' distances were not tested against the controls, and what that takes."""
+    """Which extractors' distances were not tested against the controls, and why."""
     names = dict.fromkeys(name for row in result["rows"].values() for name in row.get("fad", {}))
     untested = [name for name in names if name not in result["uninformative"]]
     if not untested:
         return []
     start = f"distances not tested against the controls ({', '.join(untested)}): "
     if not {*YARDSTICKS} & {*result["rows"]}:
-        return [start + "without the row ceiling (--vae DIR) or random (--training DIR) nothing tells how near is near"]
-    return [start + f"{result['group']['sources']} sources, it takes {FEWEST}"]
+        return [
+            start
+            + "without the row ceiling (--vae DIR) or random (--training DIR) there is no distance to compare with"
+        ]
+    return [start + _too_few(result)]
 
 
 def _listed(description: str, names: list[str], most: int | None) -> str:
@@ -198,7 +208,7 @@ def markdown(result: Result) -> str:
     head = "| " + " | ".join(table[0]) + " |"
     rule = "|" + "|".join("---" if name == "row" else "---:" for name in table[0]) + "|"
     body = ["| " + " | ".join(shown(value).replace("|", "\\|") for value in record.values()) + " |" for record in table]
-    lines = [f"- {note}" for note in (*compared(result), *notes(result))]
+    lines = [f"- {note}" for note in (*difference_lines(result), *notes(result))]
     return "\n".join([f"# Scores against {result['reference']}", "", head, rule, *body, "", *lines]).rstrip() + "\n"
 
 
@@ -216,7 +226,7 @@ def signed(value: float) -> str:
     return f"{round(value, 3) + 0.0:+.3f}"
 
 
-def compared(result: Result) -> list[str]:
+def difference_lines(result: Result) -> list[str]:
     """The differences between systems in the main columns, a line each."""
 
     def is_main(difference: Mapping[str, Any]) -> bool:
@@ -252,4 +262,6 @@ def write(result: Result, path: Path) -> None:
 def check_out(path: Path) -> None:
     """Raise ValueError for a file of an unknown kind, before anything is scored."""
     if path.suffix.lower() not in OUT_SUFFIXES:
-        raise ValueError(f"{path}: the table is written as one of {', '.join(OUT_SUFFIXES)}")
+        raise ValueError(
+            f"{path}: unknown kind of table; give a file name that ends in one of {', '.join(OUT_SUFFIXES)}"
+        )

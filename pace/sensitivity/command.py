@@ -10,7 +10,7 @@ from pace.sensitivity.study import study
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    out_help = "folder of sensitivity.md and sensitivity.svg, which are written anew (default: docs)"
+    out_help = "folder of sensitivity.md and sensitivity.svg, which are overwritten (default: docs)"
     parser.add_argument("--out", type=Path, default=Path("docs"), metavar="FOLDER", help=out_help)
     parser.add_argument("--pieces", type=int, default=30, metavar="N", help="pieces of music (default: 30)")
 
@@ -22,4 +22,4 @@ def run(arguments: argparse.Namespace) -> None:
     (arguments.out / "sensitivity.svg").write_bytes(page.figure(result))
     text = page.page(result, arguments.pieces, "python -m pace sensitivity", "sensitivity.svg")
     (arguments.out / "sensitivity.md").write_text(text, encoding="utf-8")
-    print(f"sensitivity: look at {arguments.out / 'sensitivity.md'}")
+    print(f"sensitivity: written to {arguments.out / 'sensitivity.md'}")

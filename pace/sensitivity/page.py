@@ -51,7 +51,8 @@ PANELS = {
 METRICS = {name: metric for panel in PANELS.values() for name, metric in panel.items()}
 AXES = {"delay": "delay, ms", "tempo": "tempo change, %", "missing": "beats left out, %"}
 CONTROL_NAMES = {"other": "other", "clicks": "60", "clicks120": "120"}
-ROOM = 0.1  # share of the score of the same music: with a smaller gap to other music there is no scale to measure on
+# Smallest usable gap between the scores of the same and of other music, as a share of the larger one.
+MIN_GAP = 0.1
 
 
 def figure(study: Study) -> bytes:
@@ -77,7 +78,7 @@ def figure(study: Study) -> bytes:
 
 def _panels(row: npt.NDArray[Any], metrics: dict[str, Metric], study: Study) -> None:
     for axes, change in zip(row, CHANGES, strict=False):
-        sizes = sizes_of(study, change)
+        sizes = change_sizes(study, change)
         for name, metric in metrics.items():
             values = [study[change, size][name] for size in sizes]
             axes.plot(sizes, values, color=metric.colour, linestyle=metric.dash, label=metric.label, marker=".", ms=4)
@@ -93,33 +94,33 @@ def _panels(row: npt.NDArray[Any], metrics: dict[str, Metric], study: Study) -> 
     row[-1].grid(axis="y", color=GREY, alpha=0.2, linewidth=0.6)
 
 
-def sizes_of(study: Study, change: str) -> list[float]:
+def change_sizes(study: Study, change: str) -> list[float]:
     """The sizes of a change that a study has, in order."""
     return sorted(size for name, size in study if name == change)
 
 
-def lost(study: Study, name: str, key: tuple[str, float]) -> float:
-    """How far a metric has gone at one change from its score of the same music (0) to that of other music (1)."""
+def relative_loss(study: Study, name: str, key: tuple[str, float]) -> float:
+    """Position of a metric at one change between its score for the same music (0) and for other music (1)."""
     same, chance = study["delay", 0][name], study["other", 0][name]
     return (same - study[key][name]) / (same - chance) if same != chance else 0.0
 
 
 def half_point(study: Study, name: str, change: str) -> float | None:
-    """The smallest size of a change at which a metric has lost half of what tells the same from other music.
+    """The smallest size of a change at which a metric has lost half of the difference between the same and other music.
 
     Linear between the sizes studied. Of faster and slower tempi it is the larger one. None where the metric never loses
-    half, or where it does not tell the same from other music.
+    half, or where it does not discriminate between the same and other music.
     """
-    if not tells(study, name):
+    if not discriminates(study, name):
         return None
-    sides = [[size for size in sizes_of(study, change) if size * sign >= 0] for sign in (1, -1)]
+    sides = [[size for size in change_sizes(study, change) if size * sign >= 0] for sign in (1, -1)]
     points = [_crossing(study, name, change, sorted(side, key=abs)) for side in sides if len(side) > 1]
     known = [point for point in points if point is not None]
     return max(known) if len(known) == len(points) else None
 
 
 def _crossing(study: Study, name: str, change: str, sizes: list[float]) -> float | None:
-    losses = [lost(study, name, (change, size)) for size in sizes]
+    losses = [relative_loss(study, name, (change, size)) for size in sizes]
     for index in range(1, len(sizes)):
         if losses[index] >= 0.5:
             low, high = losses[index - 1], losses[index]
@@ -128,16 +129,16 @@ def _crossing(study: Study, name: str, change: str, sizes: list[float]) -> float
     return None
 
 
-def tells(study: Study, name: str) -> bool:
+def discriminates(study: Study, name: str) -> bool:
     """Whether a metric scores the same music clearly better than other music."""
     same, chance = study["delay", 0][name], study["other", 0][name]
     gap = chance - same if METRICS[name].error else same - chance
-    return gap > ROOM * max(same, chance)
+    return gap > MIN_GAP * max(same, chance)
 
 
 def verdict(study: Study, name: str) -> str:
     """What a metric measures, in words, by its half points."""
-    if not tells(study, name):
+    if not discriminates(study, name):
         return "**does not tell the music from other music**"
     seen = {change: half_point(study, name, change) is not None for change in CHANGES}
     words = {"delay": "delay", "tempo": "tempo", "missing": "missing beats"}
@@ -163,7 +164,7 @@ def page(study: Study, count: int, command: str, picture: str) -> str:
         cells = ["–" if half is None else unit.format(half) for half, unit in zip(halves, units, strict=True)]
         points.append(_row(_name(name), [*cells, verdict(study, name)]))
     good = [_name(name) for name in METRICS if verdict(study, name) == "**measures rhythm**"]
-    none = [_name(name) for name in METRICS if not tells(study, name)]
+    none = [_name(name) for name in METRICS if not discriminates(study, name)]
     return PAGE.format(
         command=command, picture=picture, count=count, scores="\n".join(scores), points="\n".join(points),
         good=", ".join(good) or "none", none=", ".join(none) or "none",
@@ -181,13 +182,13 @@ def _row(first: str, cells: Iterable[str]) -> str:
 
 PAGE = """# Which metric measures rhythm
 
-Written by `{command}` (a few minutes on one core), which makes this page anew: {count} pieces of five
+Written by `{command}` (a few minutes on one core), which regenerates this page: {count} pieces of five
 seconds, composed by `pace.synthetic.music` in ten styles at 80-135 BPM.
 
 ![Scores against delay, tempo change and missing beats]({picture})
 
-Each piece is scored against itself after one change. It is composed anew for each change, so that nothing else tells
-the two apart (no stretched sound, no cuts):
+Each piece is scored against itself after one change. Each changed version is composed from scratch, so that nothing
+else distinguishes the two (no stretched sound, no cuts):
 
 - **delay**: the music is late and starts with what the track played before the clip;
 - **tempo**: the same piece is played faster or slower and meets the original's beat in the middle of the clip;

@@ -1,13 +1,13 @@
 """What each rhythm metric sees: composed music against itself delayed, at other tempi, and with beats left out.
 
-Each piece is composed anew for every change, so that nothing but the change tells it from the original: no stretched
+Each changed version is composed from scratch, so that only the change distinguishes it from the original: no stretched
 sound, no cut.
 
 - Delayed music starts with what the track played before the clip.
 - At another tempo the same piece is played. It meets the original's beat in the middle of the clip.
 - Where beats are left out, what falls between them is still played.
 
-True beats, tempo and a dance to the piece are known. The other end of each scale is chance: music of other pieces.
+The true beats, the tempo and a matching dance are known. The other end of each scale is chance: music of other pieces.
 """
 
 import dataclasses
@@ -45,7 +45,7 @@ SEED = 7
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """One piece of music. Beat k lies at first_beat + 60/bpm * k seconds of the clip."""
+    """One piece of music. Beat k is at first_beat + 60/bpm * k seconds of the clip."""
 
     style: str
     bpm: float
@@ -127,7 +127,7 @@ def pieces(count: int) -> list[Piece]:
 
 
 def change_piece(piece: Piece, changes: Changes) -> ChangedPiece:
-    """Compose all changes of one piece and find their events."""
+    """Compose each changed version of a piece and detect its events."""
     make = {"delay": piece.delayed, "tempo": piece.faster, "missing": piece.without_beats}
     return ChangedPiece(
         piece, {(name, size): events(make[name](size), SAMPLE_RATE) for name in changes for size in changes[name]}

@@ -110,12 +110,12 @@ def test_a_failing_variant_has_its_row_with_the_reason(ablated):
 
 
 def test_finished_runs_are_not_run_again_and_seeds_are_summed_up(ablated):
-    """A commit in between does not matter. Seed 1 alone is new; its scores lie 0.001 above those of seed 0."""
+    """A commit in between does not matter. Seed 1 alone is new; its scores are 0.001 above those of seed 0."""
     project, _ = ablated
     run(project, "git", "commit", "-q", "-am", "another commit")
     before = toy.ran(project)
     output = ablate(project, "wide", "--seeds", "0,1", "--out", "reports/seeds")
-    assert "4 runs, 2 of them finished before" in output
+    assert "4 runs, 2 already finished" in output
     assert sorted(set(toy.ran(project)) - set(before)) == [
         "evaluate 1 1 2", "evaluate 2 1 2", "train 1 1 2", "train 2 1 2",
     ]  # fmt: skip
@@ -127,7 +127,7 @@ def test_finished_runs_are_not_run_again_and_seeds_are_summed_up(ablated):
     assert float(base["strict_beat_f70_spread"]) == pytest.approx(0.001 / np.sqrt(2), abs=1e-6)
     assert float(wide["strict_beat_f70_change"]) == pytest.approx(0.05)
     output = ablate(project, "wide", "--seeds", "0,1", "--out", "reports/seeds")
-    assert "4 runs, 4 of them finished before" in output and "dvc repro" not in output
+    assert "4 runs, 4 already finished" in output and "dvc repro" not in output
     assert len(toy.ran(project)) == len(before) + 4
 
 
@@ -167,7 +167,7 @@ def test_interrupted_in_the_middle_everything_is_as_before(project):
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 1 and "interrupted; what is finished is kept" in output
+    assert process.returncode == 1 and "interrupted; finished runs are kept" in output
     assert run(project, "git", "status", "--porcelain") == status
     assert run(project, "git", "stash", "list") == ""
     assert run(project, "git", "symbolic-ref", "HEAD").startswith("refs/heads/")

@@ -29,27 +29,27 @@ def read(root):
 
 
 def test_stages_come_upstream_first_with_their_inputs(toys):
-    shape = read(toys)
-    assert list(shape.stages) == ["prepare", "train", "evaluate"]
-    assert shape.stages["evaluate"].inputs == ("extra.txt", "stage.py")
-    assert shape.stages["evaluate"].upstream == ("train",)
-    assert shape.stages["train"].params == ("train",)
+    stage_graph = read(toys)
+    assert list(stage_graph.stages) == ["prepare", "train", "evaluate"]
+    assert stage_graph.stages["evaluate"].inputs == ("extra.txt", "stage.py")
+    assert stage_graph.stages["evaluate"].upstream == ("train",)
+    assert stage_graph.stages["train"].params == ("train",)
     assert list(graph.read(toys, "train", values_of(toys)).stages) == ["prepare", "train"]
     with pytest.raises(ValueError, match="no stage 'nemo'; stages: prepare, train, evaluate"):
         graph.read(toys, "nemo", {})
 
 
 def test_a_run_changes_the_stages_that_read_its_parameters_and_all_after_them(toys):
-    shape = read(toys)
-    assert set(shape.changed(run(sample__steps=9))) == {"evaluate"}
-    assert set(shape.changed(run(train__width=9))) == {"train", "evaluate"}
-    assert shape.changed(run(train__width=1, sample__split="test")) == {}  # as in params.yaml
-    assert shape.common([run(sample__steps=9), run(train__width=9)]) == ["prepare"]
-    assert shape.common([run(sample__steps=9)]) == ["prepare", "train"]
-    assert shape.ends(["prepare", "train"]) == ["train"]
+    stage_graph = read(toys)
+    assert set(stage_graph.changed(run(sample__steps=9))) == {"evaluate"}
+    assert set(stage_graph.changed(run(train__width=9))) == {"train", "evaluate"}
+    assert stage_graph.changed(run(train__width=1, sample__split="test")) == {}  # as in params.yaml
+    assert stage_graph.common([run(sample__steps=9), run(train__width=9)]) == ["prepare"]
+    assert stage_graph.common([run(sample__steps=9)]) == ["prepare", "train"]
+    assert stage_graph.last_stages(["prepare", "train"]) == ["train"]
     one, other = run(train__width=9, sample__steps=3), run(train__width=9, sample__steps=4)
-    assert shape.changed(one)["train"] == shape.changed(other)["train"]
-    assert shape.changed(one)["evaluate"] != shape.changed(other)["evaluate"]
+    assert stage_graph.changed(one)["train"] == stage_graph.changed(other)["train"]
+    assert stage_graph.changed(one)["evaluate"] != stage_graph.changed(other)["evaluate"]
 
 
 def test_fingerprint_follows_parameters_code_and_inputs(toys):
@@ -71,31 +71,31 @@ def test_fingerprint_follows_parameters_code_and_inputs(toys):
 
 
 def test_ignored_inputs_are_copied(toys, tmp_path):
-    shape = read(toys)
-    assert shape.copied(["prepare", "evaluate"]) == ["extra.txt", "raw.txt"]
-    assert shape.copied(["evaluate"]) == ["extra.txt"]
+    stage_graph = read(toys)
+    assert stage_graph.inputs_to_copy(["prepare", "evaluate"]) == ["extra.txt", "raw.txt"]
+    assert stage_graph.inputs_to_copy(["evaluate"]) == ["extra.txt"]
     outside = graph.Graph(toys, "a", {"a": graph.Stage("a", "x", (), (str(tmp_path),), ())}, {})
-    assert outside.copied(["a"]) == []
+    assert outside.inputs_to_copy(["a"]) == []
     relative = graph.Graph(toys, "a", {"a": graph.Stage("a", "x", (), ("../far",), ())}, {})
-    with pytest.raises(ValueError, match=r"\.\./far lies outside the project: give its absolute path"):
-        relative.copied(["a"])
+    with pytest.raises(ValueError, match=r"\.\./far is outside the project: give its absolute path"):
+        relative.inputs_to_copy(["a"])
 
 
 def test_this_project(project):
     """Variants of the encoder share all up to the latents, those of sampling the trained model too."""
     catalogue = variants.parse(params.read(ROOT / "presets/ablations.yaml"), "")
-    shape = graph.read(project, catalogue.target, values_of(project))
-    assert "report" not in shape.stages and "models/pretrain/dvc.yaml:pretrain_motion" in shape.stages
+    stage_graph = graph.read(project, catalogue.target, values_of(project))
+    assert "report" not in stage_graph.stages and "models/pretrain/dvc.yaml:pretrain_motion" in stage_graph.stages
 
     def common(*names, **wanted):
-        return shape.common(catalogue.runs(catalogue.choose(names, **wanted)))
+        return stage_graph.common(catalogue.runs(catalogue.choose(names, **wanted)))
 
     encoders = common("table2", split="test")
     assert "latents" in encoders and "train_diffusion" not in encoders
-    assert set(shape.ends(encoders)) == {"embed_motion", "embed_visual", "energy", "latents"}
+    assert set(stage_graph.last_stages(encoders)) == {"embed_motion", "embed_visual", "energy", "latents"}
     assert "train_diffusion" in common("guidance", seeds=(0,))
     assert "sample" not in common("guidance", seeds=(0,))
     runs = catalogue.runs(catalogue.choose(["guidance"]))
-    trainings = {key for run in runs if (key := shape.changed(run).get("train_diffusion"))}
+    trainings = {key for run in runs if (key := stage_graph.changed(run).get("train_diffusion"))}
     assert len(runs) == 15 and len(trainings) == 2  # seed 0 is that of params.yaml
-    assert shape.copied(shape.stages) == []
+    assert stage_graph.inputs_to_copy(stage_graph.stages) == []

@@ -59,10 +59,10 @@ def test_clicks_fill_every_second_of_the_binned_protocols():
 
 def test_clicks_have_the_tempo_asked_for():
     for bpm, times in ((60.0, [0.5, 1.5, 2.5, 3.5, 4.5]), (120.0, [0.25 + 0.5 * k for k in range(10)])):
-        heard = events(controls.clicks(bpm), SAMPLE_RATE)
-        assert len(heard.onsets["strict"]) == len(times)
-        assert np.abs(heard.onsets["strict"] - times).max() < 0.035
-    assert abs(heard.tempo - 120) < 3.1
+        detected = events(controls.clicks(bpm), SAMPLE_RATE)
+        assert len(detected.onsets["strict"]) == len(times)
+        assert np.abs(detected.onsets["strict"] - times).max() < 0.035
+    assert abs(detected.tempo - 120) < 3.1
 
 
 class Offset:
@@ -99,7 +99,7 @@ def test_ceiling_is_turned_down_as_generated_music_is():
 
 @pytest.mark.parametrize("seconds", [3.0, 12.0])
 def test_ceiling_of_a_track_is_as_long_and_has_its_onsets(monkeypatch, seconds):
-    monkeypatch.setattr("pace.evaluation.ceiling.vae_of", lambda folder: Offset(0.0))
+    monkeypatch.setattr("pace.evaluation.ceiling.cached_vae", lambda folder: Offset(0.0))
     track = controls.click_track(round(seconds * SAMPLE_RATE), SAMPLE_RATE, 120)
     rebuilt = ceiling_track(track, Path("none"), VocoderParams(16, 0.9))
     assert rebuilt.shape == track.shape and rebuilt.dtype == np.float32

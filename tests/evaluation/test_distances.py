@@ -76,10 +76,10 @@ def test_differences_are_of_the_clips_that_both_rows_have():
     count, difference = found.difference("descriptors", "far", "near")
     assert count == 18
     both = distances.Distances([clip for i, clip in enumerate(clips) if i not in (3, 4)], [str(i) for i in range(18)])
-    expected = {row: both.of_row(row)[0]["descriptors"]["fad"] for row in ("near", "far")}
+    expected = {row: both.row_figures(row)[0]["descriptors"]["fad"] for row in ("near", "far")}
     assert difference["fad"].value == pytest.approx(expected["far"] - expected["near"], rel=1e-3)
     assert difference["fad"].low > 0 and difference["fad"].p < 0.05
-    assert found.of_row("near")[0]["descriptors"]["clips"] == 19
+    assert found.row_figures("near")[0]["descriptors"]["clips"] == 19
     assert distances.Distances(clips, ["one"] * 20).difference("descriptors", "far", "near") == (18, {})
     assert found.difference("descriptors", "far", "gone") == (0, {})
 
@@ -90,5 +90,5 @@ def test_an_estimate_is_made_once(monkeypatch):
     monkeypatch.setattr(frechet, "estimate", lambda *args: calls.append(1) or estimate(*args))
     found = distances.Distances(noisy_clips(), [str(i) for i in range(20)])
     for _ in range(2):
-        found.of_row("near"), found.of_row("far"), found.difference("descriptors", "far", "near")
+        found.row_figures("near"), found.row_figures("far"), found.difference("descriptors", "far", "near")
     assert len(calls) == 2

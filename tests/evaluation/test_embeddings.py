@@ -1,4 +1,4 @@
-"""Embeddings of a clip: which networks listen, what is said where none does, and what they hear."""
+"""Embeddings of a clip: which networks are used, the message where none is, and what they are given."""
 
 import dataclasses
 import sys
@@ -12,7 +12,7 @@ from helpers.random_weights import randomise
 from pace.evaluation import distances, embeddings
 from pace.evaluation.clips import ClipSounds
 from pace.evaluation.embedders import networks, vggish
-from pace.evaluation.listen import Heard
+from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics import frechet
 from pace.media.sounds import Sound
 
@@ -29,11 +29,13 @@ class Waves:
         return ClipSounds(self.rows)
 
 
-def heard(rows, samples):
+def scored(rows, samples):
     """A clip of noise at 16 kHz with made-up descriptors."""
     sounds = {row: Sound(0.1 * RNG.normal(size=samples).astype(np.float32), 16000) for row in rows}
     clip = dataclasses.replace(clip_of("a"), files=Waves(sounds))
-    return Heard(clip, scores={row: {} for row in rows}, descriptors={row: RNG.normal(size=(5, 38)) for row in rows})
+    return ScoredClip(
+        clip, scores={row: {} for row in rows}, descriptors={row: RNG.normal(size=(5, 38)) for row in rows}
+    )
 
 
 class Level:
@@ -81,7 +83,7 @@ def test_a_network_with_weights_listens(tmp_path, monkeypatch):
     monkeypatch.setitem(networks.LOADERS, "vggish", load)
     loaded, missing = embeddings.load_networks(("descriptors", "vggish"), {"vggish": tmp_path / "small.pth"})
     assert (set(loaded), missing) == ({"vggish"}, {})
-    clips = [heard(("truth", "generated"), samples=5 * 16000) for _ in range(3)]
+    clips = [scored(("truth", "generated"), samples=5 * 16000) for _ in range(3)]
     embedded = [embeddings.embed_clip(clip, ("descriptors", "vggish"), loaded) for clip in clips]
     section, _ = distances.sections(distances.Distances(embedded, ["a", "b", "c"]), missing)
     assert set(section) == {"generated", "warning"}
@@ -97,7 +99,7 @@ def test_a_network_with_weights_listens(tmp_path, monkeypatch):
 
 
 def test_only_what_is_wanted_is_computed():
-    clip = heard(("truth", "generated"), samples=32000)
+    clip = scored(("truth", "generated"), samples=32000)
     assert embeddings.embed_clip(clip, (), {}) == {"truth": {}, "generated": {}}
     assert embeddings.embed_clip(clip, ("descriptors",), {}).keys() == {"truth", "generated"}
     embedded = embeddings.embed_clip(clip, ("cnn14",), {"cnn14": Level()})

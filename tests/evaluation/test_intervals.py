@@ -11,7 +11,7 @@ from pace.evaluation.metrics import bootstrap
 PROTOCOLS = ("d2mgan", "loris", "strict")
 
 
-def heard(videos=8, per_video=2, source_of=lambda video: video):
+def scored(videos=8, per_video=2, source_of=lambda video: video):
     """Clips of random events, whose source is that of their video."""
     rng = np.random.default_rng(0)
     own_rows = [row for row in ROWS if row != "shuffled"]
@@ -24,7 +24,7 @@ def heard(videos=8, per_video=2, source_of=lambda video: video):
 
 
 def test_every_figure_of_the_table_lies_inside_its_interval():
-    rows = table.pipeline_rows(heard(), PROTOCOLS)
+    rows = table.pipeline_rows(scored(), PROTOCOLS)
     values = table.summary(rows)
     limits = intervals.intervals(rows)
     assert set(limits) == set(values)
@@ -41,7 +41,7 @@ def test_every_figure_of_the_table_lies_inside_its_interval():
 
 def test_intervals_follow_the_source_of_each_clip():
     """Two videos of each dance, as from two cameras."""
-    clips = heard(source_of=lambda video: f"d{int(video[1:]) // 2}")
+    clips = scored(source_of=lambda video: f"d{int(video[1:]) // 2}")
     beats = np.array([[clip.scores["generated"]["strict"]["beat_f70"]] for clip in clips])
     limits = intervals.intervals(table.pipeline_rows(clips, PROTOCOLS))
     expected = bootstrap.interval(beats, [f"d{index // 4}" for index in range(len(clips))])[0]
@@ -49,18 +49,18 @@ def test_intervals_follow_the_source_of_each_clip():
 
 
 def test_one_source_has_no_interval():
-    rows = table.pipeline_rows(heard(videos=1, source_of=lambda video: "d"), PROTOCOLS)
+    rows = table.pipeline_rows(scored(videos=1, source_of=lambda video: "d"), PROTOCOLS)
     assert intervals.intervals(rows) == {}
 
 
 def test_intervals_of_scores_contain_their_summary():
     rng = np.random.default_rng(0)
     scores = [{"loris": {"bcs": b, "bhs": h}} for b, h in 100 * rng.random((20, 2))]
-    limits = intervals.of_scores(scores, range(20))["loris"]
+    limits = intervals.score_intervals(scores, range(20))["loris"]
     assert list(limits) == ["bcs", "csd", "bhs", "hsd", "f1"]
     values = np.array([[clip["loris"]["bcs"], clip["loris"]["bhs"]] for clip in scores])
     assert limits["bcs"] == pytest.approx(bootstrap.interval(values[:, :1], range(20))[0])
     assert limits["bcs"][0] < values[:, 0].mean() < limits["bcs"][1]
-    doubled = intervals.of_scores([*scores, *scores], [*range(20), *range(20)])["loris"]
+    doubled = intervals.score_intervals([*scores, *scores], [*range(20), *range(20)])["loris"]
     assert doubled["bcs"] == pytest.approx(limits["bcs"])  # a second camera adds no knowledge
-    assert intervals.of_scores(scores, ["one"] * 20) == {}
+    assert intervals.score_intervals(scores, ["one"] * 20) == {}

@@ -1,4 +1,4 @@
-"""Compiled functions lie in numba's cache before workers start: two that write it at once break it for good."""
+"""Compiled functions are in numba's cache before workers start: two that write it at once break it for good."""
 
 import pytest
 from helpers.projects import ROOT, run

@@ -8,7 +8,7 @@ from helpers.heard_clips import clip_of, events_at, heard_clip
 
 from pace.evaluation import metric_validity, table
 from pace.evaluation.distances import Distances
-from pace.evaluation.metric_validity import Pair, near, uninformative
+from pace.evaluation.metric_validity import Pair, distance_marks, uninformative
 
 rng = np.random.default_rng(0)
 NOISE = rng.normal(0, 0.05, 12)
@@ -128,7 +128,7 @@ def test_dances_are_resampled_not_clips():
     assert uninformative({"random": pairs("cmlt", [ONE], 0.2 + better / 2, dances=dances)})["strict"]["cmlt"] == []
 
 
-def heard(number):
+def scored(number):
     true = np.arange(0.1 + 0.03 * number, 5, 0.5 + 0.02 * number)
     rows = {"truth": true, "ceiling": true + 0.01, "generated": true, "clicks": np.arange(0.5, 5)}
     clip = clip_of(f"c{number}", f"v{number}", f"m{number}", f"dance c{number}")
@@ -137,7 +137,7 @@ def heard(number):
 
 def test_pairs_of_clips():
     """A shuffled pair meets the true music of its reference; a good score of the generated music changes nothing."""
-    clips = [heard(i) for i in range(6)]
+    clips = [scored(i) for i in range(6)]
     rows = table.pipeline_rows(clips, ("d2mgan", "strict"))
     chance = {row: rows.get(row, []) for row in metric_validity.CHANCE}
     pairs = metric_validity.pairs(chance)
@@ -168,18 +168,18 @@ def distances_of(count=24, **noise):
 
 def test_a_distance_tells_controls_that_are_surely_farther_than_the_ceiling():
     found = distances_of(ceiling=0.5, generated=0.3, random=0.55, clicks=4.0, delayed=0.1)
-    values = {row: found.of_row(row)[0]["vggish"]["fad"] for row in found.rows}
+    values = {row: found.row_figures(row)[0]["vggish"]["fad"] for row in found.rows}
     assert values["delayed"] < values["ceiling"] < values["random"] < values["clicks"]
-    assert near(found) == {"vggish": {"fad": ["random", "delayed"], "fad_inf": ["random", "delayed"]}}
+    assert distance_marks(found) == {"vggish": {"fad": ["random", "delayed"], "fad_inf": ["random", "delayed"]}}
     # The same points, but from three dances: nothing can be said.
     clips = [{row: {"vggish": np.ones((2, 2))} for row in ("truth", "ceiling", "delayed")}] * 3
-    assert near(Distances(clips, ["a", "b", "c"])) == {}
+    assert distance_marks(Distances(clips, ["a", "b", "c"])) == {}
 
 
 def test_random_music_stands_for_a_missing_ceiling_and_nothing_else_does():
     """A good system, nearer than every control, says nothing about the distance."""
-    assert near(distances_of(generated=0.1, random=0.5, clicks=4.0, delayed=0.3)) == {
+    assert distance_marks(distances_of(generated=0.1, random=0.5, clicks=4.0, delayed=0.3)) == {
         "vggish": {"fad": ["delayed"], "fad_inf": ["delayed"]}
     }
-    assert near(distances_of(generated=0.1, clicks=4.0, delayed=2.0)) == {}
-    assert near(Distances([], [])) == {}
+    assert distance_marks(distances_of(generated=0.1, clicks=4.0, delayed=2.0)) == {}
+    assert distance_marks(Distances([], [])) == {}

@@ -29,7 +29,7 @@ def test_shuffled_pairs_are_all_ordered_pairs_of_other_video_and_other_music():
     clips = [
         clip(f"{video}_{i}", video, music) for video, music in (("a", "m"), ("b", "m"), ("c", "n")) for i in (0, 1)
     ]
-    own = [entry.heard.clip.name for entry in rows_of(*clips)["shuffled"]]
+    own = [entry.clip.clip.name for entry in rows_of(*clips)["shuffled"]]
     assert [own.count(one.clip.name) for one in clips] == [2, 2, 2, 2, 4, 4]
     forty = [clip_of(f"{i}", f"v{i // 2}", f"m{i // 2}") for i in range(40)]
     assert sum(a.unrelated(b) for a in forty for b in forty) == 40 * 38

@@ -1,9 +1,9 @@
-"""Clips whose events are made by hand, scored as `listen` would score them."""
+"""Clips whose events are made by hand, scored as `score_clip` would score them."""
 
 import numpy as np
 
 from pace.evaluation.clips import TRUTH, Annotations, Clip
-from pace.evaluation.listen import Heard
+from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics.onsets import PICKING, Events
 from pace.evaluation.scores import score_events
 
@@ -21,9 +21,9 @@ def clip_of(name, video=None, music=None, source=None, annotations=None):
 
 
 def heard_clip(clip, events, protocols):
-    """What is heard in a clip. events: row -> its events."""
+    """A scored clip. events: row -> its events."""
     scores = {
         row: score_events(clip.annotations, lambda _, other=other: (events[TRUTH], other), protocols)
         for row, other in events.items()
     }
-    return Heard(clip, events, scores)
+    return ScoredClip(clip, events, scores)

@@ -18,7 +18,7 @@ PAPER = {  # what the paper consists of
     "appendix": ["A", "B"],
 }
 FILE = re.compile(r"`((?:pace|tests|stages|presets|docs|data|models|benchmarks)/[\w/]*(?:\.\w+)?|dvc\.yaml)`")
-# "equation 5" and "equations 2-7", or (5) that is no argument of a call.
+# "equation 5" and "equations 2-7", or (5) that is not an argument of a call.
 BY_WORD = re.compile(r"[Ee]quations? ((?:\d+(?:-\d+)?(?:, | and )?)+)")
 IN_BRACKETS = re.compile(r"(?<![\w\])])\((\d+)\)")
 OUTPUTS = ("data/", "models/", "reports/")  # folders that a fresh checkout lacks

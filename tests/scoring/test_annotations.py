@@ -55,9 +55,9 @@ def test_a_bad_row_is_named(tmp_path, reader, text, message):
 
 def test_a_source_of_nothing_and_files_that_are_no_pose_are_errors(tmp_path):
     beats = written(tmp_path / "b.csv", "clip,time_s\nz,1\n")
-    with pytest.raises(ValueError, match=r"b\.csv: nothing in it is of use for any clip; .* names, such as 'a'"):
+    with pytest.raises(ValueError, match=r"b\.csv: none of its entries matches a clip; .* names, such as 'a'"):
         read_annotations(AnnotationFiles(beats=beats), {"a": "a"})
-    with pytest.raises(ValueError, match="nothing in it is of use for any clip"):
+    with pytest.raises(ValueError, match="none of its entries matches a clip"):
         read_annotations(AnnotationFiles(poses=tmp_path), {"a": "a"})
     with pytest.raises(ValueError, match="gone: no such folder"):
         read_annotations(AnnotationFiles(poses=tmp_path / "gone"), {"a": "a"})

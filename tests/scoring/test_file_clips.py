@@ -13,9 +13,9 @@ from pace.evaluation.clips import Annotations
 from pace.evaluation.distances import Distances
 from pace.evaluation.embedders import descriptors
 from pace.evaluation.embeddings import embed_clip
-from pace.evaluation.listen import listen
+from pace.evaluation.listen import score_clip
 from pace.evaluation.metrics import frechet, rhythm
-from pace.evaluation.scores import score_clip, score_events
+from pace.evaluation.scores import score_events, score_waves
 from pace.media.sounds import Sound
 from pace.scoring import file_clips, matching, rows
 from pace.synthetic.music import compose
@@ -42,23 +42,23 @@ def clips_in(reference, **generated):
     return file_clips.clips_of(matches)
 
 
-def heard_in(reference, protocols=PROTOCOLS, sources=None, **generated):
-    """What is heard in the clips of some folders. sources: clip -> source, if others than the clips themselves."""
+def scored_in(reference, protocols=PROTOCOLS, sources=None, **generated):
+    """The scored clips of some folders. sources: clip -> source, if others than the clips themselves."""
     clips = clips_in(reference, **generated)
-    clips = [file_clips.of_source(clip, sources[clip.name]) for clip in clips] if sources else clips
-    return [listen(clip, protocols) for clip in clips]
+    clips = [file_clips.with_source(clip, sources[clip.name]) for clip in clips] if sources else clips
+    return [score_clip(clip, protocols) for clip in clips]
 
 
 def scores_of(reference, generated, protocols=PROTOCOLS):
     """Scores of one pair of waves."""
     (clip,) = file_clips.clips_of({"mine": matching.match([Path("a.wav")], [Path("a.wav")])})
-    return score_clip(clip, {"truth": reference, "mine": generated}, protocols)[1]["mine"]
+    return score_waves(clip, {"truth": reference, "mine": generated}, protocols)[1]["mine"]
 
 
-def table_of(heard, systems, protocols=PROTOCOLS, extractors=("descriptors",), networks=None):
-    embedded = [embed_clip(clip, extractors, networks or {}) for clip in heard]
-    distances = Distances(embedded, [clip.clip.source for clip in heard])
-    return rows.entries(rows.score_rows(heard, systems, protocols), distances)
+def table_of(scored, systems, protocols=PROTOCOLS, extractors=("descriptors",), networks=None):
+    embedded = [embed_clip(clip, extractors, networks or {}) for clip in scored]
+    distances = Distances(embedded, [clip.clip.source for clip in scored])
+    return rows.entries(rows.score_rows(scored, systems, protocols), distances)
 
 
 @pytest.mark.parametrize("seconds", [3.2, 5.0])
@@ -100,7 +100,7 @@ def test_table_is_the_summary_of_the_clips_and_the_distance_of_their_sets(music,
     reference = saved(tmp_path / "ref", dict(zip(names, music, strict=True)))
     other = saved(tmp_path / "other", dict(zip(names, [0.3 * music[i] for i in (1, 2, 3, 0)], strict=True)))
     sources = dict.fromkeys("ab", "one") | {"c": "c", "d": "d"}
-    table = table_of(heard_in(reference, sources=sources, same=reference, other=other), ["same", "other"])
+    table = table_of(scored_in(reference, sources=sources, same=reference, other=other), ["same", "other"])
     assert list(table) == [
         "same", "other", "same (shuffled)", "other (shuffled)", "truth", "clicks", "clicks120", "delayed",
     ]  # fmt: skip
@@ -128,8 +128,8 @@ def test_rates_and_lengths_may_differ_and_formats_too(music, tmp_path):
     doubled = {name: signal.resample_poly(wave, 2, 1) for name, wave in zip("ab", music, strict=False)}
     doubled["a"] = np.stack([doubled["a"]] * 2, axis=1)
     faster = saved(tmp_path / "faster", doubled, 2 * SR)
-    heard = heard_in(reference, faster=faster)
-    table = table_of(heard, ["faster"])
+    scored = scored_in(reference, faster=faster)
+    table = table_of(scored, ["faster"])
     assert table["faster"]["rhythm"]["loris"]["f1"] == 100
     assert table["faster"]["rhythm"]["strict"]["onset_f50"] > 0.95
     assert table["faster"]["fad"]["descriptors"]["fad"] < 2
@@ -147,9 +147,9 @@ def test_every_kind_of_bad_audio_is_scored_or_listed_and_none_is_lost(music, tmp
     generated = saved(tmp_path / "gen", waves)
     (generated / "broken.wav").write_text("no music")
     (reference / "late.wav").write_text("no music")
-    heard = heard_in(reference, mine=generated)
-    assert [clip.clip.name for clip in heard] == sorted(names)
-    by_name = {clip.clip.name: clip for clip in heard}
+    scored = scored_in(reference, mine=generated)
+    assert [clip.clip.name for clip in scored] == sorted(names)
+    by_name = {clip.clip.name: clip for clip in scored}
     faults = {name: [fault.split(":")[0] for fault in one.faults.get("mine", ())] for name, one in by_name.items()}
     assert faults == {
         "silent": ["silent"], "empty": ["empty"], "short": ["very short"], "nan": ["not finite"],
@@ -163,26 +163,26 @@ def test_every_kind_of_bad_audio_is_scored_or_listed_and_none_is_lost(music, tmp
         assert by_name[name].scores["mine"]["strict"]["onset_f70"] == 0.0
         assert np.isfinite(by_name[name].descriptors["mine"]).all()
     assert by_name["nan"].scores["mine"]["strict"]["onset_f70"] > 0.8
-    table = table_of(heard, ["mine"])
+    table = table_of(scored, ["mine"])
     assert table["mine"]["clips"] == 6
     assert table["truth"]["clips"] == 7  # of the broken one the reference is sound
-    mean = np.mean([one.scores["mine"]["strict"]["onset_f70"] for one in heard if "mine" in one.scores])
+    mean = np.mean([one.scores["mine"]["strict"]["onset_f70"] for one in scored if "mine" in one.scores])
     assert table["mine"]["rhythm"]["strict"]["onset_f70"] == pytest.approx(mean)
 
 
 def test_a_silent_reference_stays_in_the_mean(music, tmp_path):
     reference = saved(tmp_path / "ref", {"a": music[0], "b": 0 * music[1]})
-    heard = heard_in(reference, mine=saved(tmp_path / "gen", {"a": music[0], "b": music[1]}))
-    assert heard[1].faults["reference"] == ("silent",)
-    table = table_of(heard, ["mine"], extractors=())
+    scored = scored_in(reference, mine=saved(tmp_path / "gen", {"a": music[0], "b": music[1]}))
+    assert scored[1].faults["reference"] == ("silent",)
+    table = table_of(scored, ["mine"], extractors=())
     assert table["mine"]["rhythm"]["loris"]["bhs"] == 50
 
 
 def test_systems_with_other_clips_have_their_own_numbers(music, tmp_path):
     reference = saved(tmp_path / "ref", dict(zip("abcd", music, strict=True)))
     half = saved(tmp_path / "half", {"a": music[0], "c": music[2]})
-    heard = heard_in(reference, all=reference, half=half)
-    table = table_of(heard, ["all", "half"])
+    scored = scored_in(reference, all=reference, half=half)
+    table = table_of(scored, ["all", "half"])
     assert (table["all"]["clips"], table["half"]["clips"], table["truth"]["clips"]) == (4, 2, 4)
     assert table["half"]["fad"]["descriptors"]["fad"] == pytest.approx(0, abs=1e-6)  # to the references of its own
     assert table["half"]["fad"]["descriptors"]["n_reference"] == 10
@@ -204,8 +204,8 @@ def test_networks_hear_the_files_at_their_own_rate_up_to_the_reference_s_end(mus
     reference = saved(tmp_path / "ref", {"a": music[0], "b": music[1]})
     generated = saved(tmp_path / "gen", {"a": np.tile(music[0], 3), "b": music[1][:100]}, SR)
     network = Level()
-    heard = heard_in(reference, ("strict",), mine=generated)
-    table = table_of(heard, ["mine"], ("strict",), ("vggish",), {"vggish": network})
+    scored = scored_in(reference, ("strict",), mine=generated)
+    table = table_of(scored, ["mine"], ("strict",), ("vggish",), {"vggish": network})
     assert set(table["mine"]["fad"]) == {"vggish"}
     assert table["mine"]["fad"]["vggish"]["n"] == 10 + 2  # half seconds of a clip, and a scrap with silence after it
     assert table["clicks"]["fad"]["vggish"]["n"] == 20
@@ -228,12 +228,12 @@ def test_random_music_is_a_seeded_piece_of_the_training_music(music, tmp_path):
     assert lost.read().unreadable == {
         "random": f"{tmp_path / 'gone.wav'}: no such file; correct the path or restore the file"
     }
-    table = table_of([listen(clip, ("strict",)) for clip in clips], ["mine"], ("strict",), ())
+    table = table_of([score_clip(clip, ("strict",)) for clip in clips], ["mine"], ("strict",), ())
     assert table["random"]["rhythm"]["strict"]["onset_f50"] < table["truth"]["rhythm"]["strict"]["onset_f50"]
 
 
 def test_delayed_music_sounds_as_the_true_music_does(music):
-    """A quarter of a second of silence before it would be most of what the distances hear."""
+    """A quarter of a second of silence before it would be most of what the distances measure."""
     late = [file_clips.controls(Sound(wave, SR))["delayed"].wave for wave in music]
     silent = [np.concatenate([np.zeros(round(0.25 * SR)), wave])[: len(wave)] for wave in music]
     true, *others = (np.concatenate([descriptors.embed(wave, SR) for wave in set_]) for set_ in (music, late, silent))
@@ -245,15 +245,15 @@ def test_a_system_without_any_usable_file_has_a_row_of_nothing(music, tmp_path):
     reference = saved(tmp_path / "ref", {"a": music[0], "b": music[1]})
     broken = saved(tmp_path / "broken", {"a": music[0]})
     (broken / "a.wav").write_text("no music")
-    heard = heard_in(reference, mine=reference, broken=broken)
-    table = table_of(heard, ["broken", "mine"])
+    scored = scored_in(reference, mine=reference, broken=broken)
+    table = table_of(scored, ["broken", "mine"])
     assert table["broken"] == {"clips": 0, "rhythm": {}, "interval": {}, "fad": {}}
     assert list(table)[:2] == ["broken", "mine"] and table["mine"]["clips"] == 2
-    assert rows.shuffled(heard, "broken", PROTOCOLS) == []
+    assert rows.shuffled(scored, "broken", PROTOCOLS) == []
 
 
 def test_beats_tempo_and_poses_are_scored_as_in_the_pipeline(music, tmp_path):
-    """True beats and tempo stand for those heard, motion beats up to the reference's end for the dance."""
+    """True beats and tempo replace those detected, motion beats up to the reference's end for the dance."""
     beats, motion = np.arange(0.37, 9, 0.6), np.arange(0.2, 9, 0.7)
     names, protocols = "ab", ("loris", "strict")
     reference = saved(tmp_path / "ref", dict(zip(names, music, strict=False)))
@@ -262,7 +262,7 @@ def test_beats_tempo_and_poses_are_scored_as_in_the_pipeline(music, tmp_path):
         dataclasses.replace(clip, annotations=Annotations(beats, 97.0, motion))
         for clip in clips_in(reference, mine=mine)
     ]
-    heard = [listen(clip, protocols) for clip in clips]
+    scored = [score_clip(clip, protocols) for clip in clips]
     until = Annotations(beats[beats < 5], 97.0, motion[motion < 5])
 
     def expected(own, other):
@@ -270,13 +270,13 @@ def test_beats_tempo_and_poses_are_scored_as_in_the_pipeline(music, tmp_path):
         truth, generated = (rhythm.events(music[i], SR) for i in (other, 2 + own))
         return score_events(until, lambda _: (truth, generated), protocols)
 
-    for i, clip in enumerate(heard):
+    for i, clip in enumerate(scored):
         assert clip.scores["mine"] == expected(i, i)
         assert clip.scores["mine"]["strict"] == rhythm.score(music[i], music[2 + i], SR, "strict", beats[beats < 5], 97)
         assert clip.scores["clicks"]["alignment"]["bas"] > 0
         assert clip.scores["truth"]["strict"]["beat_f70"] < 0.9
         assert abs(clip.events["truth"].tempo - 97) == clip.scores["truth"]["strict"]["tempo_error_bpm"] > 0
-    shuffled = [pair.scores for pair in rows.shuffled(heard, "mine", protocols)]
+    shuffled = [pair.scores for pair in rows.shuffled(scored, "mine", protocols)]
     assert shuffled == [expected(0, 1), expected(1, 0)]
 
 
@@ -289,10 +289,10 @@ def test_the_ceiling_is_made_once_and_heard_by_networks(music, tmp_path):
 
     (clip,) = clips_in(saved(tmp_path / "ref", {"a": music[0]}), mine=tmp_path / "ref")
     clip = dataclasses.replace(clip, files=dataclasses.replace(clip.files, rebuild=rebuild))
-    embedded = embed_clip(listen(clip, ("strict",), keep_ceiling=True), ("level",), {"level": Level()})
+    embedded = embed_clip(score_clip(clip, ("strict",), keep_ceiling=True), ("level",), {"level": Level()})
     np.testing.assert_allclose(embedded["ceiling"]["level"], 0.5 * embedded["truth"]["level"], rtol=1e-5)
     assert lengths == [len(music[0])]
-    assert listen(clip, ("strict",)).ceiling is None
+    assert score_clip(clip, ("strict",)).ceiling is None
 
 
 def test_workers_do_without_pytorch():

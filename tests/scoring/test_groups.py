@@ -10,7 +10,7 @@ def test_sources_are_what_the_pattern_finds_in_the_name():
     assert group_names(names, r"(.*)_\d+") == {"x_1": "x", "x_22": "x", "y_1": "y", "odd": "odd"}
     assert group_names(names, "x_") == {"x_1": "x_", "x_22": "x_", "y_1": "y_1", "odd": "odd"}
     assert group_names(names, None) == {name: name for name in names}
-    with pytest.raises(ValueError, match=r"'\(' is no regular expression"):
+    with pytest.raises(ValueError, match=r"'\(' is not a valid regular expression"):
         group_names(names, "(")
     with pytest.raises(ValueError, match=r"no clip has a name that 'song' matches, for instance 'x_1'; "):
         group_names(names, "song")

@@ -22,7 +22,7 @@ def test_find_looks_below_and_says_when_there_is_nothing(tmp_path):
 def matched(reference, generated, **endings):
     matches = matching.match(map(Path, reference), map(Path, generated), **endings)
     pairs = {name: (one.name, other.name) for name, (one, other) in matches.pairs.items()}
-    unused = (matches.reference_only, matches.generated_only, matches.doubles)
+    unused = (matches.reference_only, matches.generated_only, matches.duplicates)
     return pairs, *([path.name for path in files] for files in unused)
 
 

@@ -105,7 +105,7 @@ def test_half_point_of_an_error_and_of_a_metric_without_a_scale():
     assert report.half_point(flat, name, "delay") is None
     assert report.verdict(flat, name) == "**does not tell the music from other music**"
     worse, name = made(lambda change, size: 5.0, other=3.0, error=True)  # other music scores better
-    assert not report.tells(worse, name)
+    assert not report.discriminates(worse, name)
 
 
 def test_figure_is_the_same_each_time_and_names_every_metric(found):

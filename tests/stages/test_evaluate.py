@@ -107,7 +107,7 @@ def read():
 
 def test_stage(miniature, capsys, monkeypatch):
     for module in (metric_validity, jackknife):
-        monkeypatch.setattr(module, "FEWEST", 3)
+        monkeypatch.setattr(module, "MIN_SOURCES", 3)
     evaluate.main([])
     metrics, records = read()
     assert metrics["data"] == {

@@ -29,7 +29,7 @@ _REMEDY = (
     "give a folder with config.json and model.safetensors (laion/larger_clap_music, laion/clap-htsat-unfused) or a "
     "LAION .pt without fusion (music_audioset_epoch_15_esc_90.14.pt, 630k-audioset-best.pt)"
 )
-# In both layouts, beside the audio branch: the text branch and what only training uses.
+# In both layouts, next to the audio branch: the text branch and what only training uses.
 _ASIDE = re.compile(r"(text_(branch|model|projection|transform)|audio_transform)\.|logit_scale_[at]$")
 # In LAION's audio branch, unused here: AudioSet's classifier, and the attention masks, which follow from the sizes.
 _UNUSED = re.compile(r"audio_branch\.((tscam_conv|head)\.|layers\.\d+\.blocks\.\d+\.attn_mask$)")

@@ -88,7 +88,7 @@ def log_mel_examples(wave: np.ndarray) -> np.ndarray:
 
 
 def mel_matrix() -> np.ndarray:
-    """Compute the mel matrix (257,64) float64: triangles of height 1 over HTK mels, not over Hz; all lie above DC."""
+    """Compute the mel matrix (257,64) float64: triangles of height 1 over HTK mels, not over Hz; all are above DC."""
 
     def to_mel(hz: npt.ArrayLike) -> np.ndarray:
         mels: np.ndarray = 1127 * np.log1p(np.asarray(hz) / 700)

@@ -16,7 +16,7 @@ from scipy import signal
 
 from pace.motion.energy import lowpass
 
-ALIGNMENT = "alignment"  # the key of these scores, beside the protocols of `rhythm`
+ALIGNMENT = "alignment"  # the key of these scores, next to the protocols of `rhythm`
 SIGMA = 3 / 60  # seconds
 NEIGHBOURHOOD = 10 / 60  # seconds: a minimum is the lowest value within this distance on either side
 SMOOTH_HZ = 6.0  # low-pass against jitter, as for the energies (FACTS 6); the authors' own joints are smooth

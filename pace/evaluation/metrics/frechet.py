@@ -12,14 +12,14 @@ import numpy as np
 from pace.evaluation.metrics import jackknife
 
 HALVINGS = 4  # random halvings of the sources from which FAD-infinity is extrapolated
-FEWEST = 16  # sources: FAD-infinity needs at least this many
+MIN_SOURCES_FAD_INF = 16  # sources: FAD-infinity needs at least this many
 
 Clips = Sequence[np.ndarray]  # embeddings (n,d) of each clip
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """The figures `fad` and, with 16 sources or more, `fad_inf`, and what their intervals are computed from.
+    """The figures `fad` and, with 16 sources or more, `fad_inf`, and their leave-one-block-out values.
 
     left_out: each figure recomputed without one block of sources at a time (B,). Empty with fewer than four sources.
     """
@@ -79,14 +79,16 @@ def estimate(reference: Clips, generated: Clips, sources: Sequence[object] | Non
             f"{len(reference)} clips in the reference, {len(generated)} generated, "
             f"{len(generated) if sources is None else len(sources)} sources: give the same clips and a source for each"
         )
-    codes, count = jackknife.source_numbers(range(len(generated)) if sources is None else sources)
-    a, b = _spanned(_checked(np.concatenate(reference)), _checked(np.concatenate(generated)))
-    of_a, of_b = (np.repeat(codes, [len(clip) for clip in clips]) for clips in (reference, generated))
+    numbers, count = jackknife.source_numbers(range(len(generated)) if sources is None else sources)
+    a, b = _in_spanned_coordinates(_checked(np.concatenate(reference)), _checked(np.concatenate(generated)))
+    source_of_row_a, source_of_row_b = (
+        np.repeat(numbers, [len(clip) for clip in clips]) for clips in (reference, generated)
+    )
     rng = np.random.default_rng(seed)
-    halvings = [rng.permutation(count) % 2 == 0 for _ in range(HALVINGS if count >= FEWEST else 0)]
+    halvings = [rng.permutation(count) % 2 == 0 for _ in range(HALVINGS if count >= MIN_SOURCES_FAD_INF else 0)]
 
     def distance(kept: np.ndarray) -> float:
-        return frechet(a[kept[of_a]], b[kept[of_b]])
+        return frechet(a[kept[source_of_row_a]], b[kept[source_of_row_b]])
 
     def figures(kept: np.ndarray) -> dict[str, float]:
         values = {"fad": distance(kept)}
@@ -142,7 +144,7 @@ def _gaussian(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, _triangular(root) if len(root) > root.shape[1] else root
 
 
-def _spanned(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _in_spanned_coordinates(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For speed, when there are fewer rows than dimensions: the same rows in coordinates of the space they span."""
     if a.shape[1:] != b.shape[1:] or len(a) + len(b) >= a.shape[1]:
         return a, b

@@ -3,10 +3,10 @@
 The figure is recomputed without each block. How much it changes tells how much it depends on the sources at hand
 (delete-a-group jackknife: Efron 1982; Shao and Tu 1995, 2.3). A bootstrap does not work for a Fréchet distance. A
 resample with replacement contains some clips twice, so its covariance has a lower rank and its distance is larger than
-that of as many different clips: the interval would lie above the value.
+that of as many different clips: the interval would be above the value.
 
-The interval is for the figure's expectation at this number of clips, bias included: what as many other clips would
-give. On simulated Gaussians it covers the true value in 0.95-0.99 of cases (docs/development.md).
+The interval is for the figure's expectation at this number of clips, bias included: what another sample of the same
+size would give. On simulated Gaussians it covers the true value in 0.95-0.99 of cases (docs/development.md).
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 BLOCKS = 40
-FEWEST = 4  # sources: an interval needs at least this many
+MIN_SOURCES = 4  # sources: an interval needs at least this many
 LEVEL = 0.95
 
 
@@ -35,7 +35,7 @@ def blocks(count: int, seed: int = 0) -> np.ndarray:
 
     Up to 40 sources have a block each; more are spread over 40 blocks. Empty with fewer than four sources.
     """
-    if count < FEWEST:
+    if count < MIN_SOURCES:
         return np.empty(0, dtype=int)
     return np.random.default_rng(seed).permutation(count) * min(BLOCKS, count) // count
 

@@ -57,7 +57,7 @@ def correlations(measured: np.ndarray, true: np.ndarray) -> np.ndarray:
     return correlation
 
 
-def of_keypoints(
+def keypoint_metrics(
     keypoints: np.ndarray,
     layout: str,
     fps: float,
@@ -84,7 +84,7 @@ def of_keypoints(
     return out
 
 
-def of_pose(pose: np.ndarray, fps: float, truth: Truth, energy: EnergyParams) -> dict[str, float]:
+def pose_metrics(pose: np.ndarray, fps: float, truth: Truth, energy: EnergyParams) -> dict[str, float]:
     """Compute the metrics of one video's lifted pose (N,17,3).
 
     - `mpjpe`: mean per-joint position error.

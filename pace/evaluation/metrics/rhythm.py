@@ -6,9 +6,10 @@ waves, call `onsets.events` once for each wave and `compare` the results.
 - d2mgan, loris, 5hz: onsets counted in bins of one second (5hz: a fifth of a second). A bin is a hit when both waves
   have an onset in it.
 - strict: onset F-measure within 70 and 50 ms; beat F-measure within 70 ms; continuity (CMLt, AMLt) and information gain
-  of the beats (mir_eval, nothing trimmed); and the difference in tempo in BPM, with and without forgiving octaves.
+  of the beats (mir_eval, without trimming the first 5 s); and the difference in tempo in BPM, with and without
+  forgiving octaves.
 
-What the strict metrics do not notice:
+Blind spots of the strict metrics:
 - `amlt` forgives half and double tempo and the off-beat.
 - `information_gain` forgives any constant delay. A few beats cannot fill its histogram: ten beats spread evenly over
   its 41 bins still score 0.38.

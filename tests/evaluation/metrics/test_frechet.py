@@ -195,7 +195,7 @@ def test_few_sources_have_no_interval(count):
 
 
 def test_intervals_cover_the_expected_distance():
-    """Including its bias: the mean over data sets of one size lies in nearly all intervals, which are not wide."""
+    """Including its bias: the mean over data sets of one size is in nearly all intervals, which are not wide."""
     estimates = [frechet.estimate(alike(30, 3, 6, 2 * i), alike(30, 3, 6, 2 * i + 1, scale=1.3)) for i in range(60)]
     for figure in ("fad", "fad_inf"):
         values = np.array([estimate.values[figure] for estimate in estimates])

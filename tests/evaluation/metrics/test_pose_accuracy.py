@@ -60,11 +60,11 @@ def test_keypoints_are_compared_in_the_decoded_frame_by_joint_name():
     detected = np.ones(10, dtype=bool)
     detected[0] = False
     halpe[0, :, 2] = 0.0
-    result = pose_accuracy.of_keypoints(
+    result = pose_accuracy.keypoint_metrics(
         halpe, "halpe26", FPS, np.array([320, 180]), detected, truth_of(original, original), (640, 720)
     )
     assert result == {"detected": 0.9, "confidence": pytest.approx(0.8), "pck10": 1.0}
-    assert "pck10" not in pose_accuracy.of_keypoints(
+    assert "pck10" not in pose_accuracy.keypoint_metrics(
         halpe, "halpe26", FPS, np.array([320, 180]), detected, None, (640, 720)
     )
 
@@ -111,7 +111,7 @@ def test_correlations():
 
 def test_a_perfect_pose_of_another_scale_and_frame_rate():
     truth = truth_of(dancing(fps=60.0, frames=300), fps=60.0)
-    result = pose_accuracy.of_pose(0.37 * dancing(), FPS, truth, ENERGY)
+    result = pose_accuracy.pose_metrics(0.37 * dancing(), FPS, truth, ENERGY)
     assert len(result) == 13
     assert result.pop("mpjpe") == pytest.approx(0.0, abs=1e-9)
     assert all(value == pytest.approx(1.0, abs=1e-9) for value in result.values())
@@ -120,7 +120,7 @@ def test_a_perfect_pose_of_another_scale_and_frame_rate():
 def test_a_part_that_moves_differently_loses_only_its_own_correlation():
     pose = dancing()
     pose[:, (11, 12, 13)] = pose[::-1, (11, 12, 13)]
-    result = pose_accuracy.of_pose(pose, FPS, truth_of(dancing()), ENERGY)
+    result = pose_accuracy.pose_metrics(pose, FPS, truth_of(dancing()), ENERGY)
     assert result["energy_slow_ra"] == pytest.approx(1.0)
     assert result["energy_slow_la"] < 0.8
     parts = [result[f"energy_slow_{part}"] for part in ("to", "la", "ra", "ll", "rl")]

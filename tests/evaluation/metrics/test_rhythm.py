@@ -197,7 +197,7 @@ def test_any_metrical_level_forgives_octaves_and_the_off_beat():
     for beats in (double, half, BEATS[1::2], off):
         assert strict(beats)["amlt"] == 1.0
         assert strict(beats)["cmlt"] < 0.1
-    assert strict(0.25 + 0.75 * np.arange(7))["amlt"] < 0.3  # two thirds of the tempo is no level of it
+    assert strict(0.25 + 0.75 * np.arange(7))["amlt"] < 0.3  # two thirds of the tempo is not a metrical level of it
 
 
 def test_information_gain_is_that_of_the_error_histogram():
