@@ -22,8 +22,8 @@ import torch
 
 from benchmarks import generator_networks
 from benchmarks.embed_clips import NETWORKS, PUBLISHED
-from benchmarks.hear_clips import REFERENCE, SYSTEM
 from benchmarks.results import Row, Scale
+from benchmarks.score_clips import REFERENCE, SYSTEM
 from benchmarks.throughput import WORKERS
 from pace.autoencoder.vae import AutoencoderKL
 from pace.clip import CLIP_SECONDS, SAMPLE_RATE
@@ -41,9 +41,9 @@ def rows(scale: Scale, folder: Path, names: tuple[str, ...] = NETWORKS) -> list[
     """Clips/s and GB of listening and scoring, pairs/s of row shuffled, and ms/clip and GB of each network."""
     make_clips(folder, scale.scored_clips)
     make_autoencoder(folder / "vae", scale.preset if scale.audio_networks == "small" else "")
-    plain = {workers: measure("hear_clips", folder, workers, "none") for workers in WORKERS}
+    plain = {workers: measure("score_clips", folder, workers, "none") for workers in WORKERS}
     most = max(WORKERS)
-    with_ceiling = {most: measure("hear_clips", folder, most, folder / "vae")}
+    with_ceiling = {most: measure("score_clips", folder, most, folder / "vae")}
     result = [*listening("all protocols", plain, scale), *listening("all protocols, ceiling", with_ceiling, scale)]
     return [*result, pairs(plain[min(WORKERS)]), *networks(scale, names), *distance(scale)]
 

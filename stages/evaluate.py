@@ -7,9 +7,9 @@ from pace.audio.vocoder import VocoderParams
 from pace.evaluation import embeddings, results, table
 from pace.evaluation.distances import Distances
 from pace.evaluation.ground_truth import TruthParams
-from pace.evaluation.listen import score_clips
+from pace.evaluation.pipeline_clips import Folders, read_index, with_generated
 from pace.evaluation.pose_sections import pose_sections
-from pace.evaluation.scored_clips import Folders, read_index, scored_clips, with_generated
+from pace.evaluation.score_clips import score_clips
 from pace.evaluation.settings import EvaluateParams, ScoredParams
 from pace.motion.energy import EnergyParams
 from pace.pipeline import params, stage
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     settings, split, truth = p["evaluate"], p["sample"].split, Path(p["dataset"].truth)
 
     index = read_index(INDEX, split)
-    clips = scored_clips(index, Folders(AUDIO, GENERATED, POSES, VAE, truth), p["vocoder"])
+    clips = clips_to_score(index, Folders(AUDIO, GENERATED, POSES, VAE, truth), p["vocoder"])
     networks, missing = embeddings.load_networks(settings.fad, settings.weights)
     all_scored = score_clips(clips, settings.protocols, "evaluate", keep_ceiling=bool(networks))
     scored, faults = with_generated(list(all_scored))

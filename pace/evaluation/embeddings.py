@@ -11,7 +11,7 @@ from pace import weights
 from pace.evaluation.clips import TRUTH
 from pace.evaluation.embedders import networks
 from pace.evaluation.embedders.networks import Embedder
-from pace.evaluation.listen import ScoredClip
+from pace.evaluation.score_clips import ScoredClip
 from pace.media.sounds import padded
 
 DESCRIPTORS = "descriptors"

@@ -12,10 +12,10 @@ from pace.datasets import leaks
 from pace.evaluation import distances, intervals, metric_validity, table
 from pace.evaluation.clips import CEILING, TRUTH
 from pace.evaluation.distances import Distances
-from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics.rhythm import STRICT, compare, summarise
+from pace.evaluation.pipeline_clips import Index
 from pace.evaluation.rounding import rounded
-from pace.evaluation.scored_clips import Index
+from pace.evaluation.score_clips import ScoredClip
 from pace.evaluation.table import Rows
 from pace.pipeline import per_video
 

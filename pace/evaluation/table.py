@@ -11,8 +11,8 @@ import numpy as np
 
 from pace.evaluation.clips import TRUTH
 from pace.evaluation.controls import GENERATED, ROWS, SHUFFLED
-from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics.rhythm import summarise
+from pace.evaluation.score_clips import ScoredClip
 from pace.evaluation.scores import Scores, score_events
 
 Summary = dict[str, dict[str, float]]  # protocol -> metric, as `rhythm.summarise` names it -> value

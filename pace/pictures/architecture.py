@@ -32,7 +32,7 @@ def read_stages() -> dict[str, dict[str, Any]]:
 
     stages: dict[str, dict[str, Any]] = {}
     for file in DVC_FILES:
-        for name, stage in _read_yaml(file)["stages"].items():
+        for name, stage in _read_yaml(Path(file))["stages"].items():
             stages[name] = stage | {"deps": [resolved(path) for path in stage["deps"]]}
     return stages
 

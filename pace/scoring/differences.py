@@ -6,8 +6,8 @@ from typing import Any
 
 from pace.evaluation.distances import Distances, digits
 from pace.evaluation.intervals import protocol_values
-from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics import bootstrap
+from pace.evaluation.score_clips import ScoredClip
 
 
 def rhythm_differences(scored: Sequence[ScoredClip], systems: Sequence[str]) -> list[dict[str, Any]]:

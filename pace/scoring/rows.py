@@ -13,8 +13,8 @@ import numpy as np
 
 from pace.evaluation import intervals, metric_validity
 from pace.evaluation.distances import Distances
-from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metric_validity import CHANCE, Marks
+from pace.evaluation.score_clips import ScoredClip
 from pace.evaluation.table import Rows, RowScore, own_scores, shuffled_scores, summarise_row
 from pace.scoring.file_clips import CONTROLS
 

@@ -8,8 +8,8 @@ from typing import Any
 from pace.evaluation import embeddings
 from pace.evaluation.clips import Clip
 from pace.evaluation.distances import Distances
-from pace.evaluation.listen import ScoredClip, score_clips
 from pace.evaluation.metrics.rhythm import PROTOCOLS
+from pace.evaluation.score_clips import ScoredClip, score_clips
 from pace.scoring import file_clips, groups, matching
 from pace.scoring.annotations import LABELS, AnnotationFiles, read_annotations
 from pace.scoring.differences import distance_differences, rhythm_differences

@@ -6,14 +6,14 @@ import sys
 import numpy as np
 import pytest
 import torch
-from helpers.heard_clips import clip_of
 from helpers.random_weights import randomise
+from helpers.scored_clips import clip_of
 
 from pace.evaluation import distances, embeddings
 from pace.evaluation.clips import ClipSounds
 from pace.evaluation.embedders import networks, vggish
-from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics import frechet
+from pace.evaluation.score_clips import ScoredClip
 from pace.media.sounds import Sound
 
 RNG = np.random.default_rng(0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.heard_clips import clip_of, events_at, heard_clip
+from helpers.scored_clips import clip_of, events_at, scored_clip
 
 from pace.evaluation import intervals, table
 from pace.evaluation.controls import ROWS
@@ -19,7 +19,7 @@ def scored(videos=8, per_video=2, source_of=lambda video: video):
     for v in range(videos):
         for i in range(per_video):
             events = {row: events_at(np.sort(rng.uniform(0, 5, 6)), 100.0) for row in own_rows}
-            clips.append(heard_clip(clip_of(f"{v}_{i}", f"v{v}", f"m{v}", source_of(f"v{v}")), events, PROTOCOLS))
+            clips.append(scored_clip(clip_of(f"{v}_{i}", f"v{v}", f"m{v}", source_of(f"v{v}")), events, PROTOCOLS))
     return clips
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from helpers.heard_clips import clip_of, events_at, heard_clip
+from helpers.scored_clips import clip_of, events_at, scored_clip
 
 from pace.evaluation import metric_validity, table
 from pace.evaluation.distances import Distances
@@ -132,7 +132,7 @@ def scored(number):
     true = np.arange(0.1 + 0.03 * number, 5, 0.5 + 0.02 * number)
     rows = {"truth": true, "ceiling": true + 0.01, "generated": true, "clicks": np.arange(0.5, 5)}
     clip = clip_of(f"c{number}", f"v{number}", f"m{number}", f"dance c{number}")
-    return heard_clip(clip, {row: events_at(times, 120.0) for row, times in rows.items()}, ("d2mgan", "strict"))
+    return scored_clip(clip, {row: events_at(times, 120.0) for row, times in rows.items()}, ("d2mgan", "strict"))
 
 
 def test_pairs_of_clips():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.heard_clips import clip_of, events_at, heard_clip
+from helpers.scored_clips import clip_of, events_at, scored_clip
 
 from pace.evaluation import table
 from pace.evaluation.clips import Annotations
@@ -14,7 +14,7 @@ OWN_ROWS = tuple(row for row in ROWS if row != "shuffled")
 
 def clip(name, video, music, truth=(0.5, 1.5), generated=(0.5, 2.5), **annotations):
     events = {row: events_at(truth) for row in OWN_ROWS} | {"generated": events_at(generated)}
-    return heard_clip(clip_of(name, video, music, annotations=Annotations(**annotations)), events, PROTOCOLS)
+    return scored_clip(clip_of(name, video, music, annotations=Annotations(**annotations)), events, PROTOCOLS)
 
 
 def rows_of(*clips):

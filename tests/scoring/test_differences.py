@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from helpers.heard_clips import clip_of
+from helpers.scored_clips import clip_of
 
 from pace.evaluation.distances import Distances
-from pace.evaluation.listen import ScoredClip
+from pace.evaluation.score_clips import ScoredClip
 from pace.evaluation.table import own_scores
 from pace.scoring import rows
 from pace.scoring.differences import rhythm_differences

@@ -13,8 +13,8 @@ from pace.evaluation.clips import Annotations
 from pace.evaluation.distances import Distances
 from pace.evaluation.embedders import descriptors
 from pace.evaluation.embeddings import embed_clip
-from pace.evaluation.listen import score_clip
 from pace.evaluation.metrics import frechet, rhythm
+from pace.evaluation.score_clips import score_clip
 from pace.evaluation.scores import score_events, score_waves
 from pace.media.sounds import Sound
 from pace.scoring import file_clips, matching, rows
@@ -296,5 +296,5 @@ def test_the_ceiling_is_made_once_and_heard_by_networks(music, tmp_path):
 
 
 def test_workers_do_without_pytorch():
-    code = "import sys, pace.evaluation.listen, pace.scoring.file_clips; print('torch' in sys.modules)"
+    code = "import sys, pace.evaluation.score_clips, pace.scoring.file_clips; print('torch' in sys.modules)"
     assert run(ROOT, "python", "-c", code).strip() == "False"

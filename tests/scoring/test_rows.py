@@ -1,12 +1,12 @@
 """Shuffled rows: which pairs of clips they hold, and that their intervals cover what they should."""
 
 import numpy as np
-from helpers.heard_clips import clip_of
+from helpers.scored_clips import clip_of
 
 from pace.evaluation import scores
 from pace.evaluation.distances import Distances
 from pace.evaluation.intervals import score_intervals
-from pace.evaluation.listen import ScoredClip
+from pace.evaluation.score_clips import ScoredClip
 from pace.scoring import rows
 
 RNG = np.random.default_rng(0)

@@ -14,8 +14,8 @@ from pace.evaluation import controls
 from pace.evaluation.clips import Annotations, Clip
 from pace.evaluation.controls import GENERATED
 from pace.evaluation.ground_truth import Truth, read_truth
-from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics import beat_alignment
+from pace.evaluation.score_clips import ScoredClip
 from pace.evaluation.track_clips import TrackClip, TrackPiece
 
 Record = Mapping[Hashable, Any]  # a clip of the index
@@ -57,7 +57,7 @@ def read_index(folder: Path, split: str) -> Index:
     return Index(pd.read_parquet(folder / "videos.parquet"), pd.read_parquet(folder / "clips.parquet"), split)
 
 
-def scored_clips(index: Index, folders: Folders, vocoder: VocoderParams) -> list[Clip]:
+def clips_to_score(index: Index, folders: Folders, vocoder: VocoderParams) -> list[Clip]:
     """The clips of the split that have both true and generated music, each with a random piece of training music.
 
     Where the dataset does not say which music or dance a video has, the video counts as having its own. Paths are made

@@ -1,4 +1,4 @@
-"""Listen to clips from files and print time and memory: python -m benchmarks.hear_clips FOLDER WORKERS CEILING.
+"""Listen to clips from files and print time and memory: python -m benchmarks.score_clips FOLDER WORKERS CEILING.
 
 FOLDER holds what `benchmarks.evaluation.make_clips` put there; CEILING is the folder of an autoencoder, or `none`. The
 clips are scored as `python -m pace score` scores them. The peaks of resident memory of this process and its workers are
@@ -16,8 +16,8 @@ from benchmarks.throughput import environment
 from pace.audio.vocoder import VocoderParams
 from pace.evaluation import ceiling
 from pace.evaluation.clips import Clip
-from pace.evaluation.listen import score_clips
 from pace.evaluation.metrics.rhythm import PROTOCOLS
+from pace.evaluation.score_clips import score_clips
 from pace.pipeline import params
 from pace.pipeline.closure import ROOT
 from pace.scoring import file_clips, matching, rows

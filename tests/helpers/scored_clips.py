@@ -3,8 +3,8 @@
 import numpy as np
 
 from pace.evaluation.clips import TRUTH, Annotations, Clip
-from pace.evaluation.listen import ScoredClip
 from pace.evaluation.metrics.onsets import PICKING, Events
+from pace.evaluation.score_clips import ScoredClip
 from pace.evaluation.scores import score_events
 
 
@@ -20,7 +20,7 @@ def clip_of(name, video=None, music=None, source=None, annotations=None):
     return Clip(name, video, music or video, source or video, None, annotations or Annotations())
 
 
-def heard_clip(clip, events, protocols):
+def scored_clip(clip, events, protocols):
     """A scored clip. events: row -> its events."""
     scores = {
         row: score_events(clip.annotations, lambda _, other=other: (events[TRUTH], other), protocols)
