@@ -7,7 +7,7 @@ from pace.audio.vocoder import VocoderParams
 from pace.evaluation import embeddings, results, table
 from pace.evaluation.distances import Distances
 from pace.evaluation.ground_truth import TruthParams
-from pace.evaluation.pipeline_clips import Folders, read_index, with_generated
+from pace.evaluation.pipeline_clips import Folders, clips_to_score, read_index, with_generated
 from pace.evaluation.pose_sections import pose_sections
 from pace.evaluation.score_clips import score_clips
 from pace.evaluation.settings import EvaluateParams, ScoredParams

@@ -75,7 +75,7 @@ COLUMNS = {  # metric -> heading, decimals
 
 INTERVALS = "Below each value: its 95 % interval, from resampled dances (bootstrap)."
 FAD_SCOPE = (
-    "Distance to the true music of the scored clips; lower is closer. Timing does not affect it. The distance grows "
+    "Distance to the true music of the scored clips; lower is closer. A shift in time hardly changes it. The distance grows "
     "with d / n, so compare it only between sets with the same number of rows and clips. FAD∞ is extrapolated from "
     "halves of the dances to infinitely many dances."
 )

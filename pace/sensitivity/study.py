@@ -19,7 +19,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pace.clip import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
-from pace.evaluation import controls, listen
+from pace.evaluation import controls, score_clips
 from pace.evaluation.metrics import beat_alignment
 from pace.evaluation.metrics.beat_alignment import ALIGNMENT
 from pace.evaluation.metrics.onsets import Events, events
@@ -148,7 +148,7 @@ def study(count: int, workers: int, changes: Changes = CHANGES) -> Study:
     """
     if count < 2:
         raise ValueError(f"{count} pieces; give two or more, since chance is the music of other pieces")
-    listen.compile_once()
+    score_clips.compile_once()
     jobs = (joblib.delayed(change_piece)(piece, changes) for piece in pieces(count))
     results = joblib.Parallel(n_jobs=workers, return_as="generator")(jobs)
     changed = list(tqdm(results, total=count, desc="sensitivity", unit="piece", disable=None))
