@@ -75,9 +75,9 @@ COLUMNS = {  # metric -> heading, decimals
 
 INTERVALS = "Below each value: its 95 % interval, from resampled dances (bootstrap)."
 FAD_SCOPE = (
-    "Distance to the true music of the scored clips; lower is closer. A shift in time hardly changes it. The distance grows "
-    "with d / n, so compare it only between sets with the same number of rows and clips. FAD∞ is extrapolated from "
-    "halves of the dances to infinitely many dances."
+    "Distance to the true music of the scored clips; lower is closer. A shift in time hardly changes it. The distance "
+    "grows with d / n, so compare it only between sets with the same number of rows and clips. FAD∞ is extrapolated "
+    "from halves of the dances to infinitely many dances."
 )
 FAD_INTERVALS = (
     "Below each distance: its 95 % interval, computed by leaving out one dance at a time, or one of 40 blocks when "
