@@ -81,6 +81,7 @@ MOTIONBERT = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", MOTIONBERT)
 @pytest.mark.parametrize(("variant", "layout"), [("lite", LITE), ("full", FULL)])
 def test_every_layout_of_motionbert_loads(tmp_path, kind, variant, layout):

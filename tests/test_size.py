@@ -39,6 +39,7 @@ def test_printed_lines():
     assert all(line.startswith("FLOPs per clip: ") for line in lines[5:])
 
 
+@pytest.mark.long
 def test_command(monkeypatch, capsys):
     """With a preset, without, and with a name that there is not; params.yaml stays as it is."""
     monkeypatch.chdir(ROOT)
@@ -52,6 +53,7 @@ def test_command(monkeypatch, capsys):
     assert (ROOT / "params.yaml").read_bytes() == before
 
 
+@pytest.mark.long
 def test_parameters_are_those_of_diffusers():
     diffusers = pytest.importorskip("diffusers")
     with torch.device("meta"):
@@ -133,6 +135,7 @@ def test_flops_by_hand():
     assert PAPER.generator.training_flops == 3 * (PAPER.generator.unet_flops + PAPER.generator.encoder_flops)
 
 
+@pytest.mark.long
 def test_flops_of_facts_10():
     """32.3 GFLOP forward and about 97 in training, U-Net alone, hold for a context of 50 tokens of width 2048."""
     with torch.device("meta"):

@@ -39,6 +39,8 @@ def table(project: Path) -> dict[str, dict[str, str]]:
         return {line["variant"]: line for line in csv.DictReader(file)}
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_shared_work_is_done_once_and_the_workspace_stays(ablated):
     """prepare once in the workspace; base and steps have one training, which the second takes from the cache."""
     project, output = ablated
@@ -109,6 +111,7 @@ def test_a_failing_variant_has_its_row_with_the_reason(ablated):
     assert "bad seed 0 test: FAILED" in output
 
 
+@pytest.mark.long
 def test_finished_runs_are_not_run_again_and_seeds_are_summed_up(ablated):
     """A commit in between does not matter. Seed 1 alone is new; its scores are 0.001 above those of seed 0."""
     project, _ = ablated
@@ -145,6 +148,7 @@ def test_a_result_that_left_the_cache_is_reported(ablated):
     assert list(results.read(project, ref).clips.index) == [f"c{clip}" for clip in range(6)]
 
 
+@pytest.mark.long
 def test_interrupted_in_the_middle_everything_is_as_before(project):
     """Ctrl-C with a finished, and a running experiment: no process, stash or temporary folder is left."""
     status = run(project, "git", "status", "--porcelain")

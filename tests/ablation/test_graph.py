@@ -28,6 +28,7 @@ def read(root):
     return graph.read(root, "evaluate", values_of(root))
 
 
+@pytest.mark.long
 def test_stages_come_upstream_first_with_their_inputs(toys):
     stage_graph = read(toys)
     assert list(stage_graph.stages) == ["prepare", "train", "evaluate"]
@@ -81,6 +82,7 @@ def test_ignored_inputs_are_copied(toys, tmp_path):
         relative.inputs_to_copy(["a"])
 
 
+@pytest.mark.long
 def test_this_project(project):
     """Variants of the encoder share all up to the latents, those of sampling the trained model too."""
     catalogue = variants.parse(params.read(ROOT / "presets/ablations.yaml"), "")

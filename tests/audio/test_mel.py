@@ -15,6 +15,7 @@ def _decibels(image):
     return image * 80 - 45
 
 
+@pytest.mark.long
 def test_five_seconds_are_exactly_256_centred_frames():
     assert 1 + CLIP_SAMPLES // HOP == 256 and CLIP_SAMPLES == 5.0 * SAMPLE_RATE
     image = mel.mel_image(np.zeros(CLIP_SAMPLES))

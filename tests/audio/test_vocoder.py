@@ -24,6 +24,7 @@ def _onsets(wave: np.ndarray) -> np.ndarray:
     return librosa.onset.onset_detect(y=wave, sr=SAMPLE_RATE, units="time")
 
 
+@pytest.mark.long
 def test_round_trip_keeps_the_onsets_of_music():
     waves = [_music(style, number) for style in STYLES for number in range(2)]
     images = np.stack([mel.to_uint8(mel.mel_image(wave)) for wave in waves]) / np.float32(255)

@@ -13,6 +13,7 @@ def randomise(module):
     return module
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("attention", [True, False])
 def test_patch_one_is_diffusers_autoencoder(attention):
     diffusers = pytest.importorskip("diffusers")

@@ -193,6 +193,7 @@ def test_the_adversarial_game_learns_to_tell_real_from_reconstructed():
     assert losses[0] > 0.8 and losses[-1] < 0.3
 
 
+@pytest.mark.long
 def test_training_lowers_the_validation_error():
     params = dataclasses.replace(
         PARAMS, steps=120, batch_size=4, lr=1e-2, ema=0.0, discriminator_start=80, eval_every=20, perceptual_weight=0.1

@@ -120,6 +120,7 @@ def test_copies_without_a_table_are_counted_as_shared_music():
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_one_dance_filmed_twice_is_on_one_side(root):
     rows = [{"file": file, "sequence": "x" if i in (4, 5) else ""} for i, file in enumerate(DANCES)]
     table, apart = write_table(root, "dances", rows), set()
@@ -130,6 +131,7 @@ def test_one_dance_filmed_twice_is_on_one_side(root):
     assert len(apart) > 1 and list(videos.sequence[["dance4", "dance6"]]) == ["x", ""]
 
 
+@pytest.mark.long
 def test_videos_that_cannot_be_scored_take_no_place_in_a_seeded_split(tmp_path):
     for seed in range(4):
         tiny_video(tmp_path / f"dance{seed}.mp4", seed)

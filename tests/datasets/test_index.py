@@ -162,6 +162,7 @@ def test_every_dataset_name_has_a_reader():
     assert set(name.metadata["choices"]) == set(index.READERS)
 
 
+@pytest.mark.long
 def test_a_wrong_input_ends_a_stage_with_one_line_that_names_the_file(tmp_path):
     def run(stage):
         command = [sys.executable, "-m", f"stages.{stage}"]

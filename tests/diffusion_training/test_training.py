@@ -124,12 +124,14 @@ def timing(align):
     return correlation(generated, columns), correlation(generated, np.roll(columns, 5, axis=0))
 
 
+@pytest.mark.long
 def test_the_aligned_condition_sets_the_timing():
     own, other = timing(align=True)
     assert own > 0.8, (own, other)
     assert abs(other) < 0.3, (own, other)
 
 
+@pytest.mark.long
 def test_one_token_per_clip_does_not():
     own, _ = timing(align=False)
     assert own < 0.3, own
@@ -170,6 +172,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.long
 def test_a_resumed_run_is_the_same_run(tmp_path):
     """Stopped after step 4 of 6, the rerun ends with the same bits: weights and curve."""
 

@@ -29,6 +29,7 @@ def annotations(dataset, tmp_path):
     return tmp_path / "annotations"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("view", ["c01", "c04", "c09"])
 def test_3d_joints_in_the_cameras_coordinates(dataset, view):
     """They agree with OpenCV's rotation; projected with the camera's matrix, they lie on the 2D keypoints."""

@@ -132,6 +132,7 @@ def lite():
     return model
 
 
+@pytest.mark.long
 def test_lite_network_agrees_with_the_published_formula_in_float32(lite):
     x = torch.randn(1, 27, 17, 3, generator=torch.Generator().manual_seed(6))
     representation, pose = lite.represent(x), lite(x)

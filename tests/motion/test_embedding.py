@@ -58,6 +58,7 @@ def test_pool_sees_the_whole_body(model):
     np.testing.assert_allclose(pooled[:, 2], whole[:, [14, 15, 16]].mean(dim=1), atol=1e-5)
 
 
+@pytest.mark.long
 def test_long_tracks_join_smoothly(model):
     t = np.arange(700)[:, None, None] / 30
     x = 0.8 * np.sin(t * 0.4 + np.arange(51).reshape(1, 17, 3)).astype(np.float32)

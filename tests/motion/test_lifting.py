@@ -156,6 +156,7 @@ def test_global_root_keeps_the_path_and_windows_continue_each_other():
     np.testing.assert_allclose(pose[:, 0, 2], 0.01 * np.arange(500), atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_window_borders_make_no_accents(seed):
     model, x = random_network(seed=seed), smooth_keypoints(1200)

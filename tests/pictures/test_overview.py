@@ -77,6 +77,7 @@ def test_beats_of_the_music_are_heard(result):
     assert np.abs((inner - 0.25 + 0.25) % 0.5 - 0.25).max() < 0.07
 
 
+@pytest.mark.long
 def test_the_picture_is_a_small_palette_png_and_always_the_same(result):
     picture = overview.draw(result)
     image = Image.open(io.BytesIO(picture))
@@ -86,6 +87,7 @@ def test_the_picture_is_a_small_palette_png_and_always_the_same(result):
     assert overview.draw(result) == picture
 
 
+@pytest.mark.long
 def test_beats_are_marked_at_their_times(result):
     """The lowest panel has a dark mark for each beat of the dance and none between them."""
     pixels = np.asarray(Image.open(io.BytesIO(overview.draw(result))).convert("L"))
@@ -97,6 +99,7 @@ def test_beats_are_marked_at_their_times(result):
     assert all(np.abs(dark - beat).min() < 0.01 for beat in result.dance_beats)
 
 
+@pytest.mark.long
 def test_a_clip_without_truth_is_drawn(data, tmp_path):
     for folder in ("index", "decoded", "keypoints", "energy", "generated"):
         (tmp_path / folder).symlink_to(data / folder)
@@ -112,6 +115,7 @@ def test_a_clip_without_music_is_named(data, clip, capsys):
     assert str(stop.value).startswith(f"overview: {clip}: no clip of that name with music in {data}/generated")
 
 
+@pytest.mark.long
 def test_main_writes_the_picture(data, tmp_path, capsys):
     out = tmp_path / "images" / "overview.png"
     overview.main(["--clip", CLIP, "--data", str(data), "--out", str(out)])

@@ -33,6 +33,7 @@ def test_stages_are_those_of_the_design():
     assert {name: file for file in DVC_FILES[1:] for name in read_stages(file)} == STAND_INS
 
 
+@pytest.mark.long
 def test_dvc_lists_every_stage(project):
     listed = run(project, "dvc", "stage", "list", "--all", "--name-only").split()
     assert sorted(name.split(":")[-1] for name in listed) == sorted([*ROOT_STAGES, *STAND_INS])
@@ -52,6 +53,7 @@ def modules(dep: str) -> set[Path]:
     return {path.relative_to(ROOT) for path in paths if path.name != "__init__.py"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", STAGES)
 def test_code_deps_hold_the_closure_of_imports(name):
     """Those of a training hold nothing else, since a change of any of them starts it again."""
@@ -119,6 +121,7 @@ def upstream_of_report(project: Path) -> set[str]:
     return set(re.findall(r'"(?:[^":]*:)?(\w+)"', run(project, "dvc", "dag", "--dot", "report")))
 
 
+@pytest.mark.long
 def test_stand_ins_drop_out(tmp_path):
     """With a dataset and weights from elsewhere, no stand-in is left in the graph."""
     project = copy_project(tmp_path / "project")

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from helpers.projects import copy_project, run
 
+pytestmark = pytest.mark.long
+
 ROWS = ("truth", "ceiling", "generated", "shuffled", "random", "clicks", "clicks120", "delayed")
 METRICS = {
     "d2mgan": ("bcs", "csd", "bhs", "hsd", "f1"),
@@ -121,10 +123,8 @@ def test_compose_gives_a_video_its_music(reproduced, tmp_path):
     assert np.std(music) > 1e-4
 
 
-@pytest.mark.parametrize(
-    "where",
-    ["workspace", pytest.param("temp", marks=pytest.mark.slow), pytest.param("queue", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["workspace", "temp", "queue"])
 def test_experiment_reruns_from_train_diffusion_on(reproduced, where):
     """Other heads than the 4 of params.yaml, each once: the stages before train_diffusion stay as they are."""
     heads = {"workspace": 2, "temp": 1, "queue": 8}[where]

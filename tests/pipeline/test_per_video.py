@@ -175,6 +175,7 @@ def test_removed_videos_leave_neither_outputs_nor_kept_results(world):
     assert len([path for path in Path(".resume/double").iterdir() if path.is_dir()]) == 1
 
 
+@pytest.mark.long
 def test_two_workers_give_the_same(world):
     numbers = {f"v{i}": str(i) for i in range(6)}
     assert world(numbers, workers=2)[0] == {name: str(2 * int(text)) for name, text in numbers.items()}

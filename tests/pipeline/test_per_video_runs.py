@@ -131,6 +131,7 @@ def wait_for(condition, seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("workers", "hanging", "redone"), [(1, "c", "cdef"), (2, "cd", "cdef")])
 def test_killed_run_goes_on_where_it_stopped(tmp_path, workers, hanging, redone):
     """Killed while videos are half done: these and the ones after them are done again, the others are not."""
@@ -147,6 +148,7 @@ def test_killed_run_goes_on_where_it_stopped(tmp_path, workers, hanging, redone)
     assert project.run("abcdef") == ("", products("abcdef"))
 
 
+@pytest.mark.long
 def test_extended_list_and_what_changes_redo_only_what_they_must(tmp_path):
     project = Project(tmp_path / "project")
     assert project.run("abc") == ("abc", products("abc"))
@@ -158,6 +160,7 @@ def test_extended_list_and_what_changes_redo_only_what_they_must(tmp_path):
     assert project.run("abcd", params={"x": 1}) == ("abcd", products("abcd", 20))
 
 
+@pytest.mark.long
 def test_cluster_keeps_the_store_and_sees_new_code_and_files(tmp_path, dask):
     """Its workers live on from run to run, and are elsewhere: neither their folder nor what they loaded may count."""
     project = Project(tmp_path / "project", dask=dask)
@@ -192,6 +195,7 @@ def use_dask(monkeypatch, tmp_path, address):
     per_video.map_videos("none", functools.partial(print), {"a": ()}, {"out.txt": tmp_path / "out/{id}.txt"}, {})
 
 
+@pytest.mark.long
 def test_unusable_clusters_are_named(monkeypatch, tmp_path):
     from distributed import LocalCluster
 
@@ -215,6 +219,7 @@ def test_unusable_clusters_are_named(monkeypatch, tmp_path):
     assert (ROOT / "requirements-dask.txt").is_file()
 
 
+@pytest.mark.long
 def test_a_stage_is_the_same_on_one_worker_two_and_a_cluster(tmp_path, dask):
     """Keypoints by RTMPose stubs, with a bad video among them, byte for byte."""
     (tmp_path / "data/decoded").mkdir(parents=True)

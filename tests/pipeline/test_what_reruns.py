@@ -9,6 +9,8 @@ from helpers.projects import copy_project, read_stages
 
 from pace.pipeline import closure
 
+pytestmark = pytest.mark.long
+
 # The modules whose code decides what a training computes: part of the key of its saved state.
 TRAINING_MODULES = {
     "train_vae": "pace.autoencoder_training.vae_training",

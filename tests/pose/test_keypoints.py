@@ -127,6 +127,7 @@ def test_stage_with_result_files(project, tmp_path):
     assert "blank.json: no person in 81 % of its frames" in failures["blank"]
 
 
+@pytest.mark.long
 def test_stage_reports_videos_without_a_person(project, tmp_path):
     project("mediapipe", "set")
     with pytest.raises(RuntimeError, match=r"none of 4 videos could be processed.*no person in 100 % of its frames"):

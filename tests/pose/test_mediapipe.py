@@ -46,6 +46,7 @@ def delay(truth, seen):
     return lags[int(np.argmax(match))]
 
 
+@pytest.mark.long
 def test_rendered_dancer(dance):
     """Every frame found, joints within 10 % of body height, wrists and ankles not delayed, the same again."""
     frames, truth = dance
@@ -61,6 +62,7 @@ def test_rendered_dancer(dance):
     assert np.array_equal(mediapipe.estimate(iter(frames), 30.0).keypoints, dancer.keypoints)
 
 
+@pytest.mark.long
 def test_frames_without_a_person_are_gaps(dance):
     frames, _ = dance
     blank = np.full_like(frames[0], 128)

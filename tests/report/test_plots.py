@@ -50,6 +50,7 @@ def test_curves_have_a_panel_for_each_numeric_column():
     assert text.count(">step</text>") == 2
 
 
+@pytest.mark.long
 def test_energy_names_the_parts_and_bands():
     values = np.random.default_rng(0).random((50, 5))
     text = plots.energy(np.arange(50) / 10, values, values).decode()
@@ -57,6 +58,7 @@ def test_energy_names_the_parts_and_bands():
         assert f">{name}</text>" in text
 
 
+@pytest.mark.long
 def test_figures_hold_no_date():
     values = np.full((50, 5), 0.2)
     first, second = (plots.gates(values, values, values[:, 0], 5.0) for _ in range(2))

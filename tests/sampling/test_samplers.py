@@ -96,6 +96,7 @@ def test_errors_at_the_default_steps():
     assert errors("heun", FLOW) == [pytest.approx(0.0009, abs=0.0004), pytest.approx(0.0002, abs=0.0001)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "process", "steps"),
     [

@@ -95,6 +95,7 @@ def test_controls_tell_what_a_score_is_worth(music):
     assert scores["delayed"]["loris"]["bhs"] >= 80 > 50 > 100 * scores["delayed"]["strict"]["beat_f70"]
 
 
+@pytest.mark.long
 def test_table_is_the_summary_of_the_clips_and_the_distance_of_their_sets(music, tmp_path):
     names = "abcd"
     reference = saved(tmp_path / "ref", dict(zip(names, music, strict=True)))
@@ -135,6 +136,7 @@ def test_rates_and_lengths_may_differ_and_formats_too(music, tmp_path):
     assert table["faster"]["fad"]["descriptors"]["fad"] < 2
 
 
+@pytest.mark.long
 def test_every_kind_of_bad_audio_is_scored_or_listed_and_none_is_lost(music, tmp_path):
     good, names = music[0], ("silent", "empty", "short", "nan", "clipped", "broken", "late", "good")
     reference = saved(tmp_path / "ref", dict.fromkeys(names, good))
@@ -178,6 +180,7 @@ def test_a_silent_reference_stays_in_the_mean(music, tmp_path):
     assert table["mine"]["rhythm"]["loris"]["bhs"] == 50
 
 
+@pytest.mark.long
 def test_systems_with_other_clips_have_their_own_numbers(music, tmp_path):
     reference = saved(tmp_path / "ref", dict(zip("abcd", music, strict=True)))
     half = saved(tmp_path / "half", {"a": music[0], "c": music[2]})
@@ -295,6 +298,7 @@ def test_the_ceiling_is_made_once_and_heard_by_networks(music, tmp_path):
     assert score_clip(clip, ("strict",)).ceiling is None
 
 
+@pytest.mark.long
 def test_workers_do_without_pytorch():
     code = "import sys, pace.evaluation.score_clips, pace.scoring.file_clips; print('torch' in sys.modules)"
     assert run(ROOT, "python", "-c", code).strip() == "False"

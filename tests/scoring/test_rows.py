@@ -1,6 +1,7 @@
 """Shuffled rows: which pairs of clips they hold, and that their intervals cover what they should."""
 
 import numpy as np
+import pytest
 from helpers.scored_clips import clip_of
 
 from pace.evaluation import scores
@@ -55,6 +56,7 @@ def test_the_shuffled_row_has_intervals_by_the_sources_of_both_clips(monkeypatch
     assert low < table["a (shuffled)"]["rhythm"]["strict"]["beat_f70"] < high
 
 
+@pytest.mark.long
 def test_the_shuffled_row_s_interval_covers_what_it_should(monkeypatch):
     """Scores that depend on clip, reference, source and pair, with mean 0: how many of 300 intervals hold it.
 

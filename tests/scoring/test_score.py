@@ -108,6 +108,7 @@ def test_csv_and_markdown_hold_the_same_table(folders, capsys):
     assert "- mine: 1 generated without a reference: z.wav" in lines
 
 
+@pytest.mark.long
 def test_uninformative_rhythm_metrics_are_marked_in_every_form(folders, capsys):
     """Six pieces: one-second bins do not tell clicks from the music, tempo not the delayed, beats tell all apart."""
     for folder in ("songs", "ours", "training"):
@@ -142,6 +143,7 @@ def test_uninformative_rhythm_metrics_are_marked_in_every_form(folders, capsys):
     assert "| loris_f1† |" in head and "| strict_beat_f70 |" in head and "not_separated" not in head
 
 
+@pytest.mark.long
 def test_distances_have_intervals_and_paired_differences_in_every_form(folders, capsys):
     """Six songs, and two systems: the songs with a little noise, and with a little more of the same."""
     for folder in ("songs", "near", "far"):
@@ -186,6 +188,7 @@ def test_several_systems_are_rows_of_one_table_by_their_names(folders, capsys):
     assert [line.split("], ")[1] for line in said] == ["p <= 0.0018 (9 clips)", "p = 0.0018 (9 clips)"]
 
 
+@pytest.mark.long
 def test_clips_of_one_source_have_no_interval(folders, capsys):
     for name in ("ref/a.wav", "ref/b.wav", "ref/c.wav"):
         Path(name).rename(name.replace("/", "/song_"))
@@ -265,6 +268,7 @@ def test_suffixes_and_strict(folders, capsys):
     command("ref", "ref", "--strict", "--protocols", "strict", "--extractors", "descriptors")  # nothing left out
 
 
+@pytest.mark.long
 def test_two_workers_give_the_same_and_training_music_a_row(folders, monkeypatch):
     joblib.Parallel(n_jobs=2)(joblib.delayed(os.chdir)("/") for _ in range(8))  # workers are kept, wherever they are
     arguments = ("ref", "mine", "--training", "ref", "--protocols", "strict", "--extractors", "descriptors", "--out")
@@ -275,6 +279,7 @@ def test_two_workers_give_the_same_and_training_music_a_row(folders, monkeypatch
     assert json.loads(Path("one.json").read_text())["rows"]["random"]["clips"] == 2
 
 
+@pytest.mark.long
 def test_a_system_without_a_usable_file_has_a_row_and_is_named(folders, capsys):
     """Of `lost` nothing matches, of `broken` nothing can be read."""
     for name in ("lost/x.wav", "broken/a.wav"):
@@ -345,6 +350,7 @@ def test_long_lists_are_cut_on_the_console_only():
     assert tables.notes(result)[-1].endswith("7.wav, 8.wav")
 
 
+@pytest.mark.long
 def test_with_an_autoencoder_the_table_has_a_ceiling_which_the_marks_heed(folders, capsys):
     """A random autoencoder, which no music survives, is a ceiling that beats no control: every metric is marked."""
     tiny_autoencoder.save("models/vae")

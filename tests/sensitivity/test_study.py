@@ -65,6 +65,7 @@ def test_missing_beats_are_silent_and_the_rest_is_played():
     assert struck.sum() == len(PIECE.beats) - round(len(PIECE.beats) / 2)
 
 
+@pytest.mark.long
 def test_study_scores_the_same_music_best_and_keeps_controls_apart(found):
     for key in (("delay", 0), ("tempo", 0), ("missing", 0)):
         assert found[key]["strict onset_f50"] == 1.0 and found[key]["loris f1"] == 100.0
@@ -108,6 +109,7 @@ def test_half_point_of_an_error_and_of_a_metric_without_a_scale():
     assert not report.discriminates(worse, name)
 
 
+@pytest.mark.long
 def test_figure_is_the_same_each_time_and_names_every_metric(found):
     svg = report.figure(found)
     assert svg == report.figure(found)

@@ -60,6 +60,7 @@ def dstformer(path, **sizes):
     return str(path)
 
 
+@pytest.mark.long
 def test_a_fresh_clone_can_run(project):
     out = run(project, "python", "-m", "pace", "doctor")  # exit status 0
     assert "The pipeline can run." in out and "FAIL" not in out

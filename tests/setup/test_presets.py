@@ -56,6 +56,7 @@ def written(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_every_preset_makes_sound_parameters(name):
     content = presets.with_preset(ROOT / "presets" / f"{name}.yaml", PARAMS)
@@ -140,6 +141,7 @@ def test_an_override_of_dvc_changes_one_line(tmp_path):
     assert [new.split("#")[0].strip() for old, new in pairs if old != new] == ["heads: 8"]
 
 
+@pytest.mark.long
 def test_every_stage_loads_the_papers_parameters(written):
     check(params.read(written))
     for script in sorted(ROOT.glob("stages/[a-z]*.py")):
@@ -148,6 +150,7 @@ def test_every_stage_loads_the_papers_parameters(written):
         assert set(params.load(sections, written, getattr(stage, "PARTIAL", ()))) == set(sections)
 
 
+@pytest.mark.long
 def test_the_papers_parameters_go_together(written, tmp_path):
     content = params.read(written)
     values = {f"{section}.{key}": value for section, key, value in presets.flat(content)}

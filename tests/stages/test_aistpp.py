@@ -57,6 +57,7 @@ def project_folder(dataset, annotations, tmp_path, monkeypatch):
     return configure, worlds
 
 
+@pytest.mark.long
 def test_stages_from_index_to_mel(project_folder, tmp_path, capsys):
     configure, worlds = project_folder
     configure("keypoints")

@@ -105,6 +105,7 @@ def read():
         return metrics, list(csv.DictReader(file))
 
 
+@pytest.mark.long
 def test_stage(miniature, capsys, monkeypatch):
     for module in (metric_validity, jackknife):
         monkeypatch.setattr(module, "MIN_SOURCES", 3)
@@ -174,6 +175,7 @@ def test_stage(miniature, capsys, monkeypatch):
     assert "5 of 8 test clips scored" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_intervals_and_dances(miniature):
     """Clips of one dance go together: of `home`, whose dance is not known, the video stands for it."""
     evaluate.main([])
@@ -189,6 +191,7 @@ def test_intervals_and_dances(miniature):
     assert "descriptors" not in metrics["interval"]["delayed"] and "descriptors" not in metrics["uninformative"]
 
 
+@pytest.mark.long
 def test_validation_split(miniature):
     """The clips of the wanted split are scored, counted and compared with training; nothing of another split is."""
     clips, videos = (pd.read_parquet(f"data/index/{name}.parquet") for name in ("clips", "videos"))
@@ -209,6 +212,7 @@ def test_validation_split(miniature):
     assert {record["video_id"] for record in records} == {"one", "two"}
 
 
+@pytest.mark.long
 def test_outputs_are_the_same_with_two_workers_and_without_truth_sections_are_left_out(miniature, monkeypatch):
     evaluate.main([])
     first = Path("reports/metrics.json").read_bytes(), Path("reports/per_clip.csv").read_bytes()
@@ -234,6 +238,7 @@ def test_nothing_to_score_stops_with_one_line(miniature):
         evaluate.main([])
 
 
+@pytest.mark.long
 def test_faulty_music_is_scored_as_it_is_named_and_counted(miniature, capsys):
     """What sounds at another rate is the same music; NaN is silence; silence and an empty file score 0."""
     good, _ = soundfile.read("data/generated/two_005000.wav", dtype="float32")
@@ -261,6 +266,7 @@ def test_faulty_music_is_scored_as_it_is_named_and_counted(miniature, capsys):
     assert (distance["n"], distance["n_reference"]) == (21, 25) and np.isfinite(distance["fad"])
 
 
+@pytest.mark.long
 def test_music_that_cannot_be_read_is_a_missing_clip_with_its_reason(miniature, capsys):
     Path("data/generated/one_000000.wav").write_text("no music")
     evaluate.main([])
@@ -275,6 +281,7 @@ def test_music_that_cannot_be_read_is_a_missing_clip_with_its_reason(miniature, 
         evaluate.main([])
 
 
+@pytest.mark.long
 def test_networks_that_listen_have_all_threads(miniature, monkeypatch):
     """A single worker is the main process, where the ceiling must not leave PyTorch with one thread."""
     threads = torch.get_num_threads()

@@ -109,6 +109,7 @@ def test_a_killed_run_ends_with_the_same_bits(undisturbed, tmp_path):
     assert results(folder) == results(undisturbed)
 
 
+@pytest.mark.long
 def test_two_processes_learn_the_same(undisturbed, tmp_path):
     """torchrun over gloo: the same global batch, the same curve within 1e-4, nearly the same averaged weights."""
     folder = make_project(tmp_path)
@@ -123,6 +124,7 @@ def test_two_processes_learn_the_same(undisturbed, tmp_path):
     assert not states(folder)
 
 
+@pytest.mark.long
 def test_a_bad_latent_ends_with_one_line(tmp_path):
     folder = make_project(tmp_path)
     path = folder / "data/latents/train.npz"

@@ -31,6 +31,7 @@ def tracked():
     return out
 
 
+@pytest.mark.long
 def test_person_is_detected(tracked):
     assert np.mean(np.concatenate([detected for detected, *_ in tracked])) >= 0.98
 

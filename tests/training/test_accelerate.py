@@ -22,6 +22,7 @@ SMALL = UNetParams(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("frames", [None, FrameShape(3, 30, 6.0)])
 def test_the_network_compiles_whole_and_keeps_names_and_values(frames):
     """Traced without a break in the graph, forward and backward; no code is generated here."""

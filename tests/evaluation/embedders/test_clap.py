@@ -157,6 +157,7 @@ def laion_file(path, state: dict, new: bool = True):
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("new", [True, False])
 def test_laion_file_gives_the_same_embedding(model, network, tmp_path, new):
     loaded = clap.load(laion_file(tmp_path / "music.pt", to_laion(network), new))

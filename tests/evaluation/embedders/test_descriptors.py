@@ -94,6 +94,7 @@ def test_silence_and_scraps_have_descriptors_too():
         descriptors.embed(np.zeros(0), SR)
 
 
+@pytest.mark.long
 def test_distance_of_halves_of_the_same_music_is_far_below_that_of_anything_else(house):
     first, second = house
     reference = embedded(first)
@@ -122,6 +123,7 @@ def test_descriptors_do_not_notice_timing(house):
     assert frechet.frechet(embedded(first), embedded(late)) < frechet.frechet(embedded(first), embedded(second))
 
 
+@pytest.mark.long
 def test_scales_are_of_the_size_of_the_deviations_in_music():
     styles = ("break", "pop", "lock", "house", "waack", "krump", "ballet_jazz", "street_jazz")
     spread = embedded([piece(style, i, 90 + 5 * i) for i, style in enumerate(styles)]).std(axis=0)

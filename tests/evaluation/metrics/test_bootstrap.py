@@ -34,6 +34,7 @@ def test_statistics_are_those_of_the_repeated_rows():
         assert np.isnan(beat_summary(values, np.zeros((1, 7)))).all()  # a resample without any row is left out
 
 
+@pytest.mark.long
 def test_many_clips_agree_with_normal_theory():
     """Mean +- 1.96 s / sqrt(n), and for the deviation s of a normal sample s +- 1.96 s / sqrt(2 n)."""
     values = np.random.default_rng(1).normal(3, 2, size=(1000, 1))
@@ -54,6 +55,7 @@ def test_few_groups_are_widened_to_students_t():
     assert 2 * 1.96 * error < width < 2 * stats.t.ppf(0.975, 5) * error * 1.02
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("groups", "low"), [(10, 0.91), (20, 0.92)])
 def test_coverage_of_the_mean_of_clustered_clips(groups, low):
     """Over 300 data sets the coverage of 95 % has a deviation of 1.3 %. Resampling single clips covers far less."""
@@ -75,6 +77,7 @@ def test_grouped_clips_give_wider_intervals_in_the_ratio_of_their_design_effect(
     assert grouped / single == pytest.approx(2.0, rel=0.05)
 
 
+@pytest.mark.long
 def test_p_values_are_uniform_without_a_difference():
     rng = np.random.default_rng(4)
     p = []

@@ -78,6 +78,7 @@ def test_fewer_rows_than_dimensions():
     assert frechet.frechet(flat, flat + 0.1) == pytest.approx(300 * 0.01, rel=1e-9)
 
 
+@pytest.mark.long
 def test_symmetric_zero_for_itself_and_never_negative():
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -194,6 +195,7 @@ def test_few_sources_have_no_interval(count):
     assert estimate.values["fad"] == frechet.frechet(a.reshape(-1, 3), b.reshape(-1, 3))
 
 
+@pytest.mark.long
 def test_intervals_cover_the_expected_distance():
     """Including its bias: the mean over data sets of one size is in nearly all intervals, which are not wide."""
     estimates = [frechet.estimate(alike(30, 3, 6, 2 * i), alike(30, 3, 6, 2 * i + 1, scale=1.3)) for i in range(60)]

@@ -35,6 +35,7 @@ def no_warnings():
         yield
 
 
+@pytest.mark.long
 def test_every_way_of_picking_detects_each_click():
     times = np.array(EVERY_SECOND)
     for onsets in events(click_track(times), SR).onsets.values():
