@@ -15,6 +15,8 @@ from helpers.projects import ROOT, run
 
 from pace.ablation import results
 
+pytestmark = pytest.mark.long
+
 
 def ablate(project: Path, *arguments: str, status: int = 0) -> str:
     """Run the command with this checkout's code; `status` is what it must end with."""
@@ -40,7 +42,6 @@ def table(project: Path) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_shared_work_is_done_once_and_the_workspace_stays(ablated):
     """prepare once in the workspace; base and steps have one training, which the second takes from the cache."""
     project, output = ablated
@@ -111,7 +112,6 @@ def test_a_failing_variant_has_its_row_with_the_reason(ablated):
     assert "bad seed 0 test: FAILED" in output
 
 
-@pytest.mark.long
 def test_finished_runs_are_not_run_again_and_seeds_are_summed_up(ablated):
     """A commit in between does not matter. Seed 1 alone is new; its scores are 0.001 above those of seed 0."""
     project, _ = ablated
@@ -148,7 +148,6 @@ def test_a_result_that_left_the_cache_is_reported(ablated):
     assert list(results.read(project, ref).clips.index) == [f"c{clip}" for clip in range(6)]
 
 
-@pytest.mark.long
 def test_interrupted_in_the_middle_everything_is_as_before(project):
     """Ctrl-C with a finished, and a running experiment: no process, stash or temporary folder is left."""
     status = run(project, "git", "status", "--porcelain")

@@ -202,6 +202,7 @@ def test_empty_sound_tracks_do_not_count_as_the_same_music(root, monkeypatch):
     assert (videos.music_id == "").all() and videos.source.nunique() == len(videos)
 
 
+@pytest.mark.long
 def test_music_of_the_table_groups_and_settled_splits_stay(root):
     rows = [{"file": f"day {i % 2}/dance{i}.mp4", "music_id": f"m{i // 2}"} for i in (0, 4, 5, 6, 7, 8, 9)]
     rows.append({"file": "copy/dance0.mp4", "music_id": "m2"})  # m0 and m2 are the same sound track

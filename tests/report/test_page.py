@@ -16,6 +16,8 @@ from pace.pose.skeleton import PARTS
 from pace.report import clips, page, published_table, tables, wording
 from pace.report.published import DataParams, read
 
+pytestmark = pytest.mark.long
+
 RATE = 22050
 SECONDS = 10
 
@@ -124,7 +126,6 @@ class Links(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
 
-@pytest.mark.long
 def test_page_is_well_formed_and_its_links_lead_to_files_beside_it(built):
     links = Links()
     links.feed(built.read_text())
@@ -162,7 +163,6 @@ def test_videos_last_five_seconds_and_have_sound(built):
     assert np.corrcoef(wave[: len(expected)], expected[: len(wave)])[0, 1] > 0.95
 
 
-@pytest.mark.long
 def test_same_inputs_same_bytes(built, project, tmp_path):
     again = page.build(inputs(project), page.ReportParams(clips=4), tmp_path)
     files = sorted(path.relative_to(built.parent) for path in (built.parent / "media").iterdir())
@@ -387,7 +387,6 @@ def test_page_shows_published_figures_when_it_knows_the_data(project, tmp_path):
     assert 'id="published"' in index.read_text(encoding="utf-8")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("fault", ["empty", "nan", "silent", "unreadable"])
 def test_faulty_music_does_not_stop_the_report(project, tmp_path, fault):
     """Faulty music is shown as it is. If it cannot be read, the page shows the video with its own music alone."""

@@ -64,6 +64,7 @@ def test_crop_and_window_must_fit():
         params(window=8)
 
 
+@pytest.mark.long
 def test_training_tells_unseen_clips_apart():
     """Ten hues with noise stand for the ten styles; the same network on other labels stays at chance.
 

@@ -10,6 +10,8 @@ from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import choreograph
 from pace.synthetic.render import render
 
+pytestmark = pytest.mark.long
+
 FPS = 30.0
 STYLES = ("break", "house", "waack", "krump", "ballet_jazz")
 
@@ -31,7 +33,6 @@ def tracked():
     return out
 
 
-@pytest.mark.long
 def test_person_is_detected(tracked):
     assert np.mean(np.concatenate([detected for detected, *_ in tracked])) >= 0.98
 

@@ -14,6 +14,8 @@ from pace.synthetic.instruments import DRUMS, TIMBRES, drum, note
 from pace.synthetic.music import MAX_HUMAN_S, compose, recompose
 from pace.synthetic.styles import STYLES, bpm_range
 
+pytestmark = pytest.mark.long
+
 RATE = 22050
 PIECES = 6  # per style
 
@@ -57,7 +59,6 @@ def test_every_pattern_is_one_bar_of_known_sounds():
         assert {*groove.bass_timbres, *groove.chord_timbres, *groove.melody_timbres} <= set(TIMBRES)
 
 
-@pytest.mark.long
 def test_length_type_peak_and_no_offset(pieces):
     for _, _, _, wave in pieces:
         assert wave.shape == (220500,) and wave.dtype == np.float32
@@ -104,7 +105,6 @@ def test_house_kicks_fall_on_the_beats_within_the_players_inaccuracy():
         assert -0.012 - MAX_HUMAN_S <= late <= MAX_HUMAN_S + 0.002
 
 
-@pytest.mark.long
 def test_onsets_are_stronger_on_beats_than_between(pieces):
     for style, group in itertools.groupby(pieces, key=lambda piece: piece[0]):
         ratios = []
@@ -139,7 +139,6 @@ def _profile(bpm: float, first: float, wave: np.ndarray) -> np.ndarray:
     return np.concatenate([folded.ravel(), mel.mean(1) - mel.mean()])
 
 
-@pytest.mark.long
 def test_styles_can_be_told_apart_by_ear(pieces):
     profiles = np.array([_profile(bpm, first, wave) for _, bpm, first, wave in pieces])
     profiles = (profiles - profiles.mean(0)) / profiles.std(0)
@@ -175,7 +174,6 @@ def test_wrong_arguments_are_refused():
         compose("house", 0, 0, 5, rng)
 
 
-@pytest.mark.long
 def test_a_recomposed_piece_is_the_same_at_another_tempo():
     """The spectrum of a whole piece is closer to its own at another tempo than to any other piece of the style."""
 
