@@ -6,14 +6,14 @@ from helpers.projects import ROOT, run
 SCRIPT = """
 import numba, numpy as np
 from pathlib import Path
-from pace.evaluation import listen
+from pace.evaluation import score_clips
 from pace.evaluation.metrics import onsets
 from pace.synthetic.music import compose
 
 def files():
     return sorted(str(path) for path in Path(numba.config.CACHE_DIR).rglob("*.nb*"))
 
-listen.compile_once()
+score_clips.compile_once()
 before = files()
 wave = compose("house", 120.0, 0.3, 5.0, np.random.default_rng(0), 22050)
 for samples in (wave, np.roll(wave, 5000)):
