@@ -14,6 +14,8 @@ import html
 import itertools
 from collections.abc import Iterable, Mapping
 
+import networkx
+
 Graph = Mapping[str, set[str]]  # node -> the nodes that its arrows point to; each of them is a key too
 
 LINE_HEIGHT, PADDING, LAYER_GAP, NODE_GAP = 17, 9, 44, 18
@@ -46,30 +48,12 @@ class Label:
 
 def reduced(graph: Graph) -> dict[str, set[str]]:
     """The graph without the arrows that a longer path implies. Raises ValueError that names a node on a cycle."""
-    below = reachable(graph)
-    return {
-        node: {end for end in ends if not any(end in below[other] for other in ends if other != end)}
-        for node, ends in graph.items()
-    }
-
-
-def reachable(graph: Graph) -> dict[str, set[str]]:
-    """Node -> all nodes that its arrows lead to, in any number of steps. Raises ValueError for a cycle."""
-    below: dict[str, set[str]] = {}
-    open_nodes: set[str] = set()
-
-    def visit(node: str) -> set[str]:
-        if node in open_nodes:
-            raise ValueError(f"{node} is on a cycle: its arrows lead back to it")
-        if node not in below:
-            open_nodes.add(node)
-            below[node] = set(graph[node]).union(*(visit(end) for end in sorted(graph[node])))
-            open_nodes.discard(node)
-        return below[node]
-
-    for node in sorted(graph):
-        visit(node)
-    return below
+    directed = networkx.DiGraph(graph)
+    if not networkx.is_directed_acyclic_graph(directed):
+        node = networkx.find_cycle(directed)[0][0]
+        raise ValueError(f"{node} is on a cycle: its arrows lead back to it")
+    necessary = networkx.transitive_reduction(directed)
+    return {node: set(necessary[node]) for node in graph}
 
 
 def draw(graph: Graph, labels: Mapping[str, Label], legend: Mapping[str, str], title: str) -> str:
@@ -110,18 +94,11 @@ def draw(graph: Graph, labels: Mapping[str, Label], legend: Mapping[str, str], t
 
 def _with_waypoints(graph: Graph) -> tuple[list[list[str]], dict[str, list[str]], list[list[str]]]:
     """Layers of nodes and waypoints, arrows between neighbouring layers, and each arrow's way through them."""
-    depth: dict[str, int] = {}
-    sources = {node: [start for start in sorted(graph) if node in graph[start]] for node in graph}
-
-    def depth_of(node: str) -> int:
-        if node not in depth:
-            depth[node] = max((depth_of(start) + 1 for start in sources[node]), default=0)
-        return depth[node]
-
-    for node in sorted(graph):
-        depth_of(node)
+    generations = networkx.topological_generations(networkx.DiGraph(graph))
+    depth = {node: number for number, generation in enumerate(generations) for node in generation}
+    pointed_at = {end for ends in graph.values() for end in ends}
     for node in sorted(graph, key=lambda node: -depth[node]):  # a source comes down to its nearest user
-        if not sources[node] and graph[node]:
+        if node not in pointed_at and graph[node]:
             depth[node] = min(depth[end] for end in graph[node]) - 1
     layers: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
     for node in sorted(graph):

@@ -200,7 +200,9 @@ per second (`60`), and a click track of 120 BPM (`120`).
 
 ## The answer
 
-These metrics measure rhythm, by the test below: {good}. AMLt forgives the off-beat (see below the table).
+These metrics measure rhythm, by the test below:
+{good}.
+AMLt forgives the off-beat (see below the table).
 
 These cannot tell the music from other music: {none}.
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-import torch
+import torch  # noqa: F401  (only a PyTorch that is imported can be told its threads)
+
+from pace.pipeline import threads
 
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     """Set the number of threads for the tests of a module, and restore it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with threads.one_thread():
+        yield
