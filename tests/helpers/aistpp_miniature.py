@@ -1,11 +1,13 @@
 """A miniature of AIST++: three sequences, one in each split, that cameras c01 and c04 film."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from helpers.dataset_layouts import camera, write_aistpp, write_pickle
 
 from pace.pose import numpy_pickles
@@ -34,3 +36,17 @@ def change_pickle(path: Path, function: Callable[[dict[str, Any]], object]) -> N
     content = numpy_pickles.load(path)
     function(content)
     write_pickle(path, **content)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """The folder of the miniature and the true world joints."""
+    root = tmp_path_factory.mktemp("aist")
+    return root, write_miniature(root)
+
+
+@pytest.fixture
+def annotations(dataset, tmp_path):
+    """A copy of the annotations to change."""
+    shutil.copytree(dataset[0] / "annotations", tmp_path / "annotations")
+    return tmp_path / "annotations"

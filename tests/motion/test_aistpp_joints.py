@@ -2,31 +2,16 @@
 
 import json
 import pickle
-import shutil
 
 import cv2
 import numpy as np
 import pytest
-from helpers.aistpp_miniature import TEST, TRAIN, VAL, change_pickle, to_camera, video_id, write_miniature
+from helpers.aistpp_miniature import TEST, TRAIN, VAL, change_pickle, to_camera, video_id
 from helpers.dataset_layouts import camera, project
 
 from pace.motion import aistpp_cameras, aistpp_joints
 from pace.pose import skeleton
 from pace.pose.keypoints import KeypointsError
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    """The folder of the miniature and the true world joints."""
-    root = tmp_path_factory.mktemp("aist")
-    return root, write_miniature(root)
-
-
-@pytest.fixture
-def annotations(dataset, tmp_path):
-    """A copy of the annotations to change."""
-    shutil.copytree(dataset[0] / "annotations", tmp_path / "annotations")
-    return tmp_path / "annotations"
 
 
 @pytest.mark.long

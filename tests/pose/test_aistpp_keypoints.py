@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers.aistpp_miniature import TEST, TRAIN, change_pickle, video_id, write_miniature
+from helpers.aistpp_miniature import TEST, TRAIN, change_pickle, video_id
 from helpers.dataset_layouts import SIZE, VIEWS, project, write_pickle
 
 from pace.datasets.listing import DatasetError
@@ -14,20 +14,6 @@ from pace.pose import aistpp_annotations, aistpp_keypoints, numpy_pickles
 from pace.pose.keypoints import KeypointsError
 
 INFO = VideoInfo(5.4, 60.0, *SIZE, True)
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    """The folder of the miniature and the true world joints."""
-    root = tmp_path_factory.mktemp("aist")
-    return root, write_miniature(root)
-
-
-@pytest.fixture
-def annotations(dataset, tmp_path):
-    """A copy of the annotations to change."""
-    shutil.copytree(dataset[0] / "annotations", tmp_path / "annotations")
-    return tmp_path / "annotations"
 
 
 @pytest.mark.parametrize("view", ["c01", "c04"])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers.aistpp_miniature import TEST, TRAIN, VAL, to_camera, video_id, write_miniature
+from helpers.aistpp_miniature import TEST, TRAIN, VAL, to_camera, video_id
 from helpers.dataset_layouts import project, write_params
 from safetensors.torch import save_file
 
@@ -18,20 +18,6 @@ from pace.motion.dstformer import DSTformer
 from pace.pose import skeleton
 from pace.pose.keypoints import KeypointsError, load
 from stages import decode, energy, index, keypoints, lift, mel
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    """The folder of the miniature and the true world joints."""
-    root = tmp_path_factory.mktemp("aist")
-    return root, write_miniature(root)
-
-
-@pytest.fixture
-def annotations(dataset, tmp_path):
-    """A copy of the annotations to change."""
-    shutil.copytree(dataset[0] / "annotations", tmp_path / "annotations")
-    return tmp_path / "annotations"
 
 
 @pytest.fixture
