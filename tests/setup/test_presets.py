@@ -2,6 +2,7 @@
 
 import importlib
 import shutil
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_flags_survive_an_unquoted_substitution(name, shell, tmp_path):
     folder = project(tmp_path)
     for letter in "atr16":
         (folder / letter).touch()
-    command = f'printf "%s\\n" $({sys.executable} -m pace preset {name}) -S encoder.heads=8'
+    command = f'printf "%s\\n" $({shlex.quote(sys.executable)} -m pace preset {name}) -S encoder.heads=8'
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     arguments = subprocess.run(
         [shell, "-c", command], cwd=folder, env=environment, text=True, capture_output=True, check=True
