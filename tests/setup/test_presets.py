@@ -1,8 +1,8 @@
 """Presets: known keys, flags that survive the shell and DVC, writing, and what the paper's preset holds."""
 
 import importlib
-import shutil
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
