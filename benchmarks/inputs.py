@@ -9,7 +9,8 @@ import soundfile
 from safetensors.torch import save_file
 
 from pace.clip import SAMPLE_RATE
-from pace.media.video import DecodeParams, mux
+from pace.media.video import DecodeParams
+from pace.media.writing import mux
 from pace.motion.dstformer import DSTformer
 from pace.motion.embedding import EmbedMotionParams
 from pace.motion.energy import EnergyParams

@@ -20,7 +20,8 @@ from pace.clip import CLIP_SECONDS, SAMPLE_RATE
 from pace.conditioning.condition_files import read_video
 from pace.conditioning.conditions import ConditionStore
 from pace.diffusion.generator import load_generator
-from pace.media.video import DecodeParams, codec, decode, mux, probe
+from pace.media.video import DecodeParams, codec, decode, probe
+from pace.media.writing import mux
 from pace.motion import embedding, energy, lifting
 from pace.pipeline import params
 from pace.pose import backends

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pace.compose import ComposeParams, Models, compose
-from pace.media.video import write_video
+from pace.media.writing import write_video
 from pace.pipeline.params import read
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,6 +13,7 @@ from pace.datasets import aistpp, folder, leaks, synthetic, tiktok
 from pace.datasets.listing import COLUMNS, END_SLACK, OPTIONAL_COLUMNS, DatasetError, IndexParams, Listing, count_note
 from pace.datasets.splits import check_split
 from pace.media import video
+from pace.media.streams import MediaError
 
 # Consequence of a split without audio.
 SILENT_SPLIT = {"train": "nothing can be trained", "val": "there is no validation", "test": "there is nothing to score"}
@@ -142,6 +143,6 @@ def _check_table(videos: pd.DataFrame, root: Path) -> None:
 
 def _check_length(info: video.VideoInfo, path: Path) -> None:
     if info.duration_s + END_SLACK < CLIP_SECONDS:
-        raise video.MediaError(
+        raise MediaError(
             f"{path}: {info.duration_s:.2f} s long, shorter than a clip of {CLIP_SECONDS:g} s; give a longer video"
         )

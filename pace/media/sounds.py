@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from pace.media import streams, video
+from pace.media import sound_track, streams
 from pace.media.resampling import mono_at
 
 Wave = npt.NDArray[np.float32]
@@ -56,7 +56,7 @@ def read(path: Path) -> Sound:
             if stream is None:
                 raise streams.MediaError(f"{path}: no audio in it; give a file with an audio stream") from None
             sample_rate = stream.rate
-        channels = video.read_audio(path, sample_rate)[:, None]
+        channels = sound_track.read_audio(path, sample_rate)[:, None]
     return Sound(finite(channels).mean(axis=1, dtype=np.float32), sample_rate, faults(channels, sample_rate))
 
 

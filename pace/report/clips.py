@@ -11,8 +11,10 @@ import pandas as pd
 from pace.audio.mel import mel_image
 from pace.clip import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from pace.media import sounds
+from pace.media.sound_track import read_audio
 from pace.media.streams import MediaError
-from pace.media.video import probe, read_audio, read_frames, write_video
+from pace.media.video import probe, read_frames
+from pace.media.writing import write_video
 from pace.pose.skeleton import PARTS
 from pace.report import plots
 

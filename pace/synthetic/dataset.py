@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pace.clip import SAMPLE_RATE, SPLITS
-from pace.media.video import write_video
+from pace.media.writing import write_video
 from pace.pipeline.params import limits
 from pace.synthetic import music
 from pace.synthetic.camera import random_camera

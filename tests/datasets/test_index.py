@@ -14,7 +14,7 @@ import pytest
 from helpers.dataset_layouts import ROOT, write_params
 
 from pace.datasets import index
-from pace.media import streams, video
+from pace.media import frames, video, writing
 from stages import decode as decode_stage
 from stages import index as index_stage
 
@@ -31,7 +31,9 @@ def write_dataset(root, **videos):
     for name, (split, content) in videos.items():
         if isinstance(content, float):
             frames = (np.full((32, 48, 3), 9 * i % 200, np.uint8) for i in range(round(content * 10)))
-            video.write_video(root / f"{name}.mp4", frames, 10, np.zeros(100, np.float32) if split == "test" else None)
+            writing.write_video(
+                root / f"{name}.mp4", frames, 10, np.zeros(100, np.float32) if split == "test" else None
+            )
         elif content is not None:
             (root / f"{name}.mp4").write_bytes(content)
         rows.append((name, f"{name}.mp4", split, "break", f"m{split}", "d1"))
@@ -82,14 +84,14 @@ def test_tables(dataset):
 
 @pytest.mark.parametrize("error", [av.error.PatchWelcomeError(1, "not yet"), OSError(5, "Input/output error")])
 def test_a_video_that_fails_in_ffmpeg_or_on_disk_is_left_out(dataset, monkeypatch, error):
-    real = streams.first_frame
+    real = frames.first_frame
 
     def fail(container, path):
         if str(path).endswith("a.mp4"):
             raise error
         return real(container, path)
 
-    monkeypatch.setattr(streams, "first_frame", fail)
+    monkeypatch.setattr(frames, "first_frame", fail)
     tables = index.build(index.IndexParams(root=str(dataset), **PARAMS))
     assert list(tables.videos.video_id) == ["b", "edge"] and error.strerror in tables.failures["a"]
 

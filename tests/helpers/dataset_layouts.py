@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from scipy.spatial.transform import Rotation
 
 from pace.datasets.listing import IndexParams
-from pace.media.video import write_video
+from pace.media.writing import write_video
 from pace.pipeline.params import read as read_params
 from pace.pipeline.params import section
 from pace.pose import skeleton

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pace.media import sounds, video
+from pace.media import sounds, writing
 from pace.media.streams import MediaError
 from pace.scoring import matching
 
@@ -50,7 +50,7 @@ def test_every_format_keeps_its_rate_and_its_clock(name, codec, sample_rate, tmp
         soundfile.write(path, np.stack([wave, 0.5 * wave], axis=1), sample_rate)
     elif codec == "video":
         frames = (np.full((16, 16, 3), 8 * i, np.uint8) for i in range(20))
-        video.write_video(path, frames, 10, wave, sample_rate)
+        writing.write_video(path, frames, 10, wave, sample_rate)
     else:
         encode(path, codec, wave, sample_rate)
     assert matching.find(tmp_path) == [path]
@@ -100,7 +100,7 @@ def test_what_cannot_be_read_is_an_error_that_names_the_file(tmp_path):
     (tmp_path / "text.wav").write_text("no music")
     (tmp_path / "nothing.mp3").write_bytes(b"")
     frames = (np.zeros((16, 16, 3), np.uint8) for _ in range(5))
-    video.write_video(tmp_path / "mute.mp4", frames, 10)
+    writing.write_video(tmp_path / "mute.mp4", frames, 10)
     for name, message in (
         ("text.wav", "not a readable media file"), ("nothing.mp3", "not a readable media file"),
         ("mute.mp4", "no audio in it"), ("gone.wav", "no such file"),

@@ -7,8 +7,11 @@ import av
 import numpy as np
 import pytest
 
-from pace.media import streams
-from pace.media.video import MediaError, VideoInfo, codec, decode, mux, probe, read_audio, read_frames, write_video
+from pace.media import frames
+from pace.media.sound_track import read_audio
+from pace.media.streams import MediaError
+from pace.media.video import VideoInfo, codec, decode, probe, read_frames
+from pace.media.writing import mux, write_video
 
 RATE = 48000
 FPS = 30
@@ -128,7 +131,7 @@ def test_variable_frame_rate(tmp_path):
 def test_rate_conversion_has_no_mean_delay(rate):
     """Each grid time gets the nearest frame: the error is half a step at most and averages out."""
     times = np.round(np.arange(round(100 * rate)) / rate, 3)
-    chosen = np.array(list(streams.on_grid(((time, time) for time in times), 30, 3000)))
+    chosen = np.array(list(frames.on_grid(((time, time) for time in times), 30, 3000)))
     error = chosen - np.arange(3000) / 30
     assert np.abs(error).max() < 0.5 / rate + 0.002
     assert abs(error.mean()) < (0.004 if rate == 25 else 0.001)  # 25 to 30 has ties, which go to the earlier frame

@@ -9,7 +9,7 @@ import soundfile
 from PIL import Image
 
 from pace.clip import CLIP_SECONDS, SAMPLE_RATE
-from pace.media import video
+from pace.media import writing
 from pace.pictures import overview
 from pace.pipeline import closure
 from pace.pose.skeleton import PARTS
@@ -35,7 +35,7 @@ def data(tmp_path_factory):
         {"clip_id": ["v_000000", CLIP], "video_id": ["v"] * 2, "split": ["test"] * 2, "start_s": [0.0, START]}
     )
     clips.to_parquet(root / "index/clips.parquet")
-    video.write_video(root / "decoded/v.mp4", map(dancer, range(SECONDS * FPS)), FPS)
+    writing.write_video(root / "decoded/v.mp4", map(dancer, range(SECONDS * FPS)), FPS)
     corners = np.array([[22, 40, 1], [42, 60, 1]], np.float32)
     np.savez(root / "keypoints/v.npz", keypoints=np.tile(corners, (SECONDS * FPS, 1, 1)), size=np.array([64, 96]))
     time_s = np.arange(SECONDS * FPS) / FPS

@@ -109,7 +109,8 @@ def test_a_clone_with_an_empty_cache_makes_the_same_lock_files(reproduced, tmp_p
 def test_compose_gives_a_video_its_music(reproduced, tmp_path):
     import numpy as np
 
-    from pace.media.video import probe, read_audio
+    from pace.media.sound_track import read_audio
+    from pace.media.video import probe
 
     video = next((reproduced / "data/synthetic/videos").glob("*test*.mp4"))
     out = tmp_path / "out.mp4"

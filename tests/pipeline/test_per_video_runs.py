@@ -14,7 +14,7 @@ import pytest
 from helpers import stub_onnx
 from helpers.projects import ROOT
 
-from pace.media import video
+from pace.media import writing
 from pace.pipeline import dask_cluster, per_video
 from pace.pipeline.params import read
 
@@ -225,7 +225,7 @@ def test_a_stage_is_the_same_on_one_worker_two_and_a_cluster(tmp_path, dask):
     (tmp_path / "data/decoded").mkdir(parents=True)
     for index in range(5):
         frames = [stub_onnx.picture((50 + index + 2 * i, 60)) if index else stub_onnx.picture() for i in range(12)]
-        video.write_video(tmp_path / f"data/decoded/v{index}.mp4", frames, 30)
+        writing.write_video(tmp_path / f"data/decoded/v{index}.mp4", frames, 30)
     content = read(ROOT / "params.yaml")
     content["keypoints"] |= {"backend": "rtmpose", "rtmpose_det": "det.onnx", "rtmpose_pose": "pose.onnx"}
     (tmp_path / "params.yaml").write_text(json.dumps(content))

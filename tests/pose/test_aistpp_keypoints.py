@@ -9,7 +9,8 @@ from helpers.aistpp_miniature import TEST, TRAIN, change_pickle, video_id
 from helpers.dataset_layouts import SIZE, VIEWS, project, write_pickle
 
 from pace.datasets.listing import DatasetError
-from pace.media.video import VideoInfo, read_frames, write_video
+from pace.media.video import VideoInfo, read_frames
+from pace.media.writing import write_video
 from pace.pose import aistpp_annotations, aistpp_keypoints, numpy_pickles
 from pace.pose.keypoints import KeypointsError
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pace.media import video
+from pace.media import video, writing
 from pace.pose import alphapose, skeleton
 from pace.pose.keypoints import KeypointsError
 
@@ -133,7 +133,7 @@ def test_missing_file(tmp_path):
 def test_estimate_follows_the_times_of_a_variable_rate_video(tmp_path):
     """The results count frames; the grid counts seconds."""
     frames = [np.full((36, 64, 3), 50, np.uint8)] * 100
-    video.write_video(tmp_path / "v.mp4", frames, 25)
+    writing.write_video(tmp_path / "v.mp4", frames, 25)
     (tmp_path / "r.json").write_text(json.dumps([entry(frame) for frame in range(100)]))
     dancer = alphapose.estimate(tmp_path / "r.json", tmp_path / "v.mp4", 30)
     assert dancer.keypoints.shape == (120, 26, 3) and dancer.fps == 30

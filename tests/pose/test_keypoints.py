@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from helpers.dataset_layouts import write_params
 
-from pace.media import video
+from pace.media import writing
 from pace.pose import backends
 from pace.pose import keypoints as kp
 from stages import index as index_stage
@@ -84,7 +84,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "set").mkdir()
     rows = []
     for name in ("good", "torn", "lost", "blank"):
-        video.write_video(tmp_path / f"set/{name}.mp4", (np.full((36, 64, 3), 90, np.uint8) for _ in range(100)), 20)
+        writing.write_video(tmp_path / f"set/{name}.mp4", (np.full((36, 64, 3), 90, np.uint8) for _ in range(100)), 20)
         rows.append((name, f"{name}.mp4", "train", "", "m", ""))
     columns = ["video_id", "file", "split", "genre", "music_id", "dancer"]
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "set/videos.csv", index=False)
@@ -137,7 +137,7 @@ def test_stage_reports_videos_without_a_person(project, tmp_path):
 @pytest.mark.parametrize("backend", ["mediapipe", "rtmpose"])
 def test_frames_of_another_rate_come_on_the_grid(tmp_path, monkeypatch, backend):
     """Videos of `keypoints.source` need not be the decoded ones: 20 frames a second for 5 s are 150 at 30."""
-    video.write_video(tmp_path / "v.mp4", (np.full((36, 64, 3), 2 * i, np.uint8) for i in range(100)), 20)
+    writing.write_video(tmp_path / "v.mp4", (np.full((36, 64, 3), 2 * i, np.uint8) for i in range(100)), 20)
     seen = []
 
     def estimate(frames, fps, *_):

@@ -11,7 +11,7 @@ import pytest
 from helpers import stub_onnx
 
 from pace import compose
-from pace.media import video
+from pace.media import writing
 from pace.motion import lifting
 from pace.pipeline import params
 from pace.pose import backends, rtmpose
@@ -189,7 +189,7 @@ def project(files, tmp_path, monkeypatch):
     (tmp_path / "data/decoded").mkdir(parents=True)
     for name, centres in (("dance", [(60 + i, 60) for i in range(30)]), ("empty", [None] * 30)):
         frames = [stub_onnx.picture(at) if at else stub_onnx.picture() for at in centres]
-        video.write_video(tmp_path / f"data/decoded/{name}.mp4", frames, 30)
+        writing.write_video(tmp_path / f"data/decoded/{name}.mp4", frames, 30)
     (tmp_path / "params.yaml").write_text(
         "decode: {fps: 30, short_side: 120}\n"
         "keypoints: {backend: rtmpose, source: data/decoded, min_detected: 0.3, "

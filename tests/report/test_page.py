@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pace.media import video
+from pace.media import sound_track, video, writing
 from pace.pose.skeleton import PARTS
 from pace.report import clips, page, published_table, tables, wording
 from pace.report.published import DataParams, read
@@ -64,7 +64,7 @@ def project(tmp_path_factory) -> Path:
     data, videos, rows = root / "data", [], []
     rng = np.random.default_rng(0)
     for number, name in enumerate(("a<b>&1", "b2", "c3")):
-        video.write_video(data / "decoded" / f"{name}.mp4", map(bar, range(SECONDS * 10)), 10)
+        writing.write_video(data / "decoded" / f"{name}.mp4", map(bar, range(SECONDS * 10)), 10)
         if name != "c3":
             soundfile.write(data / "audio" / f"{name}.wav", clicks(0.5), RATE, subtype="PCM_16")
         time_s = np.arange(SECONDS * 10) / 10
@@ -158,7 +158,7 @@ def test_videos_last_five_seconds_and_have_sound(built):
     # The second clip of b2 starts at frame 50, with the bar in its third position, and with a click.
     first = next(video.read_frames(built.parent / "media" / "b2_005000_own.mp4"))
     assert np.flatnonzero(first.mean((1, 2)) > 200).tolist() == [8, 9, 10, 11]
-    wave = video.read_audio(built.parent / "media" / "b2_005000_own.mp4")
+    wave = sound_track.read_audio(built.parent / "media" / "b2_005000_own.mp4")
     expected = clicks(0.5)[5 * RATE : 10 * RATE]
     assert np.corrcoef(wave[: len(expected)], expected[: len(wave)])[0, 1] > 0.95
 

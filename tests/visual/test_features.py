@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from pace.media import video
+from pace.media import writing
 from pace.pipeline.params import ParamsError, section
 from pace.visual import features, i3d
 
@@ -79,7 +79,7 @@ def test_centre_crop():
 def test_video_of_another_rate_is_sampled_at_25_fps(tmp_path, model):
     # A grey ramp over two seconds at 50 fps: 50 frames at 25 fps, so ceil(50 / 8) - 1 = 6 steps.
     ramp = [np.full((64, 96, 3), 2 * index, np.uint8) for index in range(100)]
-    video.write_video(tmp_path / "ramp.mp4", ramp, 50)
+    writing.write_video(tmp_path / "ramp.mp4", ramp, 50)
     torch.save(model.state_dict(), tmp_path / "weights.pt")
     params = features.VisualParams("unused", 25.0, 48, 32)
     features.embed_video("ramp", (tmp_path / "ramp.mp4", tmp_path / "weights.pt"), tmp_path, params)
@@ -96,7 +96,7 @@ def test_video_of_another_rate_is_sampled_at_25_fps(tmp_path, model):
 
 
 def test_short_video_is_named(tmp_path, model):
-    video.write_video(tmp_path / "tiny.mp4", [np.zeros((64, 64, 3), np.uint8)] * 5, 25)
+    writing.write_video(tmp_path / "tiny.mp4", [np.zeros((64, 64, 3), np.uint8)] * 5, 25)
     torch.save(model.state_dict(), tmp_path / "weights.pt")
     params = features.VisualParams("unused", 25.0, 64, 64)
     with pytest.raises(ValueError, match=r"tiny\.mp4: the video has 5 frames"):

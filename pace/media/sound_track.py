@@ -1,0 +1,72 @@
+"""The sound of a media file on the clock of its video: time zero is the moment its first frame is shown."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from av.stream import Disposition
+
+from pace.clip import SAMPLE_RATE
+from pace.media import streams
+from pace.media.frames import first_frame
+
+AUDIO_SLACK = 0.01  # seconds that audio time stamps may wander before silence is inserted or samples are dropped
+
+
+def read_audio(path: Path | str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Mono samples (S,) float32 in [-1,1]: the mean of the channels; sample 0 is at time zero of a video.
+
+    Raises MediaError, also for a file without audio.
+    """
+    chunks = list(audio_chunks(path, sample_rate))
+    if not chunks:
+        raise streams.MediaError(f"{path}: no audio in it; give a file with an audio stream")
+    return np.concatenate(chunks)
+
+
+def audio_chunks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
+    """Consecutive mono pieces (S,) float32, the mean of the channels, placed by their time stamps.
+
+    The first sample is at time zero of the video; without a video it is the first sample of the file.
+    Raises MediaError; a file without audio has no pieces.
+    """
+    with streams.open_media(path) as container:
+        if streams.audio_stream(container) is None:
+            return
+        has_video = any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
+        zero = first_frame(container, path)[0] if has_video else None
+    written = 0
+    with streams.open_media(path) as container:
+        stream = streams.audio_stream(container)
+        assert stream is not None
+        for frame in _resampled(streams.decoded(container, stream, av.AudioFrame), sample_rate):
+            samples = frame.to_ndarray().mean(axis=0)
+            if frame.time is None:
+                raise streams.MediaError(f"{path}: its audio has no time stamps; convert it")
+            zero = frame.time if zero is None else zero
+            gap = round((frame.time - zero) * sample_rate) - written
+            if written and abs(gap) <= AUDIO_SLACK * sample_rate:
+                gap = 0
+            for start in range(0, gap, sample_rate):
+                yield np.zeros(min(sample_rate, gap - start), np.float32)
+            samples = samples[max(0, -gap) :]
+            written += max(0, gap) + len(samples)
+            if len(samples):
+                yield samples
+
+
+def _resampled(frames: Iterator[av.AudioFrame], sample_rate: int) -> Iterator[av.AudioFrame]:
+    """Planar float frames at `sample_rate`; the stream's format, layout and rate may change midway."""
+    resampler: av.AudioResampler | None = None
+    current_format = None
+    for frame in frames:
+        frame_format = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or current_format != frame_format:
+            if resampler:
+                yield from resampler.resample(None)
+            current_format = frame_format
+            resampler = av.AudioResampler("fltp", frame.layout, sample_rate)
+        yield from resampler.resample(frame)
+    if resampler:
+        yield from resampler.resample(None)
