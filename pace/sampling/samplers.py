@@ -25,6 +25,11 @@ Denoiser = Callable[[torch.Tensor, float], torch.Tensor]
 Network = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Noise = Callable[[], torch.Tensor]
 
+# Where sampling starts, in standard deviations of the latents, by objective (docs/choices.md). An epsilon network's
+# error of e deviations is one of e sigma in Z_0, so it starts as low as the latents' own spread allows. A v network
+# predicts -Z_0 itself where all is noise, and starts close to that.
+SIGMA_MAX = {"epsilon": 10.0, "v": 80.0}
+
 
 def schedule_levels(schedule: str) -> torch.Tensor:
     """The noise level of each training step of a variance-preserving process, (1000,) float64, rising."""
@@ -75,6 +80,15 @@ def guided(conditional: Denoiser, unconditional: Denoiser, scale: float) -> Deno
         return base + scale * (conditional(z, t) - base)
 
     return denoise
+
+
+def clipped(denoise: Denoiser, limit: float) -> Denoiser:
+    """The denoiser with its estimates of Z_0 kept within +-`limit`, in standard deviations of the latents; 0: as it is.
+
+    Near pure noise an epsilon network's estimate is its error divided by a vanishing signal. Ho et al. 2020 clip it to
+    the range of the pixels; latents have no range, so the limit is a parameter.
+    """
+    return (lambda z, t: denoise(z, t).clamp(-limit, limit)) if limit else denoise
 
 
 def karras_levels(count: int, low: float, high: float, rho: float = 7.0) -> list[float]:
@@ -158,15 +172,22 @@ METHODS = {
 SAMPLERS = tuple(METHODS)
 
 
+def highest_level(process: ForwardProcess, sigma_max: float) -> float:
+    """The noise level at which the samplers of a variance-preserving process start, but for `ddpm`.
+
+    It is that of `sigma_max`, or with 0 the one that suits the objective (SIGMA_MAX), and at most the training's last.
+    """
+    sigma = sigma_max or SIGMA_MAX[process.objective]
+    return min(float(schedule_levels(process.schedule)[-1]), sigma / (1 + sigma))
+
+
 def spacing(name: str, process: ForwardProcess, steps: int, sigma_max: float) -> list[float]:
     """The noise levels of `steps` steps, falling to 0.
 
     - A flow's levels are evenly spaced from 1, whatever the sampler.
     - With a variance-preserving process, `ddpm` takes the levels of the training in even strides, starting from the
       highest (all of them if `steps` is 1000).
-    - The other samplers start at `sigma_max` or at the highest level of the training, whichever is lower: near the
-      highest levels, an epsilon network's prediction tells hardly anything about Z_0. `dpm++2m` spaces sigma as Karras
-      et al. do; the rest space t evenly.
+    - The other samplers start at `highest_level`. `dpm++2m` spaces sigma as Karras et al. do; the rest space t evenly.
 
     Raises ValueError for an unknown sampler.
     """
@@ -178,7 +199,7 @@ def spacing(name: str, process: ForwardProcess, steps: int, sigma_max: float) ->
     if name == "ddpm":
         ends = torch.arange(steps, 0, -1, dtype=torch.float64) * (STEPS / steps)
         return [*levels[ends.round().long() - 1].tolist(), 0.0]
-    high = min(float(levels[-1]), sigma_max / (1 + sigma_max))
+    high = highest_level(process, sigma_max)
     if name == "dpm++2m":
         return karras_levels(steps, *(t / (1 - t) for t in (float(levels[0]), high)))
     return _even(high, steps)
@@ -189,7 +210,7 @@ def _even(high: float, steps: int) -> list[float]:
 
 
 def sample(
-    name: str, denoise: Denoiser, noise: Noise, process: ForwardProcess, steps: int, sigma_max: float
+    name: str, denoise: Denoiser, noise: Noise, process: ForwardProcess, steps: int, sigma_max: float = 0.0
 ) -> torch.Tensor:
     """Draw samples with the sampler `name` over the noise levels of `spacing`."""
     levels = spacing(name, process, steps, sigma_max)

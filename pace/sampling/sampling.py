@@ -24,7 +24,8 @@ class SampleParams:
     sampler: str = choice(*samplers.SAMPLERS)
     steps: int = limits(1, STEPS)
     guidance: float = limits(0)
-    sigma_max: float = limits(0.1)
+    sigma_max: float = limits(0)
+    clip: float = limits(0)
     seed: int = limits()
     batch_size: int = limits(1)
     split: str = choice("test", "val")
@@ -65,7 +66,8 @@ def sample_latents(
 
         return samplers.denoiser(network, process)
 
-    denoise = samplers.guided(denoiser(encoding), denoiser(null), params.guidance)
+    guided = samplers.guided(denoiser(encoding), denoiser(null), params.guidance)
+    denoise = samplers.clipped(guided, params.clip)
     z = samplers.sample(params.sampler, denoise, noise, process, params.steps, params.sigma_max)
     return generator.scale.restore(z)
 

@@ -197,6 +197,33 @@ def test_how_often_a_sampler_asks(name, asked, process):
     assert max(calls) == calls[0] and (calls[0] == 1.0) == (process is FLOW)
 
 
+def test_where_sampling_starts():
+    """At the objective's own level where none is given, and never above the training's last, 157 of `linear`."""
+    epsilon = ForwardProcess("epsilon", "linear", 0.0)
+    for name in ("dpm++2m", "dpm++2m-even", "ddim", "heun"):
+        starts = [samplers.spacing(name, process, 5, sigma)[0] for process in (epsilon, V) for sigma in (0.0, 40.0)]
+        assert starts == pytest.approx([10 / 11, 40 / 41, 80 / 81, 40 / 41])
+        assert samplers.spacing(name, epsilon, 5, 1e9)[0] == pytest.approx(157.4 / 158.4, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "sigma_max", "unclipped", "clipped"),
+    [("ddim", 1e9, 42.9, 1.13), ("ddpm", 1e9, 1.45, 0.97), ("dpm++2m", 1e9, 1.15, 1.14), ("dpm++2m", 0.0, 1.07, 1.07)],
+)
+def test_an_error_in_the_noise_is_bounded_by_clipping_and_by_the_start(sampler, sigma_max, unclipped, clipped):
+    """The deviation of samples of standard normal data, from an epsilon network that is off by up to 0.3."""
+    process = ForwardProcess("epsilon", "cosine", 0.0)
+
+    def network(z, t):
+        noise = (1 - process.signal[t.round().long()].double()).sqrt()[:, None]  # its amplitude in Z_t
+        return noise * z + 0.3 * torch.sin(3 * z)
+
+    for limit, expected_deviation in ((0.0, unclipped), (4.0, clipped)):
+        denoise = samplers.clipped(samplers.denoiser(network, process), limit)
+        z = samplers.sample(sampler, denoise, source(2000), process, 100, sigma_max)
+        assert z.std().item() == pytest.approx(expected_deviation, rel=0.02)
+
+
 def test_karras_levels():
     times = torch.tensor(samplers.karras_levels(25, 0.01, 80.0), dtype=torch.float64)
     assert len(times) == 26 and times[-1] == 0 and (times.diff() < 0).all()
