@@ -12,6 +12,8 @@ from pace.pipeline.workers import keep_to_cores
 COMMANDS = {
     "check": ("pace.setup.check", "check every key and value of params.yaml"),
     "preset": ("pace.setup.presets", "print a preset as flags of `dvc exp run`, or write it into params.yaml"),
+    "baseline": ("pace.setup.baseline", "commit this machine's own results, to compare with"),
+    "recover": ("pace.setup.recover", "clean up after a killed `dvc exp run`, and keep your own edits"),
     "size": ("pace.size", "parameters and FLOPs of the networks that params.yaml describes"),
     "compose": ("pace.compose", "generate music for a dance video with the trained models"),
     "score": ("pace.scoring.command", "score music from any system against references and controls"),
