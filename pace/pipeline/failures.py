@@ -53,6 +53,11 @@ def reason(error: BaseException) -> str:
     return text if of_the_input(error) else f"{kind}: {text}"
 
 
+def of_file(why: str, path: Path | str) -> str:
+    """The reason with the file that it is about, if it does not name it: errors of libraries rarely do."""
+    return why if str(path) in why else f"{path}: {why}"
+
+
 def trace(error: BaseException) -> str:
     """The traceback of an error; the last line alone where there is no memory or depth left to format it."""
     try:

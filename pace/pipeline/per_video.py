@@ -120,8 +120,8 @@ class _Result:
 
 def _failed(outcome: failures.Outcome[_Result], inputs: Inputs) -> _Result:
     """The result of a video whose worker process is gone."""
-    file = f"{inputs[0]}: " if inputs else ""
-    return _Result("", False, f"{file}{outcome.reason}", outcome.trace)
+    reason = outcome.reason or ""
+    return _Result("", False, failures.of_file(reason, inputs[0]) if inputs else reason, outcome.trace)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,8 +162,8 @@ class _Task:
             reason = reason.replace(f"{self.store / key}.partial/", "")
             if not any(path.is_absolute() for path in inputs):
                 reason = reason.replace(f"{self.root}/", "")
-            if inputs and not failures.of_the_input(error) and str(inputs[0]) not in reason:
-                reason = f"{inputs[0]}: {reason}"
+            if inputs and not failures.of_the_input(error):
+                reason = failures.of_file(reason, inputs[0])
             return _Result(key, False, reason, failures.trace(error))
 
     def _run(self, key: str, video_id: str, inputs: Inputs) -> bool:

@@ -104,3 +104,11 @@ def video(log: Path, video_id: str, inputs: tuple[Path, ...], folder: Path) -> N
     text = inputs[0].read_text(encoding="utf-8")
     act(text)
     (folder / "out.txt").write_text(text)
+
+
+def media(path: Path) -> None:
+    """Die as a decoder does on a file called `crash`; raise an odd error on one called `odd`."""
+    if path.stem.startswith("crash"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if path.stem.startswith("odd"):
+        raise TypeError("int expected")
