@@ -1,4 +1,5 @@
 # make repro        the whole pipeline: data, models, music, metrics, report
+# make baseline     commit this machine's own results, to compare with
 # make test         the test suite but for its longest tests, in two processes
 # make test-quick   what takes a second or less of each part: for work in between
 # make test-all     everything
@@ -14,11 +15,15 @@ VENV := .venv
 PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test test-quick test-all lint deps pictures overview coverage bench venv
+.PHONY: repro baseline test test-quick test-all lint deps pictures overview coverage bench venv
 
 repro: venv
 	python -m pace check
 	dvc repro
+	python -m pace baseline --check
+
+baseline: venv
+	python -m pace baseline
 
 test: venv
 	$(PYTEST) -m "not slow"

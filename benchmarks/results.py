@@ -9,6 +9,8 @@ import numpy
 import scipy
 import torch
 
+from pace.pipeline import workers
+
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
@@ -62,10 +64,9 @@ class Row:
 
 def machine() -> dict[str, str | int | float]:
     """The machine of the measurement: processor, cores that this process may use, load before it, versions."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
         "cpu": _processor(),
-        "cores": cores,
+        "cores": workers.cores(),
         "load": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from joblib.externals.loky import get_reusable_executor
 
 from benchmarks import inputs
 from benchmarks.results import Row, Scale
@@ -109,12 +108,7 @@ def rows(scale: Scale, folder: Path) -> list[Row]:
         frames = step.copies * len(chosen) * round(scale.seconds * step.fps)
         rates = {}
         for workers in WORKERS:
-            _map(step, first, folder, workers)
-            start = time.perf_counter()
-            _map(step, first + chosen, folder, workers)
-            rates[workers] = frames / (time.perf_counter() - start)
-        # New workers for each stage, as in the pipeline: joblib takes networks for a memory leak and ends such workers.
-        get_reusable_executor().shutdown()
+            rates[workers] = frames / _seconds(step, first, chosen, folder, workers)
         unit = "clips/s" if step.name == "mel" else "frames/s"
         for workers, rate in rates.items():
             gain = "" if workers == 1 else f"{rate / rates[1]:.2f} times one worker"
@@ -122,22 +116,38 @@ def rows(scale: Scale, folder: Path) -> list[Row]:
     return result
 
 
-def _map(step: Step, videos: list[str], folder: Path, workers: int) -> None:
-    """Run a stage on videos. Each stage and number of workers keeps its own results."""
+def timed(function: per_video.Function, log: Path, video_id: str, inputs: tuple[Path, ...], out: Path) -> None:
+    """Process a video, and add a line `id start end` (seconds) to the log."""
+    start = time.monotonic()
+    function(video_id, inputs, out)
+    with open(log, "a", encoding="utf-8") as file:
+        file.write(f"{video_id} {start} {time.monotonic()}\n")
+
+
+def _seconds(step: Step, first: list[str], chosen: list[str], folder: Path, workers: int) -> float:
+    """Seconds that the chosen videos take, once each worker has started and loaded its models on the first ones.
+
+    Each stage and number of workers keeps its own results.
+    """
     weights = (step.weights,) if step.weights else ()
     files = {
         f"{video}-{copy}" if copy else video: (folder / step.source.format(id=video), *weights)
-        for video in videos
+        for video in first + chosen
         for copy in range(step.copies)
     }
     outputs = {name: folder / pattern for name, pattern in step.outputs.items()}
     for pattern in outputs.values():
         pattern.parent.mkdir(parents=True, exist_ok=True)
     name = f"{step.name.replace(', ', '-')}-{workers}"
+    log = folder / f"{name}.times"
+    function = functools.partial(timed, step.function, log)
     with environment(DVC_ROOT=str(folder), PACE_DASK=""):
-        failures = per_video.map_videos(name, step.function, files, outputs, step.params, workers)
+        failures = per_video.map_videos(name, function, files, outputs, step.params, workers)
     if failures:
         raise RuntimeError(f"{step.name}: {failures}")
+    times = [line.split() for line in log.read_text(encoding="utf-8").splitlines()]
+    of_chosen = [(float(start), float(end)) for video, start, end in times if not video.startswith("first_")]
+    return max(end for _, end in of_chosen) - min(start for start, _ in of_chosen)
 
 
 @contextlib.contextmanager

@@ -7,9 +7,13 @@ import argparse
 import importlib
 import sys
 
+from pace.pipeline.workers import keep_to_cores
+
 COMMANDS = {
     "check": ("pace.setup.check", "check every key and value of params.yaml"),
     "preset": ("pace.setup.presets", "print a preset as flags of `dvc exp run`, or write it into params.yaml"),
+    "baseline": ("pace.setup.baseline", "commit this machine's own results, to compare with"),
+    "recover": ("pace.setup.recover", "clean up after a killed `dvc exp run`, and keep your own edits"),
     "size": ("pace.size", "parameters and FLOPs of the networks that params.yaml describes"),
     "compose": ("pace.compose", "generate music for a dance video with the trained models"),
     "score": ("pace.scoring.command", "score music from any system against references and controls"),
@@ -34,8 +38,12 @@ def main(argv: list[str] | None = None) -> None:
             modules[name] = importlib.import_module(module)
             modules[name].add_arguments(command)
     arguments = parser.parse_args(argv)
+    keep_to_cores()
     try:
         modules[arguments.command].run(arguments)
+    except KeyboardInterrupt:
+        print(f"python -m pace {arguments.command}: interrupted", file=sys.stderr)
+        sys.exit(130)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"python -m pace {arguments.command}: {error}")
 

@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from pace.audio.clips import clip_images
 from pace.clip import N_FRAMES, N_MELS, SPLITS
-from pace.pipeline import stage
+from pace.pipeline import isolated, stage
+from pace.pipeline.failures import of_file
 
 CLIPS, AUDIO, OUT = Path("data/index/clips.parquet"), Path("data/audio"), Path("data/mel")
 
@@ -23,14 +24,23 @@ def main(argv: list[str] | None = None) -> None:
     images = np.zeros((len(clips), N_MELS, N_FRAMES), np.uint8)
     has_image = np.zeros(len(clips), bool)
     failures: dict[str, str] = {}
-    for video_id, group in tqdm(clips.groupby("video_id", sort=False), desc="mel", unit="video", disable=None):
-        path = AUDIO / f"{video_id}.wav"
-        if not path.is_file():
+    groups = {str(video_id): group for video_id, group in clips.groupby("video_id", sort=False)}
+    tracks = {video_id: AUDIO / f"{video_id}.wav" for video_id in groups if (AUDIO / f"{video_id}.wav").is_file()}
+    items = {video_id: (path, groups[video_id].start_s) for video_id, path in tracks.items()}
+    unusable = {}
+    outcomes = isolated.run("mel", clip_images, items, workers=0)
+    for video_id, outcome in tqdm(outcomes, total=len(items), desc="mel", unit="video", disable=None):
+        group = groups[video_id]
+        if outcome.value is None:
+            unusable[video_id] = of_file(outcome.reason or "", tracks[video_id])
+            failures |= dict.fromkeys(group.clip_id, unusable[video_id])
             continue
         rows = group.row.to_numpy()
-        images[rows], reasons = clip_images(path, group.start_s)
+        images[rows], reasons = outcome.value
         has_image[rows] = [i not in reasons for i in range(len(rows))]
         failures |= {group.clip_id.iloc[i]: reason for i, reason in reasons.items()}
+    if unusable and len(unusable) == len(tracks):
+        raise ValueError(f"none of {len(tracks)} tracks can be used; the first, {next(iter(unusable.values()))}")
     OUT.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
         chosen = has_image & (clips.split == split).to_numpy()

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from pace.pipeline import params, per_video, stage
+from pace.pipeline import params, stage
+from pace.pipeline.workers import worker_count
 from pace.stand_ins import motion
 
 PARAMS = {"pretrain_motion": motion.PretrainMotionParams}
@@ -20,7 +21,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train the network on procedural dances and write its weights and its scores on held-out ones."""
     argparse.ArgumentParser(prog="python -m stages.pretrain_motion", description=__doc__).parse_args(argv)
     settings = params.load(PARAMS)["pretrain_motion"]
-    torch.set_num_threads(per_video.worker_count())
+    torch.set_num_threads(worker_count() or 1)
     rng = [np.random.default_rng((settings.seed, stream)) for stream in range(2)]
     tracks = motion.make_tracks(settings.dances, settings.views, settings.seconds, rng[0])
     held_out = motion.make_tracks(settings.held_out, 1, settings.seconds, rng[1])

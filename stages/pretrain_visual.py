@@ -7,7 +7,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from pace.pipeline import params, per_video, stage
+from pace.pipeline import params, stage
+from pace.pipeline.workers import worker_count
 from pace.stand_ins import visual
 from pace.synthetic.styles import STYLES
 
@@ -19,7 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train the network on rendered clips and write its weights and its accuracy on held-out ones."""
     argparse.ArgumentParser(prog="python -m stages.pretrain_visual", description=__doc__).parse_args(argv)
     settings = params.load(PARAMS)["pretrain_visual"]
-    workers = per_video.worker_count()
+    workers = worker_count() or 1
     clips, labels = visual.render_clips(settings.train_clips, 0, settings, workers)
     model = visual.train(clips, labels, settings, lambda steps: tqdm(steps, desc="pretrain_visual", disable=None))
     clips, labels = visual.render_clips(settings.test_clips, 1, settings, workers)

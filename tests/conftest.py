@@ -8,6 +8,8 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # before anything imports PyTorch; processes that tests start inherit it
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+os.environ.setdefault("PACE_WORKERS", "0")  # no processes where a test does not ask for them: they take time to start
+
 from helpers.projects import copy_project
 
 

@@ -18,6 +18,8 @@ from typing import IO
 
 from tqdm import tqdm
 
+from pace.pipeline.workers import cores
+
 # DVC prints this when it has left the workspace; until then, the workspace's changes are in its stash.
 STARTED = "Reproducing experiment"
 POLL = 0.2  # seconds between polls
@@ -152,7 +154,7 @@ def _start(job: Job, slot: int, slots: int, root: Path) -> _Running:
     except BlockingIOError:
         return _Running(job, slot, log, None, time.monotonic())
     log.truncate(0)
-    variables = environment(slot, slots, _gpus() if slots > 1 else 1, dict(os.environ), os.cpu_count() or 1)
+    variables = environment(slot, slots, _gpus() if slots > 1 else 1, dict(os.environ), cores())
     process = subprocess.Popen(
         job.command,
         cwd=root,

@@ -15,6 +15,7 @@ from pace.datasets.listing import END_SLACK, DatasetError, IndexParams, Listing,
 from pace.media import streams
 from pace.media.streams import MediaError
 from pace.media.video import probe
+from pace.pipeline import isolated
 
 TABLE = "videos.csv"
 TABLE_COLUMNS = ("file", "split", "genre", "music_id", "dancer", "bpm", "camera", "sequence", "source")
@@ -37,7 +38,9 @@ def read(params: IndexParams) -> Listing:
     root = Path(params.root)
     videos, notes = described(root)
     ids = video_ids([video["file"] for video in videos])
-    digests = [_track_digests(root / video["file"]) for video in videos]
+    examined = dict(isolated.run("index", _examine, {video["file"]: (root / video["file"],) for video in videos}))
+    contents = [examined[video["file"]].value or ("", "", False) for video in videos]  # the index reports a failure
+    digests = [(audio, picture) for audio, picture, _ in contents]
     music_of_track, disputed = _music_of_tracks(videos, [audio for audio, _ in digests])
     group_keys = []
     for video, (audio, picture) in zip(videos, digests, strict=True):
@@ -48,11 +51,7 @@ def read(params: IndexParams) -> Listing:
         keys = {"music": video["music_id"], "audio": audio, "dance": video.get("sequence"), "source": video["source"]}
         group_keys.append([f"{name} {key}" for name, key in keys.items() if key])
     groups = _connected_groups(group_keys)
-    scorable = {
-        group
-        for video, group, (audio, _) in zip(videos, groups, digests, strict=True)
-        if audio and _long_enough(root / video["file"])
-    }
+    scorable = {group for group, (audio, _, long_enough) in zip(groups, contents, strict=True) if audio and long_enough}
     videos, moved = _with_splits(videos, groups, scorable, params)
     notes += count_note(disputed, f"videos with a sound track that {TABLE} gives two music_ids")
     return Listing.of(videos, notes + count_note(moved, "videos moved from train to val (dataset.val_fraction)"))
@@ -147,6 +146,11 @@ def _music_of_tracks(videos: list[VideoRecord], tracks: list[str]) -> tuple[dict
             music_ids[track].add(video["music_id"])
     disputed = [video["file"] for video, track in zip(videos, tracks, strict=True) if len(music_ids.get(track, ())) > 1]
     return {track: min(ids) for track, ids in music_ids.items()}, disputed
+
+
+def _examine(path: Path) -> tuple[str, str, bool]:
+    """`_track_digests` and `_long_enough` of a file. Runs in a worker process."""
+    return *_track_digests(path), _long_enough(path)
 
 
 def _track_digests(path: Path) -> tuple[str, str]:

@@ -14,6 +14,8 @@ from pace.datasets.listing import COLUMNS, END_SLACK, OPTIONAL_COLUMNS, DatasetE
 from pace.datasets.splits import check_split
 from pace.media import video
 from pace.media.streams import MediaError
+from pace.pipeline import isolated
+from pace.pipeline.failures import of_file
 
 # Consequence of a split without audio.
 SILENT_SPLIT = {"train": "nothing can be trained", "val": "there is no validation", "test": "there is nothing to score"}
@@ -44,7 +46,7 @@ class Index:
 
 
 def build(params: IndexParams) -> Index:
-    """Read a dataset, probe its videos and cut them into clips.
+    """Read a dataset, probe its videos, several at a time, and cut them into clips.
 
     Raises DatasetError for a wrong table, and where no video is usable.
     """
@@ -53,13 +55,13 @@ def build(params: IndexParams) -> Index:
     described = [*COLUMNS[2:], *OPTIONAL_COLUMNS]
     usable: list[dict[str, Any]] = []
     failures: dict[str, str] = {}
-    for listed in _records(listing.videos.sort_values("video_id")):
+    records = _records(listing.videos.sort_values("video_id"))
+    probed = dict(isolated.run("index", _probe, {row["video_id"]: (root / row["file"],) for row in records}))
+    for listed in records:
         path = root / listed["file"]
-        try:
-            info = video.probe(path)
-            _check_length(info, path)
-        except (ValueError, OSError) as error:
-            failures[listed["video_id"]] = str(error)
+        info, reason = probed[listed["video_id"]].value, probed[listed["video_id"]].reason
+        if info is None:
+            failures[listed["video_id"]] = of_file(reason or "", path)
             continue
         description = {name: listed[name] for name in ("video_id", *described)}
         usable.append({**description, **dataclasses.asdict(info), "path": path.as_posix()})
@@ -139,6 +141,13 @@ def _check_table(videos: pd.DataFrame, root: Path) -> None:
             raise DatasetError(
                 f"{root}: video_id {video_id!r} cannot name files; use letters, digits, '_', '-' and '.' alone"
             )
+
+
+def _probe(path: Path) -> video.VideoInfo:
+    """What a video holds. Runs in a worker process. Raises MediaError, among others, for a video that is not usable."""
+    info = video.probe(path)
+    _check_length(info, path)
+    return info
 
 
 def _check_length(info: video.VideoInfo, path: Path) -> None:

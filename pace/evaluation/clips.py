@@ -54,6 +54,9 @@ class ClipFiles(Protocol):
         ceiling: the row `ceiling`, if it was made before; else it is made here, which takes long.
         """
 
+    def failed(self, reason: str) -> dict[str, str]:
+        """Row -> why it is not scored, where the work on the whole clip failed."""
+
     def compared_lengths(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
         """Numbers of samples of the true music and of the row that `protocol` compares.
 

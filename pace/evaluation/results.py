@@ -17,7 +17,7 @@ from pace.evaluation.pipeline_clips import Index
 from pace.evaluation.rounding import rounded
 from pace.evaluation.score_clips import ScoredClip
 from pace.evaluation.table import Rows
-from pace.pipeline import per_video
+from pace.pipeline import failures
 
 
 def table_sections(rows: Rows, row_distances: Distances, missing: Mapping[str, str]) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def data_section(index: Index, scored: Sequence[ScoredClip], faulty: int, folder
     faulty: number of clips whose generated music has faults. folder: the index's. poses: folder of lifted poses.
     """
     split, clips = index.split, index.split_clips
-    failed = set(json.loads((folder / per_video.FAILURES).read_text(encoding="utf-8")))
+    failed = set(json.loads((folder / failures.FILE).read_text(encoding="utf-8")))
     failed |= {video_id for video_id in index.videos.video_id if not (poses / f"{video_id}.npz").is_file()}
     return {
         "split": split,

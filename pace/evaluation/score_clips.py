@@ -4,11 +4,11 @@ Nothing here needs PyTorch, which worker processes take seconds to import, excep
 ceiling.
 """
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
@@ -20,7 +20,7 @@ from pace.evaluation.embedders import descriptors
 from pace.evaluation.metrics.onsets import Events, events
 from pace.evaluation.scores import Scores, score_waves
 from pace.media.sounds import Sound, padded
-from pace.pipeline import per_video
+from pace.pipeline import isolated
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +78,20 @@ def score_clip(clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = Fals
 def score_clips(
     clips: Sequence[Clip], protocols: tuple[str, ...], label: str, keep_ceiling: bool = False
 ) -> Iterator[ScoredClip]:
-    """`score_clip` for every clip, several at a time, in their order. label: title of the progress bar."""
+    """`score_clip` for every clip, several at a time, in their order. label: title of the progress bar.
+
+    A clip that raises an exception or ends its worker process is not scored, and says why in `unreadable`.
+    """
     compile_once()
-    jobs = (joblib.delayed(score_clip)(clip, protocols, keep_ceiling) for clip in clips)
-    workers = joblib.Parallel(n_jobs=min(per_video.worker_count(), len(clips)), return_as="generator")
-    yield from tqdm(workers(jobs), total=len(clips), desc=label, unit="clip", disable=None)
+    items = {clip.name: (clip, protocols, keep_ceiling) for clip in clips}
+    done: dict[str, ScoredClip] = {}
+    left = list(clips)
+    with contextlib.closing(isolated.run(label, score_clip, items)) as outcomes:
+        for name, outcome in tqdm(outcomes, total=len(clips), desc=label, unit="clip", disable=None):
+            clip = items[name][0]
+            done[name] = outcome.value or ScoredClip(clip, unreadable=clip.files.failed(outcome.reason or ""))
+            while left and left[0].name in done:
+                yield done.pop(left.pop(0).name)
 
 
 def compile_once() -> None:

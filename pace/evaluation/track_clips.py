@@ -70,6 +70,12 @@ class TrackClip:
         rows |= {row: Sound(wave, SAMPLE_RATE) for row, wave in waves.items()}
         return ClipSounds(rows, faults, unreadable, mel_error)
 
+    def failed(self, reason: str) -> dict[str, str]:
+        """The reason, without folders: metrics.json is the same in every folder."""
+        for path in (self.true.track, self.generated):
+            reason = reason.replace(f"{path.parent}/", "")
+        return {"generated": reason}
+
     def compared_lengths(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
         """All samples: every row has five seconds, unless a generated file is faulty."""
         return truth, row

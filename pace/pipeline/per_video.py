@@ -1,5 +1,6 @@
 """Process many videos in parallel, and keep the result of each, so that a run redoes only what changed."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -13,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import joblib
 from tqdm import tqdm
 
-from pace.pipeline import closure, dask_cluster
+from pace.pipeline import closure, dask_cluster, failures, isolated
 from pace.pipeline.stage import resume_folder
 from pace.pipeline.threads import one_thread
 
 Inputs = tuple[Path, ...]
 Function = Callable[[str, Inputs, Path], None]  # takes the video's id, its input files and the output folder
 
-FAILURES = "failures.json"
+LOG = "failures.log"
 
 
 def map_videos(
@@ -40,19 +40,20 @@ def map_videos(
     inputs: video id -> input files. The function itself must report a missing one.
     outputs: name of a file that the function may write into `folder` -> its final path, with `{id}` in it.
     params: a dataclass or a dict of JSON values that the function depends on.
-    workers: number of processes; by default PACE_WORKERS, or the number of cores. With PACE_DASK (tcp://host:port of a
-    Dask scheduler), the cluster's workers run the function instead. They need access to this folder and environment.
+    workers: number of processes; by default PACE_WORKERS, or the number of cores; see `isolated.run`. With PACE_DASK
+    (tcp://host:port of a Dask scheduler), the cluster's workers run the function instead. They need access to this
+    folder and environment.
 
     A result is kept under a key made of the video's id, the content of its input files, the parameters, and the code
     that the function imports. A later run that meets the same key uses the kept result.
-    If a video raises ValueError, OSError or RuntimeError, its reason is recorded and the others continue.
+    If the work on a video raises an exception or ends its process, the reason is recorded and the others continue.
 
-    Returns the failures (video id -> reason). They are also written to failures.json next to the first output.
+    Returns the failures (video id -> reason). They are also written to failures.json next to the first output, and
+    with their tracebacks to `.resume/<step>/failures.log`.
     Raises RuntimeError if there are no videos, if all of them fail, or if PACE_DASK names no usable cluster.
     """
     if not inputs:
         raise RuntimeError("nothing to do: there are no input files; see failures.json of the stage before")
-    _clear(outputs)
     root = Path.cwd()
     store = resume_folder(step)
     store.mkdir(parents=True, exist_ok=True)
@@ -62,43 +63,65 @@ def map_videos(
     dask = os.environ.get("PACE_DASK", "")
     targets = {name: str(root / path) for name, path in outputs.items()}
     task = _Task(function, root, store, base, code if dask else "", targets)
-    call = dask_cluster.sealed(task) if dask else task
-    jobs = min(workers or worker_count(), len(inputs))
+    items = {video_id: (video_id, files) for video_id, files in inputs.items()}
+    outcomes = dask_cluster.run(dask, step, task, items) if dask else isolated.run(step, task, items, workers)
+    _clear(outputs)
+    log = failures.Log(store / LOG)
     keys: set[str] = set()
-    failures: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     kept_count = 0
-    with dask_cluster.backend(dask):
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-        results = parallel(joblib.delayed(call)(video_id, files) for video_id, files in inputs.items())
-        for video_id, key, kept, reason in tqdm(results, total=len(inputs), desc=step, unit="video", disable=None):
-            keys.add(key)
-            kept_count += kept
-            if reason:
-                failures[video_id] = reason
-                tqdm.write(f"{step}: {video_id}: {reason}", file=sys.stderr)
+    with contextlib.closing(outcomes):
+        for video_id, outcome in tqdm(outcomes, total=len(inputs), desc=step, unit="video", disable=None):
+            result = outcome.value or _failed(outcome, inputs[video_id])
+            keys.add(result.key)
+            kept_count += result.kept
+            if result.reason:
+                reasons[video_id] = result.reason
+                log.add(video_id, result.reason, result.trace)
+                tqdm.write(f"{step}: {video_id}: {result.reason}", file=sys.stderr)
     _prune(store, keys)
     folder = next(iter(outputs.values())).parent
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / FAILURES).write_text(json.dumps(failures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    done = len(inputs) - len(failures)
+    text = json.dumps(reasons, indent=1, sort_keys=True) + "\n"
+    (folder / failures.FILE).write_text(text, encoding="utf-8")
+    done = len(inputs) - len(reasons)
     print(
         f"{step}: {done} of {len(inputs)} videos in {folder}: "
         f"{done - kept_count} processed now, {kept_count} kept from an earlier run"
     )
-    if len(failures) == len(inputs):
-        video_id, reason = next(iter(failures.items()))
-        raise RuntimeError(f"none of {len(inputs)} videos could be processed; the first, {video_id}: {reason}")
-    return failures
+    if reasons:
+        print(
+            f"{step}: {len(reasons)} failed: reasons in {folder / failures.FILE}, tracebacks in {_shown(log.path)}; "
+            f"`dvc repro -f {step}` tries them again",
+            file=sys.stderr,
+        )
+    if len(reasons) == len(inputs):
+        video_id = next(video_id for video_id in inputs)
+        raise RuntimeError(
+            f"none of {len(inputs)} videos could be processed; the first, {video_id}: {reasons[video_id]}"
+        )
+    return reasons
 
 
-def worker_count() -> int:
-    """Number of worker processes: PACE_WORKERS, or the number of cores."""
-    value = os.environ.get("PACE_WORKERS", "")
-    if not value:
-        return os.cpu_count() or 1
-    if not value.isdigit() or int(value) < 1:
-        raise ValueError(f"PACE_WORKERS is {value!r}; set it to the number of worker processes, such as 2")
-    return int(value)
+def _shown(path: Path) -> Path:
+    """A path as the user may write it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+@dataclasses.dataclass(frozen=True)
+class _Result:
+    """What became of one video: its key, whether a kept result was used, and if it failed, why, with the traceback."""
+
+    key: str
+    kept: bool = False
+    reason: str | None = None
+    trace: str = ""
+
+
+def _failed(outcome: failures.Outcome[_Result], inputs: Inputs) -> _Result:
+    """The result of a video whose worker process is gone."""
+    reason = outcome.reason or ""
+    return _Result("", False, failures.of_file(reason, inputs[0]) if inputs else reason, outcome.trace)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,24 +140,34 @@ class _Task:
     code: str
     outputs: dict[str, str]
 
-    def __call__(self, video_id: str, inputs: Inputs) -> tuple[str, str, bool, str | None]:
-        """Return the video's id, its key, whether a kept result was used, and the reason if it failed."""
+    def __call__(self, video_id: str, inputs: Inputs) -> _Result:
+        """Process a video, or use its kept result; any exception but KeyboardInterrupt and SystemExit is its reason."""
         if self.code and self.code != _loaded_code(_module(self.function)):
             raise RuntimeError(
                 f"a Dask worker has loaded other code than that in {self.root}; a cluster serves one version of the "
                 "project at a time, on machines that share its folder: try again when the other run has ended"
             )
         files = tuple(self.root / path for path in inputs)
-        key, kept, reason = self._run(video_id, files)
-        for file, path in zip(files, inputs, strict=True):
-            reason = reason and reason.replace(str(file), str(path))  # failures.json is the same in every folder
-        return video_id, key, kept, reason
-
-    def _run(self, video_id: str, inputs: Inputs) -> tuple[str, bool, str | None]:
+        key = ""
         try:
-            key = self._key(video_id, inputs)
-        except OSError as error:
-            return "", False, _reason(error)
+            key = self._key(video_id, files)
+            return _Result(key, self._run(key, video_id, files))
+        except failures.STOPPING:
+            raise
+        except BaseException as error:
+            reason = failures.reason(error)
+            # failures.json is the same in every folder
+            for file, path in zip(files, inputs, strict=True):
+                reason = reason.replace(str(file), str(path))
+            reason = reason.replace(f"{self.store / key}.partial/", "")
+            if not any(path.is_absolute() for path in inputs):
+                reason = reason.replace(f"{self.root}/", "")
+            if inputs and not failures.of_the_input(error):
+                reason = failures.of_file(reason, inputs[0])
+            return _Result(key, False, reason, failures.trace(error))
+
+    def _run(self, key: str, video_id: str, inputs: Inputs) -> bool:
+        """Put the files of a video in place. Returns whether they were kept from an earlier run."""
         entry = self.store / key
         with filelock.FileLock(f"{entry}.lock"):
             kept = entry.is_dir()
@@ -145,14 +178,13 @@ class _Task:
                 try:
                     with one_thread():
                         self.function(video_id, inputs, folder)
-                except (ValueError, OSError, RuntimeError) as error:
-                    shutil.rmtree(folder)
-                    return key, False, _reason(error)
-                folder.rename(entry)
+                    folder.rename(entry)
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
             for name, pattern in self.outputs.items():
                 if (entry / name).is_file():
                     _link(entry / name, Path(pattern.replace("{id}", video_id)))
-        return key, kept, None
+        return kept
 
     def _key(self, video_id: str, inputs: Inputs) -> str:
         digest = hashlib.sha256(f"{self.base}\n{video_id}".encode())
@@ -175,13 +207,6 @@ def _digest_of_state(path: Path, size: int, mtime_ns: int) -> bytes:
     """Digest of a file, cached while its size and time stay the same: all videos share the weights files."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
-
-
-def _reason(error: Exception) -> str:
-    """An error in one line; an error of the operating system without its number."""
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return str(error) or type(error).__name__
 
 
 def _importable(function: Function) -> Function:

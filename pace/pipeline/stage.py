@@ -5,11 +5,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from pace.pipeline.workers import keep_to_cores
+
 
 def run(name: str, main: Callable[[], None]) -> None:
-    """Run a stage's main function. On an error, print one line, `name: message`, and exit with status 1."""
+    """Run a stage's main function. On an error, print one line, `name: message`, and exit with status 1.
+
+    After Ctrl-C the status is 130, as shells have it.
+    """
+    keep_to_cores()
     try:
         main()
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted; what is finished is kept, run the command again to go on", file=sys.stderr)
+        sys.exit(130)
     except (ValueError, ArithmeticError, OSError, RuntimeError) as error:
         sys.exit(f"{name}: {error}")
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pace.datasets import leaks
+from pace.pipeline import isolated
 from pace.pipeline.params import limits
 from pace.report import clips, plots, published_table, tables
 from pace.report.clips import ClipView, Sources
@@ -49,15 +50,20 @@ def build(inputs: Inputs, params: ReportParams, out: Path, data: DataParams | No
     videos = pd.read_parquet(inputs.data / "index" / "videos.parquet").set_index("video_id")
     scores = _clip_scores(inputs.per_clip)
     split = split_of(metrics)
-    views = [
-        clips.view(clip, videos.loc[clip["video_id"]], scores.get(clip["clip_id"], {}), inputs.sources, out)
+    chosen = {
+        str(clip["clip_id"]): (clip, videos.loc[clip["video_id"]], scores.get(clip["clip_id"], {}), inputs.sources, out)
         for _, clip in clips.choose(all_clips, params.clips, inputs.sources.generated, split).iterrows()
-    ]
+    }
+    viewed = dict(isolated.run("report", clips.view, chosen, workers=0))
+    views = [outcome.value for outcome in viewed.values() if outcome.value]
+    not_shown = [("report", clip_id, outcome.reason) for clip_id, outcome in viewed.items() if outcome.reason]
+    if not_shown and not views:
+        raise RuntimeError(f"none of {len(chosen)} clips can be shown; the first, {not_shown[0][1]}: {not_shown[0][2]}")
     training = _training(inputs.curves, out)
     page = out / "index.html"
     published = published_table.published(metrics, data) if data else ""
     failures = tables.read_failures(inputs.data)
-    failures += [("evaluate", clip_id, fault) for clip_id, fault in metrics.get("faults", {}).items()]
+    failures += [("evaluate", clip_id, fault) for clip_id, fault in metrics.get("faults", {}).items()] + not_shown
     page.write_text(html(metrics, views, training, failures, published), encoding="utf-8")
     return page
 

@@ -69,6 +69,10 @@ class FileClip:
         faults = {row: sound.faults for row, sound in ((REFERENCE, reference), *rows.items()) if sound.faults}
         return ClipSounds(rows, faults, unreadable)
 
+    def failed(self, reason: str) -> dict[str, str]:
+        """The reason for every system: nobody knows which of the clip's files is at fault."""
+        return {system: f"{reason} (files: {self.reference}, {path})" for system, path in self.generated.items()}
+
     def compared_lengths(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
         """Numbers of samples of the reference and of the row that `protocol` compares: see the module."""
         common = min(truth, row)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pace.pipeline.per_video import worker_count
+from pace.pipeline.workers import worker_count
 from pace.sensitivity import page
 from pace.sensitivity.study import study
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write sensitivity.md and sensitivity.svg."""
-    result = study(arguments.pieces, worker_count())
+    result = study(arguments.pieces, worker_count() or 1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "sensitivity.svg").write_bytes(page.figure(result))
     text = page.page(result, arguments.pieces, "python -m pace sensitivity", "sensitivity.svg")

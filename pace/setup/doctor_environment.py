@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pace.pipeline import workers
 from pace.setup.doctor_findings import FAIL, NOTE, OK, Finding, Setup
 
 PYTHON = (3, 11)
@@ -74,8 +75,9 @@ def devices(_: Setup) -> Iterator[Finding]:
     import torch
 
     if not torch.cuda.is_available():
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        yield Finding(OK, "GPU", "none", f"everything runs on {cores} CPU core(s), enough for the default settings")
+        yield Finding(
+            OK, "GPU", "none", f"everything runs on {workers.cores()} CPU core(s), enough for the default settings"
+        )
     for index in range(torch.cuda.device_count()):
         card = torch.cuda.get_device_properties(index)
         yield Finding(OK, f"GPU {index}", f"{card.name}, {card.total_memory / 2**30:.0f} GiB")

@@ -132,7 +132,7 @@ def test_wrong_tables(tmp_path):
 def test_stages_index_and_decode(dataset, tmp_path, monkeypatch):
     """A bad video never stops the others; outputs have the promised lengths and the same bytes again."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PACE_WORKERS", "1")
+    monkeypatch.setenv("PACE_WORKERS", "0")
     (dataset / "late.mp4").write_bytes((dataset / "a.mp4").read_bytes())
     with open(dataset / "videos.csv", "a") as file:
         file.write("late,late.mp4,train,pop,m2,d2\n")
@@ -178,3 +178,39 @@ def test_a_wrong_input_ends_a_stage_with_one_line_that_names_the_file(tmp_path):
     assert done.stderr.count("\n") == 1
     write_params(tmp_path, dataset={"name": "folder", "root": "mine"})
     assert run("index").stderr == "index: mine: no such folder; set dataset.root to the folder of your videos\n"
+
+
+DIES = """
+import sys
+from helpers import misbehaving
+from pace.media import video
+from pace.datasets import folder
+real = video.probe
+def probe(path):
+    misbehaving.media(path)
+    return real(path)
+video.probe = folder.probe = probe
+from stages import index
+if __name__ == "__main__":
+    index.main([])
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["folder", "synthetic"])
+def test_a_file_that_crashes_its_reader_is_left_out(tmp_path, name):
+    """With a probe that dies on one file, as a decoder may, and raises an odd error on another."""
+    write_dataset(tmp_path / "set", a=("test", 5.0), crash=("train", b"x"), odd=("train", b"y"), b=("train", 6.0))
+    write_params(tmp_path, dataset={"name": name, "root": str(tmp_path / "set")})
+    (tmp_path / "dies.py").write_text(DIES)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "PACE_WORKERS": "2"}
+    done = subprocess.run(
+        [sys.executable, "dies.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(pd.read_parquet(tmp_path / "data/index/videos.parquet").video_id) == ["a", "b"]
+    failures = json.loads((tmp_path / "data/index/failures.json").read_text())
+    assert failures == {
+        "crash": f"{tmp_path}/set/crash.mp4: its worker process died (SIGSEGV)",
+        "odd": f"{tmp_path}/set/odd.mp4: TypeError: int expected",
+    }

@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(folder: Path, *command: str, **environment: str) -> str:
     """Run a command in a folder with this interpreter's environment first on PATH; return its output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "GIT_CONFIG_NOSYSTEM": "1", **environment}
-    for name in ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME"):
-        env.pop(name, None)
+    own = ("DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "PACE_WORKERS")
+    inherited = {name: value for name, value in os.environ.items() if name not in own}
+    env = {**inherited, "PATH": path, "GIT_CONFIG_NOSYSTEM": "1", **environment}
     done = subprocess.run(command, cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-4000:]}"
     return done.stdout

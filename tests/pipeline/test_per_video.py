@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from joblib.externals.loky import get_reusable_executor
+from helpers import misbehaving
 
 from pace.pipeline import per_video
 
@@ -24,10 +24,9 @@ def double(log: Path, video_id: str, inputs: tuple[Path, ...], folder: Path) -> 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    get_reusable_executor().shutdown()  # idle workers of other tests would still be in those tests' folders
     monkeypatch.delenv("DVC_ROOT", raising=False)
 
-    def run(numbers: dict[str, str], params=None, workers=1):
+    def run(numbers: dict[str, str], params=None, workers=0):
         for name, text in numbers.items():
             (tmp_path / f"{name}.in").write_text(text)
         log = tmp_path / "log"
@@ -83,7 +82,7 @@ def test_missing_input_is_recorded(tmp_path, monkeypatch):
     (tmp_path / "a.in").write_text("1")
     function = functools.partial(double, tmp_path / "log")
     inputs = {"a": (tmp_path / "a.in",), "b": (tmp_path / "gone.in",)}
-    failures = per_video.map_videos("double", function, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+    failures = per_video.map_videos("double", function, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 0)
     assert failures == {"b": f"{tmp_path / 'gone.in'}: No such file or directory"}
 
 
@@ -105,7 +104,7 @@ def test_a_file_that_videos_share_is_hashed_once_until_it_changes(tmp_path, monk
 
     def run(weight: str) -> list[str]:
         (tmp_path / "weights").write_text(weight)
-        per_video.map_videos("weigh", weigh, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+        per_video.map_videos("weigh", weigh, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 0)
         return [Path(f"out/{name}.txt").read_text() for name in inputs]
 
     inputs = {name: (tmp_path / f"{name}.in", tmp_path / "weights") for name in "abcd"}
@@ -124,7 +123,7 @@ def test_braces_in_the_folder(tmp_path, monkeypatch):
     Path("a.in").write_text("1")
     function = functools.partial(double, tmp_path / "log")
     assert (
-        per_video.map_videos("double", function, {"a": (Path("a.in"),)}, {"out.txt": Path("out/{id}.txt")}, {}, 1) == {}
+        per_video.map_videos("double", function, {"a": (Path("a.in"),)}, {"out.txt": Path("out/{id}.txt")}, {}, 0) == {}
     )
     assert Path("out/a.txt").read_text() == "2"
 
@@ -142,7 +141,7 @@ def test_the_function_says_what_a_missing_input_means(tmp_path, monkeypatch):
     inputs = {name: (Path(f"{name}.in"),) for name in "ab"}
 
     def run():
-        return per_video.map_videos("complain", complain, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+        return per_video.map_videos("complain", complain, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 0)
 
     assert run() == {"b": "b.in: make it first"}
     Path("b.in").write_text("1")
@@ -187,7 +186,100 @@ def test_store_lies_under_dvc_root(world, tmp_path, monkeypatch):
     assert any((tmp_path / "main/.resume/double").iterdir())
 
 
-def test_worker_count_rejects_nonsense(monkeypatch):
+BAD = {"c": "type", "e": "key", "f": "unpicklable", "h": "segv", "i": "killed"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("count", [1, 2])
+def test_no_video_stops_the_others_and_a_rerun_redoes_the_failed_ones(tmp_path, monkeypatch, capsys, count):
+    """In two folders with the same failures.json; where the failures lie in the code is in a log of its own."""
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    texts = []
+    for folder in (tmp_path / "here", tmp_path / "there"):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        inputs = {name: (Path(f"{name}.in"),) for name in "abcdefghi"}
+        for name, (path,) in inputs.items():
+            path.write_text(BAD.get(name, name))
+
+        def run():
+            log = folder / "log"  # noqa: B023 - called in the same round
+            log.write_text("")
+            function = functools.partial(misbehaving.video, log)
+            outputs = {"out.txt": Path("out/{id}.txt")}
+            failures = per_video.map_videos("act", function, inputs, outputs, {}, count)  # noqa: B023
+            return failures, {path.stem: path.read_text() for path in Path("out").glob("*.txt")}, log.read_text()
+
+        reasons, outputs, _ = run()
+        assert outputs == {name: name for name in "abdg"}
+        assert reasons == {
+            "c": 'c.in: TypeError: can only concatenate str (not "int") to str',
+            "e": "e.in: KeyError: 'part'",
+            "f": "f.in: Unpicklable",
+            "h": "h.in: its worker process died (SIGSEGV)",
+            "i": "i.in: its worker process was killed (SIGKILL), perhaps because memory ran out; see PACE_WORKERS",
+        }
+        texts.append(Path("out/failures.json").read_text())
+        assert json.loads(texts[-1]) == reasons
+        log = Path(".resume/act/failures.log").read_text()
+        assert all(f"{name}: {reason}\n" in log for name, reason in reasons.items())
+        assert log.count("Traceback (most recent call last)") == 3 and "Segmentation fault" in log
+        said = capsys.readouterr()
+        assert "act: 4 of 9 videos in out: 4 processed now, 0 kept" in said.out
+        assert "5 failed" in said.err and ".resume/act/failures.log" in said.err
+        assert f"act: c: {reasons['c']}" in said.err
+        if folder.name == "there":
+            continue
+        _, outputs, called = run()
+        assert set(called.split()) == {*BAD} and outputs == {name: name for name in "abdg"}
+        for name in BAD:
+            Path(f"{name}.in").write_text(name)
+        reasons, outputs, called = run()
+        assert (reasons, outputs) == ({}, {name: name for name in inputs}) and set(called.split()) == {*BAD}
+        assert not Path(".resume/act/failures.log").exists() and not [*Path(".resume/act").glob("*.partial")]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.long
+def test_an_interrupt_keeps_what_is_finished(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    inputs = {name: (Path(f"{name}.in"),) for name in "abcd"}
+    log = Path("log")
+
+    def run():
+        log.write_text("")
+        function = functools.partial(misbehaving.video, tmp_path / log)
+        return per_video.map_videos("act", function, inputs, {"out.txt": Path("out/{id}.txt")}, {}, 1)
+
+    for name, (path,) in inputs.items():
+        path.write_text("interrupt" if name == "c" else name)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    Path("c.in").write_text("c")
+    assert run() == {} and sorted(log.read_text().split()) == ["c", "d"]
+    assert sorted(path.read_text() for path in Path("out").glob("*.txt")) == [*"abcd"]
+
+
+def test_an_error_of_the_output_file_fails_its_video(world, monkeypatch):
+    """It has no more to do with the others than one of the function's."""
+    real = per_video._link
+
+    def refuse(source, target):
+        if target.stem == "b":
+            raise PermissionError(13, "Permission denied", str(target))
+        real(source, target)
+
+    monkeypatch.setattr(per_video, "_link", refuse)
+    outputs, failures, _ = world({"a": "1", "b": "2", "c": "3"})
+    assert outputs == {"a": "2", "c": "6"} and list(failures) == ["b"]
+    monkeypatch.setattr(per_video, "_link", real)
+    assert world({"a": "1", "b": "2", "c": "3"}) == ({"a": "2", "b": "4", "c": "6"}, {}, [])  # its result was kept
+
+
+def test_parameters_of_the_run_are_checked_before_it_removes_anything(world, monkeypatch):
+    world({"a": "1"})
     monkeypatch.setenv("PACE_WORKERS", "two")
     with pytest.raises(ValueError, match="PACE_WORKERS is 'two'"):
-        per_video.worker_count()
+        world({"a": "1"}, workers=None)
+    assert Path("out/a.txt").read_text() == "2"

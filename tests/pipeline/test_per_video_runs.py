@@ -184,7 +184,7 @@ def test_cluster_keeps_the_store_and_sees_new_code_and_files(tmp_path, dask):
 
 
 def test_worker_with_other_code_is_refused(tmp_path):
-    task = per_video._Task(per_video.worker_count, tmp_path, tmp_path, "base", "another digest", {})
+    task = per_video._Task(per_video.map_videos, tmp_path, tmp_path, "base", "another digest", {})
     with pytest.raises(RuntimeError, match="other code than that in"):
         task("a", ())
 

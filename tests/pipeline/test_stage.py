@@ -17,6 +17,16 @@ def test_a_users_error_is_one_line_and_status_1(error):
     assert ended.value.code == "lift: params.yaml: no such file"  # which Python prints on stderr, with status 1
 
 
+def test_ctrl_c_is_one_line_and_status_130(capsys):
+    def main():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        stage.run("lift", main)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "lift: interrupted; what is finished is kept, run the command again to go on\n"
+
+
 def test_a_fault_of_the_program_keeps_its_traceback():
     def main():
         raise KeyError("a fault")

@@ -80,7 +80,7 @@ def test_require_person():
 def project(tmp_path, monkeypatch):
     """Four short videos at 20 frames per second, indexed, as a project's working directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PACE_WORKERS", "1")
+    monkeypatch.setenv("PACE_WORKERS", "0")
     (tmp_path / "set").mkdir()
     rows = []
     for name in ("good", "torn", "lost", "blank"):

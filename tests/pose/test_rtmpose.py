@@ -184,7 +184,7 @@ def test_only_a_placeholder_is_downloaded(files, monkeypatch, caplog):
 def project(files, tmp_path, monkeypatch):
     """Two short decoded videos, one without a dancer, as a project's working directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PACE_WORKERS", "1")
+    monkeypatch.setenv("PACE_WORKERS", "0")
     monkeypatch.delenv("DVC_ROOT", raising=False)
     (tmp_path / "data/decoded").mkdir(parents=True)
     for name, centres in (("dance", [(60 + i, 60) for i in range(30)]), ("empty", [None] * 30)):

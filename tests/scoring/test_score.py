@@ -26,7 +26,7 @@ ROWS = ["mine", "mine (shuffled)", "truth", "clicks", "clicks120", "delayed"]
 def folders(tmp_path, monkeypatch):
     """Three references and a system's music of them: one other, one under an ending, one missing, one of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PACE_WORKERS", "1")
+    monkeypatch.setenv("PACE_WORKERS", "0")
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     (tmp_path / "data/none").mkdir(parents=True)
     for folder in ("ref", "mine"):

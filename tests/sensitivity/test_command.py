@@ -7,7 +7,7 @@ from pace.__main__ import main
 
 @pytest.mark.slow
 def test_command_writes_page_and_figure(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("PACE_WORKERS", "1")
+    monkeypatch.setenv("PACE_WORKERS", "0")
     main(["sensitivity", "--pieces", "2", "--out", str(tmp_path / "made")])
     page = (tmp_path / "made/sensitivity.md").read_text()
     assert "python -m pace sensitivity" in page and "](sensitivity.svg)" in page

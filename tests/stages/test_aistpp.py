@@ -25,7 +25,7 @@ def project_folder(dataset, annotations, tmp_path, monkeypatch):
     """A working directory with a small network and one broken pickle."""
     root, worlds = dataset
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PACE_WORKERS", "1")
+    monkeypatch.setenv("PACE_WORKERS", "0")
     torch.manual_seed(0)
     model = DSTformer(dim_feat=16, mlp_ratio=2, depth=1)
     save_file(model.state_dict(), tmp_path / "w.safetensors")

@@ -66,3 +66,15 @@ def test_a_wav_at_another_rate_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"v\.wav: 16000 Hz"):
         stage.main([])
+
+
+def test_a_bad_wav_leaves_out_its_clips_alone(tmp_path, monkeypatch, capsys):
+    rows = [("a_000000", "a", "train", 0.0), ("v_000000", "v", "train", 0.0), ("v_001000", "v", "test", 1.0)]
+    _project(tmp_path, rows, {"a": np.zeros(6 * 22050)})
+    (tmp_path / "data/audio/v.wav").write_bytes(b"RIFF")
+    monkeypatch.chdir(tmp_path)
+    stage.main([])
+    assert np.load("data/mel/train.npz")["clip_id"].tolist() == ["a_000000"]
+    failures = json.loads((tmp_path / "data/mel/failures.json").read_text())
+    assert list(failures) == ["v_000000", "v_001000"] and all("data/audio/v.wav" in text for text in failures.values())
+    assert "left out: " in capsys.readouterr().out
