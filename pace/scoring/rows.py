@@ -48,8 +48,8 @@ def shuffled_name(system: str) -> str:
 
 def entries(rows: Rows, distances: Distances) -> dict[str, dict[str, Any]]:
     """One entry per row: `clips` scored, `rhythm` (protocol -> metric), `interval` (protocol or extractor -> metric ->
-    limits), `fad` (extractor -> figures), perhaps `warning` (extractor -> text) and `missing` (protocol -> metric -> how
-    many clips or pairs lack it); of a shuffled row also its `pairs`. A figure that no clip has is None.
+    limits), `fad` (extractor -> figures), perhaps `warning` (extractor -> text) and `missing` (protocol -> metric ->
+    how many clips or pairs lack it); of a shuffled row also its `pairs`. A figure that no clip has is None.
 
     A row's distance is to the references of its own clips.
     """

@@ -119,7 +119,7 @@ def notes(result: Result, most: int | None = None) -> list[str]:
     for system, kinds in result["files"]["unmatched"].items():
         lines += [f"{system}: {_listed(UNMATCHED[kind], paths, most)}" for kind, paths in kinds.items()]
     for kind, words in FILES.items():
-        for row, clips in result["files"][kind].items():
+        for row, clips in result["files"].get(kind, {}).items():
             lines.append(f"{row}: {_listed(words, [f'{clip} ({text})' for clip, text in clips.items()], most)}")
     return lines
 
