@@ -42,9 +42,9 @@ def blocks(count: int, seed: int = 0) -> np.ndarray:
 
 
 def error(left_out: np.ndarray) -> float:
-    """Standard error of a figure, from its values (B,) without each block; NaN for fewer than two."""
+    """Standard error of a figure, from its values (B,) without each block; NaN for fewer than two values or NaN."""
     count = len(left_out)
-    if count < 2:
+    if count < 2 or not np.isfinite(left_out).all():
         return math.nan
     return float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
 

@@ -27,11 +27,12 @@ POSE = np.cumsum(RNG.normal(size=(90, 17, 3)), axis=0)
 KEYPOINTS = np.concatenate([50 + POSE[..., :2], np.full((90, 17, 1), 0.5)], axis=-1)
 TRUTH = Truth(POSE, POSE[..., :2] + 50, np.zeros(0), 30.0)
 BEATS = np.arange(0.25, 3, 0.5)
-COLUMN = RNG.random((12, 1))
+COLUMN = np.concatenate([[[0.5]], RNG.random((11, 1))])
 CLIPS = RNG.normal(size=(12, 3, 4))
 HEARD = onsets.Events(3.0, {name: BEATS for name in onsets.PICKING}, BEATS, 120.0)
 MISSING = "missing"  # every value is NaN
 NOT_FINITE = "NaN or infinit"
+NO_FRAMES = "no frames|without frames"
 
 
 def number(value):
@@ -127,23 +128,23 @@ METRICS = {
         lambda pose: [float(len(beat_alignment.motion_beats(pose, 30.0)))], POSE,
         (NOT_FINITE, NOT_FINITE, "track of 0 frames", number(0), "track of 1 frames"),
     ),
-    "energies": (energy, POSE, (NOT_FINITE, NOT_FINITE, "no frames", "torso has length 0", "track of 1 frames")),
+    "energies": (energy, POSE, (NOT_FINITE, NOT_FINITE, NO_FRAMES, "torso has length 0", "track of 1 frames")),
     "pck": (
         lambda joints: [pose_accuracy.pck(joints, joints)], POSE[..., :2],
-        (NOT_FINITE, NOT_FINITE, "no frames", "has no size", number(1)),
+        (NOT_FINITE, NOT_FINITE, NO_FRAMES, "has no size", number(1)),
     ),
     "mpjpe": (
         lambda joints: [pose_accuracy.mpjpe(POSE[: len(joints)], joints)], POSE,
-        (NOT_FINITE, NOT_FINITE, "no frames", "torso has no length", finite),
+        (NOT_FINITE, NOT_FINITE, NO_FRAMES, "torso has no length", finite),
     ),
     "correlations": (
         lambda track: pose_accuracy.correlations(track[:, :5, 0], POSE[: len(track), :5, 1]), POSE,
-        (MISSING, MISSING, MISSING, MISSING, MISSING),
+        (NOT_FINITE, NOT_FINITE, "without frames", MISSING, MISSING),
     ),
-    "keypoint metrics": (keypoint_metrics, KEYPOINTS, (NOT_FINITE, NOT_FINITE, "no frames", finite, finite)),
+    "keypoint metrics": (keypoint_metrics, KEYPOINTS, (NOT_FINITE, NOT_FINITE, NO_FRAMES, finite, finite)),
     "pose metrics": (
         lambda pose: list(pose_accuracy.pose_metrics(pose, 30.0, TRUTH, ENERGY).values()), POSE,
-        (NOT_FINITE, NOT_FINITE, "no frames", "torso has length 0", "track of 1 frames"),
+        (NOT_FINITE, NOT_FINITE, NO_FRAMES, "torso has length 0", "track of 1 frames"),
     ),
     "mean over videos": (
         lambda values: list(pose_accuracy.mean([{"a": v} for (v,) in values.tolist()]).values()) or [math.nan], COLUMN,
@@ -175,7 +176,7 @@ METRICS = {
     "jackknife": (jackknife_figures, COLUMN[:, 0], (MISSING, MISSING, MISSING, finite, MISSING)),
     "descriptors": (
         lambda wave: descriptors.embed(wave, SR).ravel(), DRUM,
-        ("not finite|NaN", "not finite|NaN", "empty", finite, finite),
+        ("not finite|NaN", "not finite|NaN", r"shape \(0,\)", finite, finite),
     ),
     "mean rating": (
         lambda values: rating(values[:, 0], opinion_scores.mean), 1 + COLUMN,
