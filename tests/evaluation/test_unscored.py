@@ -57,7 +57,7 @@ def test_reasons_name_the_metrics_and_the_cause():
         "no beat is heard in its true music",
         "mute": f"left out of loris (bcs, bhs), strict ({every}) in every row: no onset is heard in its true music, "
         "no beat is heard in its true music",
-        "still": "left out of alignment (bas, bas_music) in every row: "
+        "still": "left out of alignment in every row: "
         "its dance has no beats: nothing in it slows down and speeds up again",
         "one": "left out of strict (cmlt, amlt, information_gain) in every row: "
         "only one beat is heard in its true music",
