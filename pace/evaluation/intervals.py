@@ -1,12 +1,11 @@
 """95 % intervals of the rhythm table, resampled by source: the dance or song that a clip comes from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from pace.evaluation.metrics import bootstrap
-from pace.evaluation.metrics.rhythm import summarise
+from pace.evaluation.metrics.blocks import blocks
 from pace.evaluation.scores import Scores
 from pace.evaluation.table import Rows, RowScore
 
@@ -31,30 +30,17 @@ def row_intervals(entries: Sequence[RowScore]) -> Limits:
 def score_intervals(
     scores: Sequence[Scores], sources: Sequence[str | tuple[str, ...]], resamples: int = bootstrap.RESAMPLES
 ) -> Limits:
-    """Intervals of the figures of `rhythm.summarise`, protocol by protocol, over the scores that have it.
+    """Intervals of the figures of `rhythm.summarise`, protocol by protocol, each over the scores that have it.
 
     sources: the source of each score, or those of a pair. Nothing where all are of one source.
     """
-    limits = {}
+    limits: Limits = {}
     for protocol in dict.fromkeys(name for protocols in scores for name in protocols):
         members = [i for i, protocols in enumerate(scores) if protocol in protocols]
-        values, names, statistic = protocol_values([scores[i][protocol] for i in members])
-        bounds = bootstrap.interval(values, [sources[i] for i in members], statistic, resamples=resamples)
-        if np.isfinite(bounds).all():
-            pairs = ((float(low), float(high)) for low, high in bounds)
-            limits[protocol] = dict(zip(names, pairs, strict=True))
+        for block in blocks([(scores[i][protocol],) for i in members]):
+            own_sources = [sources[members[i]] for i in block.clips]
+            bounds = bootstrap.interval(block.sides[0], own_sources, block.statistic, resamples=resamples)
+            for name, (low, high) in zip(block.figures, bounds, strict=True):
+                if np.isfinite(low) and np.isfinite(high):
+                    limits.setdefault(protocol, {})[name] = (float(low), float(high))
     return limits
-
-
-def protocol_values(
-    scores: Sequence[Mapping[str, float]],
-) -> tuple[npt.NDArray[np.float64], list[str], bootstrap.Statistic]:
-    """Values (n,K) of one protocol's scores, names of the summary figures, and the function that computes them."""
-    metrics = list(scores[0])
-    values = np.array([[clip[metric] for metric in metrics] for clip in scores])
-    return values, list(summarise([dict(clip) for clip in scores])), protocol_statistic(metrics)
-
-
-def protocol_statistic(metrics: list[str]) -> bootstrap.Statistic:
-    """The function for the figures of `rhythm.summarise`: five figures of bcs and bhs, means of other metrics."""
-    return bootstrap.beat_summary if metrics == ["bcs", "bhs"] else bootstrap.mean

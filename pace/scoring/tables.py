@@ -30,12 +30,18 @@ UNMATCHED = {
     "generated_only": "generated without a reference",
     "doubles": "not used, another file has the same name",
 }
+FILES = {
+    "unreadable": "unreadable, not scored",
+    "unscored": "not scored, or not in all metrics",
+    "faults": "faulty, scored all the same",
+}
 
 
 def records(result: Result) -> list[dict[str, object]]:
     """The table: of each row its name, clips, rhythm metrics as `protocol_metric` and distances as `extractor_fad`.
 
-    Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none. An extractor that was
+    Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none, and by the number of
+    clips or pairs that lack it, `..._missing`, if any do. An extractor that was
     not computed has the column `extractor_fad` with the reason in every row. The last column, `not_separated`, is for
     controls: it names the uninformative metrics, which do not separate the row from the true music.
     """
@@ -43,12 +49,14 @@ def records(result: Result) -> list[dict[str, object]]:
     table = []
     for row, entry in result["rows"].items():
         counts = {"row": row, "clips": entry["clips"], "not_scored": entry.get("not_scored", "")}
-        limits = flat(entry["interval"])
+        limits, lacking = flat(entry["interval"]), flat(entry.get("missing", {}))
         rhythm, metrics = flat(entry["rhythm"]), {}
         for name, value in (rhythm | flat(entry["fad"])).items():
             metrics[name] = value
             if name in rhythm or name.endswith(DISTANCES):
                 metrics[f"{name}_low"], metrics[f"{name}_high"] = limits.get(name, ("", ""))
+            if name in lacking:
+                metrics[f"{name}_missing"] = lacking[name]
         uninformative = [name for name, controls in flat(result["uninformative"]).items() if row in controls]
         table.append(counts | metrics | missing | {LAST: " ".join(uninformative)})
     fullest = sorted(table, key=len, reverse=True)  # the fullest record decides on the order of the columns
@@ -64,7 +72,7 @@ def shown(value: object) -> str:
         return format(value, form)
     if str(value).startswith("not computed"):
         return str(value).partition(" (")[0]
-    return "–" if value == "" else str(value)
+    return "–" if value in ("", None) else str(value)
 
 
 def headline(result: Result) -> list[dict[str, str]]:
@@ -110,8 +118,8 @@ def notes(result: Result, most: int | None = None) -> list[str]:
     lines += [f"{name}: {text} ({', '.join(rows)})" for (name, text), rows in warned.items()]
     for system, kinds in result["files"]["unmatched"].items():
         lines += [f"{system}: {_listed(UNMATCHED[kind], paths, most)}" for kind, paths in kinds.items()]
-    for kind, words in (("unreadable", "unreadable, not scored"), ("faults", "faulty, scored all the same")):
-        for row, clips in result["files"][kind].items():
+    for kind, words in FILES.items():
+        for row, clips in result["files"].get(kind, {}).items():
             lines.append(f"{row}: {_listed(words, [f'{clip} ({text})' for clip, text in clips.items()], most)}")
     return lines
 

@@ -319,12 +319,14 @@ def test_poses_beats_and_tempo_are_heeded_and_their_lack_is_counted(folders, cap
     command(*arguments, "--poses", "poses", "--beats", "beats.csv", "--tempo", "tempo.csv")
     lines = capsys.readouterr().out.splitlines()
     assert "1 of 2 clips without a pose, not in alignment" in lines
+    unused = "left out of alignment in every row: b.npz: track of 5 frames; the filter of order 2 needs at least 10"
+    assert f"pose: 1 not scored, or not in all metrics: b ({unused})" in lines
     assert "1 of 2 clips without true beats, scored against the beats tracked in the reference" in lines
     assert not [line for line in lines if "without a tempo" in line]
     result = json.loads(Path("x.json").read_text())
     assert result["known"] == {"a pose": 1, "true beats": 1, "a tempo": 2}
     scores = {(one["clip"], one["row"]): one for one in result["per_clip"]}
-    motion = beat_alignment.read_motion_beats(Path("poses/a.npz"), 0, 3)
+    motion = beat_alignment.read_motion_beats(Path("poses/a.npz"), 0, 3).times
     detected = onsets.events(soundfile.read("ref/a.wav", dtype="float32")[0], SR)
     assert scores["a", "truth"]["alignment_bas"] == pytest.approx(
         beat_alignment.alignment_score(detected.beats, motion), abs=1e-6
@@ -334,6 +336,57 @@ def test_poses_beats_and_tempo_are_heeded_and_their_lack_is_counted(folders, cap
     assert scores["a", "truth"]["strict_tempo_error_bpm"] == pytest.approx(abs(detected.tempo - 101), abs=1e-5)
     assert scores["a", "truth"]["strict_beat_f70"] == 1.0 == plain["b", "truth"]["strict_beat_f70"]
     assert scores["b", "truth"]["strict_beat_f70"] < 1
+
+
+def test_positions_that_are_missing_in_a_pose_leave_the_other_clips_their_scores(folders, capsys):
+    """One NaN is interpolated. A long gap and a dance without beats leave their clips out of alignment alone."""
+    Path("poses").mkdir()
+    poses = {name: np.cumsum(np.random.default_rng(i).normal(size=(90, 17, 3)), axis=0) for i, name in enumerate("abc")}
+    whole = poses["a"].copy()
+    for name in "bc":
+        shutil.copy("ref/a.wav", f"ref/{name}.wav")
+        shutil.copy("ref/a.wav", f"mine/{name}.wav")
+    arguments = ("ref", "mine", "--protocols", "strict", "--extractors", "descriptors", "--poses", "poses")
+
+    def alignment_with(one):
+        for name, pose in (poses | {"a": one}).items():
+            np.savez(f"poses/{name}.npz", pose=pose, fps=30.0)
+        command(*arguments, "--out", "x.json")
+        return json.loads(Path("x.json").read_text())
+
+    poses["b"][20:50, 4, 0] = np.inf
+    poses["c"][:] = 1.0
+    expected = alignment_with(whole)["rows"]["truth"]["rhythm"]["alignment"]["bas"]
+    capsys.readouterr()
+    one_missing = whole.copy()
+    one_missing[40, 3] = np.nan
+    result = alignment_with(one_missing)
+    assert expected > 0.05
+    assert result["rows"]["truth"]["rhythm"]["alignment"]["bas"] == pytest.approx(expected, abs=0.02)
+    assert result["files"]["faults"] == {"pose": {"a": "NaN or infinity in 1 of its frames, interpolated"}}
+    left_out = "left out of alignment in every row: "
+    assert result["files"]["unscored"]["pose"] == {
+        "b": f"{left_out}NaN or infinity over more than 0.25 s in a row, in 30 of 90 frames of b.npz",
+        "c": f"{left_out}its dance has no beats: nothing in it slows down and speeds up again",
+    }
+    assert result["rows"]["truth"]["missing"] == {"alignment": {"bas": 1, "bas_music": 1}}
+    own = {one["clip"]: one for one in result["per_clip"] if one["row"] == "truth"}
+    assert own["c"]["alignment_bas"] is None and "alignment_bas" not in own["b"]
+    said = capsys.readouterr().out
+    assert "pose: 2 not scored, or not in all metrics: b (left out" in said and "nan" not in said
+    command(*arguments, "--out", "x.csv")
+    with open("x.csv", newline="") as file:
+        (line,) = [record for record in csv.DictReader(file) if record["row"] == "truth"]
+    assert line["alignment_bas_missing"] == "1"
+    with pytest.raises(SystemExit):
+        command(*arguments, "--strict")
+
+
+def test_references_that_are_all_silent_are_an_error(folders):
+    for path in Path("ref").iterdir():
+        soundfile.write(path, np.full(SR, 0.5), SR)
+    with pytest.raises(SystemExit, match="no reference can be scored; the first, a: it is silent"):
+        command("ref", "mine", "--protocols", "strict", "--extractors", "descriptors")
 
 
 def test_long_lists_are_cut_on_the_console_only():
