@@ -70,10 +70,8 @@ def measure(onsets: Sequence[tuple[Times, Times]], sources: Sequence[str]) -> La
     near = np.abs(LAGS[(PREFERENCE * curves).argmax(axis=1)] - lag) <= NEAR
     if near.mean() < AGREEING:
         return None
-    agreeing, agreeing_sources = (
-        [value for value, is_near in zip(values, near, strict=True) if is_near]
-        for values in (clips, [sources[i] for i in kept])
-    )
+    agreeing = [clip for clip, is_near in zip(clips, near, strict=True) if is_near]
+    agreeing_sources = [sources[i] for i, is_near in zip(kept, near, strict=True) if is_near]
     differences = [matched_differences(*clip, lag) for clip in agreeing]
     lag = float(np.concatenate(differences).mean())
     differences = [matched_differences(*clip, lag) for clip in agreeing]  # again, with the window on the mean

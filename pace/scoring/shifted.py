@@ -81,6 +81,6 @@ def add_rows(
     if shifted:
         again = score_clips(list(shifted.values()), protocols, "score without lateness")
         for i, new in zip(shifted, again, strict=True):
-            events, scores = ({row: of[row] for row in of if row != TRUTH} for of in (new.events, new.scores))
-            whole[i] = dataclasses.replace(whole[i], events=whole[i].events | events, scores=whole[i].scores | scores)
+            old = whole[i]
+            whole[i] = dataclasses.replace(old, events=new.events | old.events, scores=new.scores | old.scores)
     return whole
