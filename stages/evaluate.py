@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pace.audio.vocoder import VocoderParams
-from pace.evaluation import embeddings, results, table
+from pace.evaluation import embeddings, results, table, unscored
 from pace.evaluation.distances import Distances
 from pace.evaluation.ground_truth import TruthParams
 from pace.evaluation.pipeline_clips import Folders, clips_to_score, read_index, with_generated
@@ -36,8 +36,9 @@ def main(argv: list[str] | None = None) -> None:
     index = read_index(INDEX, split)
     clips = clips_to_score(index, Folders(AUDIO, GENERATED, POSES, VAE, truth), p["vocoder"])
     networks, missing = embeddings.load_networks(settings.fad, settings.weights)
-    all_scored = score_clips(clips, settings.protocols, "evaluate", keep_ceiling=bool(networks))
-    scored, faults = with_generated(list(all_scored))
+    all_scored = list(score_clips(clips, settings.protocols, "evaluate", keep_ceiling=bool(networks)))
+    scored, faults = with_generated(all_scored)
+    left_out = unscored.reasons(all_scored)
 
     rows = table.pipeline_rows(scored, settings.protocols)
     embedded = [embeddings.embed_clip(clip, settings.fad, networks) for clip in scored]
@@ -47,12 +48,15 @@ def main(argv: list[str] | None = None) -> None:
     metrics["data"] = results.data_section(index, scored, len(faults), INDEX, POSES)
     if faults:
         metrics["faults"] = faults
+    if left_out:
+        metrics["unscored"] = left_out
     metrics |= pose_sections(index.split_videos, truth, KEYPOINTS, POSES, p["energy"])
 
     results.write_metrics(metrics, METRICS)
     results.write_per_clip(scored, rows, PER_CLIP)
     print(table.text(metrics["rhythm"]))
-    print("".join(f"evaluate: {name}: {fault}\n" for name, fault in faults.items()), end="")
+    for name, text in (*faults.items(), *left_out.items()):
+        print(f"evaluate: {name}: {text}")
     print(f"{METRICS} and {PER_CLIP}: {len(scored)} of {len(index.split_clips)} {split} clips scored")
 
 

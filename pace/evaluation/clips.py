@@ -18,16 +18,20 @@ class Annotations:
     """Annotations of a clip: true beats, tempo, motion beats; None where unknown.
 
     beats: true beats (B,) in seconds. bpm: true tempo. motion_beats: beats (M,) of the dance in seconds.
+    pose_unusable: why there are no motion beats although there is a pose. pose_filled: its frames in which missing
+    positions are interpolated.
     """
 
     beats: npt.NDArray[np.float64] | None = None
     bpm: float | None = None
     motion_beats: npt.NDArray[np.float64] | None = None
+    pose_unusable: str = ""
+    pose_filled: int = 0
 
     def until(self, end: float) -> "Annotations":
         """The same without the beats at or after `end` seconds."""
         beats, motion = (None if times is None else times[times < end] for times in (self.beats, self.motion_beats))
-        return Annotations(beats, self.bpm, motion)
+        return dataclasses.replace(self, beats=beats, motion_beats=motion)
 
 
 @dataclasses.dataclass(frozen=True)

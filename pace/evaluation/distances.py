@@ -19,12 +19,14 @@ class Distances:
     """Frechet distances of rows of music to the true music of the same clips, and their intervals.
 
     clips: each row -> extractor -> embeddings (n,d), the row `truth` among them. sources: the dance or song that each
-    clip comes from. A row's distance covers the clips that have the row. Estimates are cached, since each takes
-    seconds.
+    clip comes from. A row's distance covers the clips that have the row. A clip with an embedding that is NaN or
+    infinite, in any row, is left out of the distances of that extractor in all rows. Estimates are cached, since each
+    takes seconds.
     """
 
     def __init__(self, clips: Sequence[Embedded], sources: Sequence[str]) -> None:
         self._clips, self._sources = clips, sources
+        self._not_finite = {(i, name) for i, clip in enumerate(clips) for name in _not_finite(clip)}
         self._estimates: dict[tuple[str, str, tuple[int, ...]], frechet.Estimate] = {}
 
     @property
@@ -50,11 +52,13 @@ class Distances:
         warnings: dict[str, str] = {}
         for name in self.extractors:
             members = self._members(name, row)
+            if broken := sum(extractor == name for _, extractor in self._not_finite):
+                warnings[name] = f"{broken} clips left out: embeddings that are NaN or infinite"
             if not members:
                 continue
             true, points = (np.concatenate(self._points(name, side, members)) for side in (TRUTH, row))
             if (fewest := min(len(true), len(points))) < 2:
-                warnings[name] = f"{fewest} embedding in {row} or the reference: a distance needs two or more"
+                _add(warnings, name, f"{fewest} embedding in {row} or the reference: a distance needs two or more")
                 continue
             estimate = self._estimate(name, row, members)
             values = estimate.values | ({POOLED: frechet.pooled(true, points)} if name == "cnn14" else {})
@@ -63,7 +67,7 @@ class Distances:
             if intervals := estimate.intervals():
                 limits[name] = {key: (digits(low), digits(high)) for key, (low, high) in intervals.items()}
             if warning := frechet.rank_warning(fewest, len(members), points.shape[1]):
-                warnings[name] = warning
+                _add(warnings, name, warning)
         return figures, limits, warnings
 
     def difference(self, name: str, first: str, second: str) -> tuple[int, dict[str, jackknife.Difference]]:
@@ -79,7 +83,9 @@ class Distances:
     def _members(self, name: str, row: str) -> tuple[int, ...]:
         """The clips that have embeddings of both the row and the true music."""
         return tuple(
-            i for i, clip in enumerate(self._clips) if all(name in clip.get(side, {}) for side in (TRUTH, row))
+            i
+            for i, clip in enumerate(self._clips)
+            if (i, name) not in self._not_finite and all(name in clip.get(side, {}) for side in (TRUTH, row))
         )
 
     def _points(self, name: str, row: str, members: tuple[int, ...]) -> list[npt.NDArray[Any]]:
@@ -91,6 +97,15 @@ class Distances:
             sources = [self._sources[i] for i in members]
             self._estimates[name, row, members] = frechet.estimate(true, points, sources)
         return self._estimates[name, row, members]
+
+
+def _not_finite(clip: Embedded) -> set[str]:
+    """The extractors that gave an embedding with NaN or infinity for any row of a clip."""
+    return {name for points in clip.values() for name, values in points.items() if not np.isfinite(values).all()}
+
+
+def _add(warnings: dict[str, str], name: str, text: str) -> None:
+    warnings[name] = f"{warnings[name]}; {text}" if name in warnings else text
 
 
 def digits(value: float) -> float:

@@ -33,7 +33,10 @@ class Truth:
 
 
 def read_truth(folder: Path | str, video_id: str) -> Truth | None:
-    """Read the truth of a video; None where the dataset has none. Raises ValueError for a file that lacks an array."""
+    """Read the truth of a video; None where the dataset has none.
+
+    Raises ValueError, naming the file, where an array is missing, and for beats or a frame rate that are not finite.
+    """
     path = Path(folder) / f"{video_id}.npz"
     if not path.is_file():
         return None
@@ -42,4 +45,9 @@ def read_truth(folder: Path | str, video_id: str) -> Truth | None:
         if missing:
             raise ValueError(f"{path} has no array {', '.join(sorted(missing))}; see the format of dataset.truth")
         joints3d, joints2d, beats = (file[name].astype(np.float64) for name in ("joints3d", "joints2d", "beats"))
-        return Truth(joints3d, joints2d, beats, float(file["fps"]))
+        fps = float(file["fps"])
+    if bad := np.count_nonzero(~np.isfinite(beats)):
+        raise ValueError(f"{path}: {bad} of {len(beats)} beats are NaN or infinite; leave them out")
+    if not (np.isfinite(fps) and fps > 0):
+        raise ValueError(f"{path}: fps is {fps:g}; give the frames per second of its joints")
+    return Truth(joints3d, joints2d, beats, fps)

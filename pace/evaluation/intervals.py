@@ -1,12 +1,13 @@
 """95 % intervals of the rhythm table, resampled by source: the dance or song that a clip comes from."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from pace.evaluation.metrics import bootstrap
-from pace.evaluation.metrics.rhythm import summarise
+from pace.evaluation.metrics.rhythm import SUMMARY
 from pace.evaluation.scores import Scores
 from pace.evaluation.table import Rows, RowScore
 
@@ -31,30 +32,56 @@ def row_intervals(entries: Sequence[RowScore]) -> Limits:
 def score_intervals(
     scores: Sequence[Scores], sources: Sequence[str | tuple[str, ...]], resamples: int = bootstrap.RESAMPLES
 ) -> Limits:
-    """Intervals of the figures of `rhythm.summarise`, protocol by protocol, over the scores that have it.
+    """Intervals of the figures of `rhythm.summarise`, protocol by protocol, each over the scores that have it.
 
     sources: the source of each score, or those of a pair. Nothing where all are of one source.
     """
-    limits = {}
+    limits: Limits = {}
     for protocol in dict.fromkeys(name for protocols in scores for name in protocols):
         members = [i for i, protocols in enumerate(scores) if protocol in protocols]
-        values, names, statistic = protocol_values([scores[i][protocol] for i in members])
-        bounds = bootstrap.interval(values, [sources[i] for i in members], statistic, resamples=resamples)
-        if np.isfinite(bounds).all():
-            pairs = ((float(low), float(high)) for low, high in bounds)
-            limits[protocol] = dict(zip(names, pairs, strict=True))
+        for block in blocks([(scores[i][protocol],) for i in members]):
+            own_sources = [sources[members[i]] for i in block.clips]
+            bounds = bootstrap.interval(block.sides[0], own_sources, block.statistic, resamples=resamples)
+            for name, (low, high) in zip(block.figures, bounds, strict=True):
+                if np.isfinite(low) and np.isfinite(high):
+                    limits.setdefault(protocol, {})[name] = (float(low), float(high))
     return limits
 
 
-def protocol_values(
-    scores: Sequence[Mapping[str, float]],
-) -> tuple[npt.NDArray[np.float64], list[str], bootstrap.Statistic]:
-    """Values (n,K) of one protocol's scores, names of the summary figures, and the function that computes them."""
-    metrics = list(scores[0])
-    values = np.array([[clip[metric] for metric in metrics] for clip in scores])
-    return values, list(summarise([dict(clip) for clip in scores])), protocol_statistic(metrics)
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Metrics of one protocol that the same clips have, and the values of those clips.
+
+    clips: their positions. sides: the values (n,K) of each row that is compared. figures: the names of the M figures
+    that the statistic computes of each side.
+    """
+
+    clips: list[int]
+    sides: tuple[npt.NDArray[np.float64], ...]
+    figures: list[str]
+    statistic: bootstrap.Statistic
 
 
-def protocol_statistic(metrics: list[str]) -> bootstrap.Statistic:
-    """The function for the figures of `rhythm.summarise`: five figures of bcs and bhs, means of other metrics."""
-    return bootstrap.beat_summary if metrics == ["bcs", "bhs"] else bootstrap.mean
+def blocks(scores: Sequence[tuple[Mapping[str, float], ...]]) -> list[Block]:
+    """Metrics grouped by the clips in which all sides have a value; metrics that no clip has are left out.
+
+    scores: of each clip the metrics of one protocol, of one row or of several that are compared. The statistic is that
+    of `rhythm.summarise`: five figures of bcs and bhs, means of other metrics.
+    """
+    if not scores:
+        return []
+    metrics = list(scores[0][0])
+    values = np.array([[[side[metric] for metric in metrics] for side in sides] for sides in scores])  # (n,sides,K)
+    binned = metrics == ["bcs", "bhs"]
+    has_value = np.isfinite(values).all(axis=1)
+    groups: dict[bytes, list[int]] = {}
+    for column in range(len(metrics)):
+        groups.setdefault(b"" if binned else has_value[:, column].tobytes(), []).append(column)
+    result = []
+    for columns in groups.values():
+        clips = np.flatnonzero(has_value[:, columns].all(axis=1))
+        if len(clips):
+            sides = tuple(np.ascontiguousarray(values[clips, side][:, columns]) for side in range(values.shape[1]))
+            figures = list(SUMMARY) if binned else [metrics[column] for column in columns]
+            result.append(Block(clips.tolist(), sides, figures, bootstrap.beat_summary if binned else bootstrap.mean))
+    return result

@@ -24,10 +24,9 @@ import numpy.typing as npt
 from pace.evaluation.clips import CEILING, TRUTH
 from pace.evaluation.controls import SHUFFLED
 from pace.evaluation.distances import Distances
-from pace.evaluation.intervals import PAIR_RESAMPLES, protocol_statistic
+from pace.evaluation.intervals import PAIR_RESAMPLES, Block, blocks
 from pace.evaluation.metrics import bootstrap
 from pace.evaluation.metrics.jackknife import MIN_SOURCES
-from pace.evaluation.metrics.rhythm import summarise
 from pace.evaluation.scores import Scores
 from pace.evaluation.table import Rows
 
@@ -83,8 +82,6 @@ def uninformative(chance: Mapping[str, Sequence[Pair]]) -> Marks:
     for row, row_pairs in chance.items():
         for protocol in dict.fromkeys(name for pair in row_pairs for name in pair.chance):
             scored = [pair for pair in row_pairs if all(protocol in scores for scores in (*pair.true, pair.chance))]
-            if len({source for pair in scored for source in pair.sources}) < MIN_SOURCES:
-                continue  # no p-value could fall below 0.05, whatever the scores
             for metric, apart in separated(scored, protocol).items():
                 names = unseparated.setdefault(protocol, {}).setdefault(metric, [])
                 if not apart:
@@ -96,27 +93,27 @@ def separated(pairs: Sequence[Pair], protocol: str) -> dict[str, bool]:
     """Metric, as `rhythm.summarise` names it -> whether all true music is better than the chance row.
 
     Better: the interval of the difference of what is computed of both (mean, F1 of means, deviation) over the same
-    resampled sources is wholly on the good side of 0.
+    resampled sources is wholly on the good side of 0. Each metric is compared on the pairs that have it; one that pairs
+    of fewer than four sources have is left out.
     """
-    metrics = list(pairs[0].chance[protocol])
-    statistic = protocol_statistic(metrics)
-    sides = len(pairs[0].true)
-    rows = [(*pair.true, pair.chance) for pair in pairs]
-    values = [[scores[protocol][metric] for scores in row for metric in metrics] for row in rows]
+    apart: dict[str, bool] = {}
+    for block in blocks([tuple(scores[protocol] for scores in (*pair.true, pair.chance)) for pair in pairs]):
+        sources = np.array([pairs[i].sources for i in block.clips])
+        if len(np.unique(sources)) < MIN_SOURCES:
+            continue  # no p-value could fall below 0.05, whatever the scores
+        sides = len(block.sides) - 1
 
-    def differences(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        *true, chance = (statistic(part, weights) for part in np.split(values, sides + 1, axis=1))
-        return np.concatenate([side - chance for side in true], axis=1)
+        def differences(
+            values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], block: Block = block
+        ) -> npt.NDArray[np.float64]:
+            *true, chance = (block.statistic(part, weights) for part in np.split(values, len(block.sides), axis=1))
+            return np.concatenate([side - chance for side in true], axis=1)
 
-    sources = np.array([pair.sources for pair in pairs])
-    resamples = PAIR_RESAMPLES if sources.shape[1] > 1 else bootstrap.RESAMPLES
-    limits = bootstrap.interval(np.array(values), sources, differences, resamples=resamples)
-    names = list(summarise([pair.chance[protocol] for pair in pairs]))
-    lower, upper = limits.reshape(sides, len(names), 2).transpose(2, 1, 0)  # (metrics, sides)
-    apart = {
-        name: bool((upper[i] < -ROUNDING).all() if name in LOWER else (lower[i] > ROUNDING).all())
-        for i, name in enumerate(names)
-    }
+        resamples = PAIR_RESAMPLES if sources.shape[1] > 1 else bootstrap.RESAMPLES
+        limits = bootstrap.interval(np.concatenate(block.sides, axis=1), sources, differences, resamples=resamples)
+        lower, upper = limits.reshape(sides, len(block.figures), 2).transpose(2, 1, 0)  # (metrics, sides)
+        for i, name in enumerate(block.figures):
+            apart[name] = bool((upper[i] < -ROUNDING).all() if name in LOWER else (lower[i] > ROUNDING).all())
     return {name: value and apart[DEVIATION_OF.get(name, name)] for name, value in apart.items()}
 
 

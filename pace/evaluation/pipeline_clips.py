@@ -1,7 +1,6 @@
 """The clips that `evaluate` scores: those of the index that have both true and generated music."""
 
 import dataclasses
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,12 @@ import pandas as pd
 
 from pace.audio.vocoder import VocoderParams
 from pace.clip import CLIP_SECONDS
-from pace.evaluation import controls
+from pace.evaluation import controls, unscored
 from pace.evaluation.clips import Annotations, Clip
 from pace.evaluation.controls import GENERATED
 from pace.evaluation.ground_truth import Truth, read_truth
 from pace.evaluation.metrics import beat_alignment
+from pace.evaluation.metrics.beat_alignment import MotionBeats
 from pace.evaluation.score_clips import ScoredClip
 from pace.evaluation.track_clips import TrackClip, TrackPiece
 
@@ -107,17 +107,21 @@ def training_pieces(index: Index, folders: Folders) -> list[TrackPiece]:
 def annotations(record: Record, truth: Truth | None, poses: Path) -> Annotations:
     """Annotations of a clip: true beats of the dataset, the tempo in the index, motion beats of the lifted pose."""
     span = record["start_s"], record["start_s"] + CLIP_SECONDS
+    try:
+        motion = beat_alignment.read_motion_beats(poses / f"{record['video_id']}.npz", *span)
+    except ValueError as error:  # the music is scored all the same
+        motion = MotionBeats(None, str(error))
     return Annotations(
         truth.beats_between(*span) if truth else None,
-        None if math.isnan(record["bpm"]) else record["bpm"],
-        beat_alignment.read_motion_beats(poses / f"{record['video_id']}.npz", *span),
+        record["bpm"] if record["bpm"] > 0 else None,
+        *((motion.times, motion.unusable, motion.filled) if motion else ()),
     )
 
 
 def with_generated(scored: Sequence[ScoredClip]) -> tuple[list[ScoredClip], dict[str, str]]:
-    """The clips whose generated music could be read, and what is wrong with generated music, by clip.
+    """The clips whose true and generated music could be scored, and what is wrong with generated music, by clip.
 
-    Raises ValueError where none could be read.
+    Raises ValueError where there is none.
     """
     readable = [clip for clip in scored if GENERATED in clip.scores]
     faults = {}
@@ -126,6 +130,8 @@ def with_generated(scored: Sequence[ScoredClip]) -> tuple[list[ScoredClip], dict
             faults[clip.name] = f"not scored: {clip.unreadable[GENERATED]}"
         elif GENERATED in clip.faults:
             faults[clip.name] = "; ".join(clip.faults[GENERATED])
+    if not readable and (texts := unscored.reasons(scored)):
+        raise ValueError("no clip can be scored; the first, {}: {}".format(*next(iter(texts.items()))))
     if not readable:
         raise ValueError(f"no generated clip can be read; the first, {next(iter(faults.values()))}")
     return readable, faults

@@ -20,17 +20,23 @@ from pace.evaluation.table import Rows
 from pace.pipeline import per_video
 
 
-def table_sections(rows: Rows, row_distances: Distances, missing: Mapping[str, str]) -> dict[str, Any]:
-    """Sections `rhythm`, `fad`, `interval` (of both) and `uninformative`. missing: extractor -> why not computed."""
-    fad, fad_limits = distances.sections(row_distances, missing)
+def table_sections(rows: Rows, row_distances: Distances, not_computed: Mapping[str, str]) -> dict[str, Any]:
+    """Sections `rhythm`, `fad`, `interval` (of both), `uninformative` and, if any score is missing, `missing`.
+
+    not_computed: extractor -> the reason.
+    """
+    fad, fad_limits = distances.sections(row_distances, not_computed)
     limits = intervals.intervals(rows)
     chance = {row: rows[row] for row in metric_validity.CHANCE if row in rows}
-    return {
+    missing = {row: table.missing([entry.scores for entry in entries]) for row, entries in rows.items()}
+    missing = {row: counts for row, counts in missing.items() if counts}
+    sections = {
         "rhythm": table.summary(rows),
         "interval": {row: limits.get(row, {}) | fad_limits.get(row, {}) for row in (*limits, *fad_limits)},
         "fad": fad,
         "uninformative": metric_validity.marks(chance, row_distances),
     }
+    return sections | ({"missing": missing} if missing else {})
 
 
 def vae_section(scored: Sequence[ScoredClip]) -> dict[str, Any]:
@@ -61,13 +67,14 @@ def data_section(index: Index, scored: Sequence[ScoredClip], faulty: int, folder
 
 
 def write_metrics(metrics: Mapping[str, Any], path: Path) -> None:
-    """Write metrics.json; floats have six decimals."""
+    """Write metrics.json; floats have six decimals, and what is missing is null."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rounded(dict(metrics)), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    text = json.dumps(rounded(dict(metrics)), indent=2, sort_keys=True, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def write_per_clip(scored: Sequence[ScoredClip], rows: Rows, path: Path) -> None:
-    """Write per_clip.csv: a line for each clip and row, with the clip's dance."""
+    """Write per_clip.csv: a line for each clip and row, with the clip's dance; missing scores are empty cells."""
     dances = {clip.name: clip.source for clip in scored}
     records = [
         {"clip_id": record["clip_id"], "dance": dances[str(record["clip_id"])]} | rounded(record)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from pace.audio.silence import is_silent
 from pace.clip import SAMPLE_RATE
 from pace.evaluation import controls
 from pace.evaluation.clips import CEILING, TRUTH, Clip
@@ -28,7 +29,7 @@ class ScoredClip:
     """A scored clip. By row: events, scores against the true music, and descriptors (n,38).
 
     ceiling: the sound of row `ceiling`, kept on request, as it takes long to make. mel_error, faults, unreadable: as
-    in ClipSounds; without readable true music nothing is scored.
+    in ClipSounds. Without readable true music, or where it is silent, nothing is scored.
     """
 
     clip: Clip
@@ -39,6 +40,7 @@ class ScoredClip:
     mel_error: float = math.nan
     faults: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
+    silent: bool = False  # whether the true music is silent
 
     @property
     def name(self) -> str:
@@ -59,6 +61,8 @@ def score_clip(clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = Fals
     sounds = clip.files.read()
     if not sounds.rows:
         return ScoredClip(clip, unreadable=sounds.unreadable)
+    if is_silent(sounds.rows[TRUTH].wave):
+        return ScoredClip(clip, faults=sounds.faults, unreadable=sounds.unreadable, silent=True)
     clip = dataclasses.replace(clip, annotations=clip.annotations.until(sounds.rows[TRUTH].seconds))
     waves = {row: sound.at(SAMPLE_RATE) for row, sound in sounds.rows.items()}
     row_events, scores = score_waves(clip, waves, protocols)

@@ -1,6 +1,7 @@
 """Scoring one clip: every row against the clip's true music, by every protocol."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -33,21 +34,28 @@ def score_waves(
         truth_length, row_length = clip.files.compared_lengths(protocol, len(waves[TRUTH]), len(waves[row]))
         return events_of(TRUTH, truth_length), events_of(row, row_length)
 
-    scores = {row: score_events(clip.annotations, functools.partial(pair, row), protocols) for row in waves}
-    return {row: events_of(row, len(wave)) for row, wave in waves.items()}, scores
+    whole = {row: events_of(row, len(wave)) for row, wave in waves.items()}
+    scores = {
+        row: score_events(clip.annotations, whole[TRUTH], functools.partial(pair, row), protocols) for row in waves
+    }
+    return whole, scores
 
 
 def score_events(
-    annotations: Annotations, pair: Callable[[str], tuple[Events, Events]], protocols: tuple[str, ...]
+    annotations: Annotations, truth: Events, pair: Callable[[str], tuple[Events, Events]], protocols: tuple[str, ...]
 ) -> Scores:
-    """Scores of music against a clip, with its motion beats also `alignment`.
+    """Scores of music against a clip, with its motion beats also `alignment`. Missing scores are NaN, in all rows alike.
 
-    pair: protocol -> the events of the clip's true music and those of the music that is scored.
+    truth: the events of the clip's whole true music. pair: protocol -> the events of that part of it which the
+    protocol compares, and those of the music that is scored. `alignment` is missing where the tracker hears no beats
+    in the true music, which would score 0 itself.
     """
     scores = {
-        protocol: compare(*pair(protocol), protocol, annotations.beats, annotations.bpm) for protocol in protocols
+        protocol: compare(*pair(protocol), protocol, annotations.beats, annotations.bpm, truth)
+        for protocol in protocols
     }
     if annotations.motion_beats is not None:
         _, generated = pair(ALIGNMENT)
-        scores[ALIGNMENT] = beat_alignment.compare(annotations.motion_beats, generated.beats)
+        values = beat_alignment.compare(annotations.motion_beats, generated.beats)
+        scores[ALIGNMENT] = values if truth.beats.size else dict.fromkeys(values, math.nan)
     return scores

@@ -1,10 +1,11 @@
 """The rhythm table: the scores of every row, summed up over clips.
 
-A row holds the scores of all clips that have it. The row `shuffled` holds generated music against the true music of
-unrelated clips, one entry for each ordered pair of clips.
+A row holds the scores of all clips that have it. A metric is summed up over those that have a value. The row
+`shuffled` holds generated music against the true music of unrelated clips, one entry for each ordered pair of clips.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -63,7 +64,8 @@ def shuffled_scores(scored: Sequence[ScoredClip], row: str, protocols: tuple[str
 
 def _shuffled_score(scored: ScoredClip, reference: ScoredClip, row: str, protocols: tuple[str, ...]) -> RowScore:
     pair = reference.events[TRUTH], scored.events[row]
-    return RowScore(score_events(reference.clip.annotations, lambda _: pair, protocols), scored, reference)
+    scores = score_events(reference.clip.annotations, reference.events[TRUTH], lambda _: pair, protocols)
+    return RowScore(scores, scored, reference)
 
 
 def summarise_row(scores: Sequence[Scores]) -> Summary:
@@ -77,6 +79,17 @@ def summarise_row(scores: Sequence[Scores]) -> Summary:
 def summary(rows: Rows) -> dict[str, Summary]:
     """Sum up every row."""
     return {row: summarise_row([entry.scores for entry in entries]) for row, entries in rows.items()}
+
+
+def missing(scores: Sequence[Scores]) -> dict[str, dict[str, int]]:
+    """Protocol -> metric -> how many of a row's scores lack it, if any do."""
+    counts: dict[str, dict[str, int]] = {}
+    for protocols in scores:
+        for protocol, metrics in protocols.items():
+            for metric in (name for name, value in metrics.items() if math.isnan(value)):
+                of_protocol = counts.setdefault(protocol, {})
+                of_protocol[metric] = of_protocol.get(metric, 0) + 1
+    return counts
 
 
 def per_clip(scored: Sequence[ScoredClip], rows: Rows) -> list[dict[str, object]]:
@@ -94,12 +107,14 @@ def per_clip(scored: Sequence[ScoredClip], rows: Rows) -> list[dict[str, object]
 
 
 def _mean(scores: Sequence[Scores]) -> dict[str, float]:
+    """The mean of each metric over the scores that have it; NaN where none does."""
     values: dict[str, list[float]] = {}
     for protocols in scores:
         for protocol, metrics in protocols.items():
             for metric, value in metrics.items():
-                values.setdefault(f"{protocol}_{metric}", []).append(value)
-    return {name: float(np.mean(column)) for name, column in values.items()}
+                column = values.setdefault(f"{protocol}_{metric}", [])
+                column += [] if math.isnan(value) else [value]
+    return {name: float(np.mean(column)) if column else math.nan for name, column in values.items()}
 
 
 def text(rows: Mapping[str, Summary]) -> str:
@@ -112,6 +127,8 @@ def text(rows: Mapping[str, Summary]) -> str:
     lines = ["row".ljust(10) + "".join(name.rjust(len(name) + 2) for name in columns)]
     for row, scores in rows.items():
         values = (scores.get(protocol, {}).get(metric, np.nan) for protocol, metric in columns.values())
-        cells = (f"{value:{len(name) + 2}.3f}" for name, value in zip(columns, values, strict=True))
-        lines.append(row.ljust(10) + "".join(cells))
+        cells = ["–" if math.isnan(value) else f"{value:.3f}" for value in values]
+        lines.append(
+            row.ljust(10) + "".join(cell.rjust(len(name) + 2) for name, cell in zip(columns, cells, strict=True))
+        )
     return "\n".join(lines)

@@ -17,6 +17,8 @@ from pace.media.sounds import Sound
 from pace.media.streams import MediaError
 from pace.pipeline.threads import one_thread
 
+UNREADABLE = (ValueError, OSError, RuntimeError)  # what `read_wave` raises; soundfile's error is a RuntimeError
+
 
 @dataclasses.dataclass(frozen=True)
 class TrackPiece:
@@ -43,9 +45,12 @@ class TrackClip:
     def read(self, ceiling: Sound | None = None) -> ClipSounds:
         """The rows `truth`, `ceiling`, `generated`, the controls and, with training music, `random`, at 22,050 Hz.
 
-        Where the generated music cannot be read, there is no row `generated`. Raises ValueError for a bad track.
+        Where the generated music cannot be read, there is no row `generated`; where the track cannot, no row at all.
         """
-        track = read_wave(self.true.track)
+        try:
+            track = read_wave(self.true.track)
+        except UNREADABLE as error:
+            return ClipSounds({}, unreadable={TRUTH: str(error).replace(str(self.true.track), self.true.track.name)})
         true = controls.cut(track, self.true.start)
         mel_error = float("nan")
         if ceiling is None:
@@ -66,7 +71,10 @@ class TrackClip:
             "delayed": controls.delayed(track, self.true.start),
         }
         if self.random:
-            waves["random"] = self.random.read()
+            try:
+                waves["random"] = self.random.read()
+            except UNREADABLE as error:
+                unreadable["random"] = str(error)
         rows |= {row: Sound(wave, SAMPLE_RATE) for row, wave in waves.items()}
         return ClipSounds(rows, faults, unreadable, mel_error)
 

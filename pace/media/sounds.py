@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from pace.audio.silence import is_silent
 from pace.media import sound_track, streams
 from pace.media.resampling import mono_at
 
 Wave = npt.NDArray[np.float32]
 
 SHORT = 1.0  # seconds; less has no detectable beat and no VGGish example, so silence is added
-SILENT = 1e-4  # peak: -80 dB of full scale
 FULL_SCALE = 0.999
 CLIPPED_SHARE = 1e-3  # of the samples at full scale
 
@@ -68,7 +68,7 @@ def finite(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def faults(channels: npt.NDArray[Any], sample_rate: int) -> tuple[str, ...]:
     """What is wrong with samples (S,C): `not finite`, `empty`, `very short`, `silent`, `clipped`, with its measure.
 
-    Silent: the mean of the channels, which is what is scored, has no level.
+    Silent (`silence.is_silent`): the mean of the channels, which is what is scored, has no level.
     """
     if not len(channels):
         return ("empty",)
@@ -77,7 +77,7 @@ def faults(channels: npt.NDArray[Any], sample_rate: int) -> tuple[str, ...]:
         messages.append(f"not finite: {bad} samples set to 0")
     if len(channels) < SHORT * sample_rate:
         messages.append(f"very short: {len(channels) / sample_rate:.3f} s")
-    if np.abs(finite(channels).mean(axis=1)).max() < SILENT:
+    if is_silent(finite(channels).mean(axis=1)):
         messages.append("silent")
     share = float(np.mean(np.abs(finite(channels)) >= FULL_SCALE))
     if share > CLIPPED_SHARE:

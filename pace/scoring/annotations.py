@@ -6,7 +6,6 @@ Files name a clip as the table does, or by its reference's file name without ext
 import csv
 import dataclasses
 import math
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pace.evaluation.clips import Annotations
-from pace.evaluation.metrics.beat_alignment import read_motion_beats
+from pace.evaluation.metrics.beat_alignment import MotionBeats, read_motion_beats
 
 LABELS = {"motion_beats": "a pose", "beats": "true beats", "bpm": "a tempo"}  # field of Annotations -> what is given
 
@@ -36,8 +35,8 @@ class AnnotationFiles:
 def read_annotations(files: AnnotationFiles, clips: Mapping[str, str]) -> dict[str, Annotations]:
     """Annotations of each clip. clips: name -> file name of its reference without extension.
 
-    A pose that is too short to have beats counts as none. Raises ValueError for a bad table or pose file, and for one
-    without an entry for any clip.
+    A pose that is too short, or that lacks positions for too long, gives no motion beats, and the annotations say why.
+    Raises ValueError for a bad table or pose file, and for one without an entry for any clip.
     """
     sources: dict[str, tuple[Path | None, Mapping[str, Any]]] = {
         "motion_beats": (files.poses, read_poses(files.poses, {*clips, *clips.values()})),
@@ -49,15 +48,19 @@ def read_annotations(files: AnnotationFiles, clips: Mapping[str, str]) -> dict[s
         for name, reference in clips.items():
             key = name if name in values else reference
             if key in values:
-                fields[name][field] = values[key]
+                value = values[key]
+                if isinstance(value, MotionBeats):
+                    fields[name] |= {"pose_unusable": value.unusable, "pose_filled": value.filled}
+                    value = value.times
+                fields[name][field] = value
         if path and not any(field in clip for clip in fields.values()):
             remedy = f"its files or rows must have the clips' names, such as {next(iter(clips))!r}"
             raise ValueError(f"{path}: none of its entries matches a clip; {remedy}")
     return {name: Annotations(**values) for name, values in fields.items()}
 
 
-def read_poses(folder: Path | None, names: Iterable[str]) -> dict[str, npt.NDArray[np.float64]]:
-    """Motion beats (M,) in seconds of the named clips that have a usable pose; a clip is its whole file.
+def read_poses(folder: Path | None, names: Iterable[str]) -> dict[str, MotionBeats]:
+    """Motion beats of the named clips that have a pose; a clip is its whole file.
 
     Raises ValueError for a missing folder, and for a file without the arrays.
     """
@@ -67,13 +70,7 @@ def read_poses(folder: Path | None, names: Iterable[str]) -> dict[str, npt.NDArr
         raise ValueError(f"{folder}: no such folder; give a folder of poses, a file CLIP.npz each")
     motion_beats = {}
     for name in sorted(names):
-        path = folder / f"{name}.npz"
-        try:
-            beats = read_motion_beats(path, 0, math.inf)
-        except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f"{path}: not a pose ({error}); give arrays pose (N,J,3) and fps, as in data/pose3d"
-            ) from None
+        beats = read_motion_beats(folder / f"{name}.npz", 0, math.inf)
         if beats is not None:
             motion_beats[name] = beats
     return motion_beats

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pace.evaluation.clips import TRUTH
 from pace.scoring import notes
 from pace.scoring.console_table import (
     DIFFERS,
@@ -42,7 +43,7 @@ def short_notes(result: Result, columns: Sequence[Column], left_out: Sequence[Co
     """The notes of the console; those in full are `notes.notes`."""
     lines = [*notes.nothing_scored(result), *_lateness(result), _legend(columns)]
     lines += [*_uninformative(result, columns), *notes.untested_rhythm(result), *notes.untested_distances(result)]
-    lines += [*_differences(result, columns), *notes.sources(result), *_not_there(result)]
+    lines += [*_differences(result, columns), *notes.sources(result), *_missing(result, columns), *_not_there(result)]
     lines += [f"{name}: {warning}" for name, warning in dict.fromkeys(notes.warnings(result))]
     if left_out:
         lines.append(f"no room for {', '.join(' '.join(column.heads) for column in left_out)}")
@@ -106,6 +107,20 @@ def _differences(result: Result, columns: Sequence[Column]) -> list[str]:
         p = f"p {'<=' if one['p_at_most'] else '='} {one['p']:.2g}"
         lines.append(f"  {name}{' ' * (min(size, NAMES[1]) - width(name))}  {value} [{low}, {high}], {p}")
     return lines
+
+
+def _missing(result: Result, columns: Sequence[Column]) -> list[str]:
+    """How many clips lack a figure of the table, for their reference's sake and so in all rows alike."""
+    truth = result["rows"].get(TRUTH, {})
+    lacking: dict[int, list[str]] = {}
+    for column in columns:
+        metric = "bhs" if column.metric == "f1" else column.metric
+        if count := truth.get("missing", {}).get(column.protocol, {}).get(metric):
+            lacking.setdefault(count, []).append(" ".join(column.heads))
+    return [
+        f"{', '.join(names)}: of {truth['clips'] - count} of {truth['clips']} clips; the other references have none"
+        for count, names in lacking.items()
+    ]
 
 
 def _not_there(result: Result) -> list[str]:

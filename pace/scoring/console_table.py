@@ -75,7 +75,7 @@ def _figures(entry: Mapping[str, Any], protocol: str) -> Mapping[str, Any]:
 def _value(entry: Mapping[str, Any], column: Column) -> float | None:
     """A figure, None where it is missing."""
     value = _figures(entry, column.protocol).get(column.metric)
-    return None if value is None or math.isnan(value) else float(value)
+    return None if value is None else float(value)
 
 
 def fitted(result: Result, columns: Sequence[Column]) -> tuple[list[str], list[Column]]:

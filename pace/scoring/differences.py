@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pace.evaluation.distances import Distances, digits
-from pace.evaluation.intervals import protocol_values
+from pace.evaluation.intervals import blocks
 from pace.evaluation.metrics import bootstrap
 from pace.evaluation.score_clips import ScoredClip
 
@@ -22,18 +22,17 @@ def rhythm_differences(scored: Sequence[ScoredClip], systems: Sequence[str]) -> 
         common = [clip for clip in scored if first in clip.scores and second in clip.scores]
         for protocol in dict.fromkeys(name for clip in common for name in clip.scores[first]):
             members = [clip for clip in common if protocol in clip.scores[first]]  # alignment: the clips with a pose
-            sources = [clip.source for clip in members]
-            if len({*sources}) < 2:
-                continue
-            values, names, statistic = protocol_values([clip.scores[first][protocol] for clip in members])
-            others, _, _ = protocol_values([clip.scores[second][protocol] for clip in members])
-            result = bootstrap.difference(values, others, sources, statistic)
-            keys = {"first": first, "second": second, "clips": len(members), "protocol": protocol}
-            for name, value, (low, high), p, at_most in zip(
-                names, result.value, result.interval, result.p, result.at_most, strict=True
-            ):
-                figures = {"difference": float(value), "low": float(low), "high": float(high), "p": float(p)}
-                differences.append(keys | {"metric": name} | figures | {"p_at_most": bool(at_most)})
+            for block in blocks([(clip.scores[first][protocol], clip.scores[second][protocol]) for clip in members]):
+                sources = [members[i].source for i in block.clips]
+                if len({*sources}) < 2:
+                    continue
+                result = bootstrap.difference(*block.sides, sources, block.statistic)
+                keys = {"first": first, "second": second, "clips": len(sources), "protocol": protocol}
+                for name, value, (low, high), p, at_most in zip(
+                    block.figures, result.value, result.interval, result.p, result.at_most, strict=True
+                ):
+                    figures = {"difference": float(value), "low": float(low), "high": float(high), "p": float(p)}
+                    differences.append(keys | {"metric": name} | figures | {"p_at_most": bool(at_most)})
     return differences
 
 

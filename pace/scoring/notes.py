@@ -26,7 +26,11 @@ UNMATCHED = {
     "case": "not matched, the names differ in the case of letters",
     "broken": "not read, the link leads nowhere",
 }
-FILES = {"unreadable": "unreadable, not scored", "faults": "faulty, scored all the same"}
+FILES = {
+    "unreadable": "unreadable, not scored",
+    "unscored": "not scored, or not in all metrics",
+    "faults": "faulty, scored all the same",
+}
 
 
 def notes(result: Result) -> list[str]:

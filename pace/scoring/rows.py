@@ -14,8 +14,9 @@ import numpy as np
 from pace.evaluation import intervals, metric_validity
 from pace.evaluation.distances import Distances
 from pace.evaluation.metric_validity import CHANCE, Marks
+from pace.evaluation.rounding import without_nan
 from pace.evaluation.score_clips import ScoredClip
-from pace.evaluation.table import Rows, RowScore, own_scores, shuffled_scores, summarise_row
+from pace.evaluation.table import Rows, RowScore, missing, own_scores, shuffled_scores, summarise_row
 from pace.scoring.file_clips import CONTROLS
 
 PAIRED = 120  # clips whose pairs a shuffled row holds at most
@@ -47,7 +48,8 @@ def shuffled_name(system: str) -> str:
 
 def entries(rows: Rows, distances: Distances) -> dict[str, dict[str, Any]]:
     """One entry per row: `clips` scored, `rhythm` (protocol -> metric), `interval` (protocol or extractor -> metric ->
-    limits), `fad` (extractor -> figures), perhaps `warning` (extractor -> text); of a shuffled row also its `pairs`.
+    limits), `fad` (extractor -> figures), perhaps `warning` (extractor -> text) and `missing` (protocol -> metric ->
+    how many clips or pairs lack it); of a shuffled row also its `pairs`. A figure that no clip has is None.
 
     A row's distance is to the references of its own clips.
     """
@@ -57,10 +59,12 @@ def entries(rows: Rows, distances: Distances) -> dict[str, dict[str, Any]]:
         rhythm = summarise_row([score.scores for score in scores])
         entry = {
             "clips": len(scores),
-            "rhythm": rhythm,
+            "rhythm": without_nan(rhythm),
             "interval": intervals.row_intervals(scores) | fad_limits,
             "fad": fad,
         }
+        if lacking := missing([score.scores for score in scores]):
+            entry["missing"] = lacking
         if warnings:
             entry["warning"] = warnings
         if any(score.clip is not score.reference for score in scores):

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pace.evaluation import embeddings
+from pace.evaluation import embeddings, unscored
 from pace.evaluation.clips import Clip
 from pace.evaluation.distances import Distances
 from pace.evaluation.metrics.rhythm import PROTOCOLS
+from pace.evaluation.rounding import without_nan
 from pace.evaluation.score_clips import ScoredClip, score_clips
 from pace.evaluation.table import Rows, own_scores
 from pace.scoring import file_clips, groups, matching, shifted
@@ -53,7 +54,7 @@ def name_systems(folders: Sequence[Path], names: Sequence[str]) -> dict[str, Pat
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(f"two folders are called {repeated[0]!r}: give each a name of its own with --name")
-    reserved = sorted({*names} & {*file_clips.CONTROLS, file_clips.REFERENCE})
+    reserved = sorted({*names} & {*file_clips.CONTROLS, file_clips.REFERENCE, unscored.POSE})
     if reserved:
         raise ValueError(f"{reserved[0]!r} is the name of another row: call the system something else with --name")
     return dict(zip(names, folders, strict=True))
@@ -83,9 +84,10 @@ def score(options: ScoreOptions) -> dict[str, Any]:
       that holds its scores after the `shift`.
     - `group`: what the intervals resample, see `groups.describe`.
     - `known`: number of clips with `a pose`, `true beats` or `a tempo`, for each annotation given.
-    - `files`: what was unmatched, unreadable or faulty, by system. `other_files`: what is no music, by folder.
-      `not_computed`: extractor -> reason.
-    - `per_clip`: the scores of every clip and row.
+    - `files`: what was unmatched, unreadable or faulty, by system; `unscored`: `reference` or `pose` -> clip -> of what
+      it is left out, in all rows alike, and why. `other_files`: what is no music, by folder. `not_computed`: extractor
+      -> reason.
+    - `per_clip`: the scores of every clip and row; None where one is missing.
 
     Raises ValueError where nothing can be scored.
     """
@@ -130,17 +132,26 @@ def score(options: ScoreOptions) -> dict[str, Any]:
         "files": {
             "unmatched": unmatched(matches, everything),
             "unreadable": _by_row({clip.name: clip.unreadable for clip in scored}),
-            "faults": _by_row(
-                {clip.name: {row: "; ".join(faults) for row, faults in clip.faults.items()} for clip in scored}
-            ),
+            "unscored": _by_row({clip.name: unscored.of_clip(clip) for clip in scored}),
+            "faults": _by_row({clip.name: _faults(clip) for clip in scored}),
         },
         "other_files": {
             name: [_below(path, [folder.root]) for path in folder.others] for name, folder in everything.items()
         },
         "per_clip": [
-            {"clip": clip.name, "row": row} | flat(scores) for clip in scored for row, scores in clip.scores.items()
+            {"clip": clip.name, "row": row} | without_nan(flat(scores))
+            for clip in scored
+            for row, scores in clip.scores.items()
         ],
     }
+
+
+def _faults(clip: ScoredClip) -> dict[str, str]:
+    """Row -> what is wrong with its file, or with the pose, where they are scored all the same."""
+    faults = {row: "; ".join(texts) for row, texts in clip.faults.items()} if clip.scores else {}
+    if filled := clip.clip.annotations.pose_filled:
+        faults[unscored.POSE] = f"positions missing in {filled} frames, interpolated"
+    return faults
 
 
 def find_clips(options: ScoreOptions, matches: Mapping[str, Matches]) -> list[Clip]:
@@ -171,7 +182,9 @@ def file_names(matches: Mapping[str, Matches], clips: Iterable[str]) -> dict[str
 def _check_readable(scored: Sequence[ScoredClip], systems: Sequence[str]) -> None:
     """Raise ValueError where no reference or no generated file can be read."""
     if not any(clip.scores for clip in scored):
-        raise ValueError(f"no reference can be read; the first, {next(iter(scored[0].unreadable.values()))}")
+        first = scored[0]
+        reason = f"{first.name}: it is silent" if first.silent else next(iter(first.unreadable.values()))
+        raise ValueError(f"no reference can be scored; the first, {reason}")
     if not any(system in clip.scores for clip in scored for system in systems):
         reason = next(text for clip in scored for row, text in clip.unreadable.items() if row in systems)
         raise ValueError(f"no generated file can be read; the first, {reason}")

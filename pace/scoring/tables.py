@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,7 +21,8 @@ LAST = "not_separated"
 def records(result: Result) -> list[dict[str, object]]:
     """The table: of each row its name, clips, rhythm metrics as `protocol_metric` and distances as `extractor_fad`.
 
-    Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none. An extractor that was
+    Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none, and by the number of
+    clips or pairs that lack it, `..._missing`, if any do. An extractor that was
     not computed has the column `extractor_fad` with the reason in every row. The last column, `not_separated`, is for
     controls: it names the uninformative metrics, which do not separate the row from the true music.
     """
@@ -30,32 +30,30 @@ def records(result: Result) -> list[dict[str, object]]:
     table = []
     for row, entry in result["rows"].items():
         counts = {"row": row, "clips": entry["clips"], "not_scored": entry.get("not_scored", "")}
-        limits = flat(entry["interval"])
+        limits, lacking = flat(entry["interval"]), flat(entry.get("missing", {}))
         rhythm, metrics = flat(entry["rhythm"]), {}
         for name, value in (rhythm | flat(entry["fad"])).items():
             metrics[name] = value
             if name in rhythm or name.endswith(DISTANCES):
                 metrics[f"{name}_low"], metrics[f"{name}_high"] = limits.get(name, ("", ""))
+            if name in lacking:
+                metrics[f"{name}_missing"] = lacking[name]
         uninformative = [name for name, controls in flat(result["uninformative"]).items() if row in controls]
         table.append(counts | metrics | missing | {LAST: " ".join(uninformative)})
     fullest = sorted(table, key=len, reverse=True)  # the fullest record decides on the order of the columns
     columns = dict.fromkeys(name for record in fullest for name in record)
     columns[LAST] = columns.pop(LAST)
-    return [{name: "" if _missing(value := record.get(name, "")) else value for name in columns} for record in table]
+    return [{name: record.get(name, "") for name in columns} for record in table]
 
 
 def shown(value: object) -> str:
     """A value of the table as text for reading."""
-    if isinstance(value, float) and not _missing(value):
+    if isinstance(value, float):
         form = ".1f" if abs(value) >= 100 else ".3f" if abs(value) >= 0.01 or value == 0 else ".1e"
         return format(value, form)
     if str(value).startswith("not computed"):
         return str(value).partition(" (")[0]
-    return "–" if _missing(value) else str(value)
-
-
-def _missing(value: object) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    return "–" if value in ("", None) else str(value)
 
 
 def _marked(table: Iterable[Mapping[str, Any]], result: Result) -> list[dict[str, Any]]:

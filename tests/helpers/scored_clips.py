@@ -23,7 +23,7 @@ def clip_of(name, video=None, music=None, source=None, annotations=None):
 def scored_clip(clip, events, protocols):
     """A scored clip. events: row -> its events."""
     scores = {
-        row: score_events(clip.annotations, lambda _, other=other: (events[TRUTH], other), protocols)
+        row: score_events(clip.annotations, events[TRUTH], lambda _, other=other: (events[TRUTH], other), protocols)
         for row, other in events.items()
     }
     return ScoredClip(clip, events, scores)

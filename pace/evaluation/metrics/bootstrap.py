@@ -11,6 +11,8 @@ Shapes used throughout:
 - groups (n,): the group of each row; (n,2) when each row compares a clip of one group with a clip of another.
 - weights (B,n): how often each row is drawn in each of B resamples.
 - A statistic maps values and weights to (B,M).
+
+Values are finite. What is missing in a clip is left out by the caller, who gives the clips that have a value.
 """
 
 import dataclasses
@@ -34,12 +36,13 @@ def mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def deviation(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Standard deviation (ddof 1) of each column over the resampled rows: (n,K), (B,n) -> (B,K)."""
+    """Standard deviation (ddof 1) of each column over the resampled rows: (n,K), (B,n) -> (B,K); NaN of a single row."""
     count = weights.sum(axis=1, keepdims=True)
     centred = values - values.mean(axis=0)  # against cancellation
     variance = weights @ centred**2 / count - (weights @ centred / count) ** 2
-    deviations: np.ndarray = np.sqrt(np.maximum(variance, 0) * count / np.maximum(count - 1, 1))
-    return deviations
+    with np.errstate(invalid="ignore", divide="ignore"):
+        deviations: np.ndarray = np.sqrt(np.maximum(variance, 0) * count / (count - 1))
+    return np.where(count > 1, deviations, np.nan)
 
 
 def beat_summary(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -75,7 +78,7 @@ def interval(
 ) -> np.ndarray:
     """Compute the interval (M,2) that contains the statistic with probability `level`; NaN if there is one group only.
 
-    Raises ValueError when the shapes of values and groups do not match.
+    Raises ValueError when the shapes of values and groups do not match, and for values that are not finite.
     """
     resampled, count = bootstrap(values, groups, statistic, resamples, seed)
     return _quantiles(resampled, count, level)
@@ -114,11 +117,13 @@ def bootstrap(
     """Compute the statistic of each resample (B,M), and the number of groups.
 
     Which groups are drawn depends on the groups and the seed alone.
-    Raises ValueError when the shapes of values and groups do not match.
+    Raises ValueError when the shapes of values and groups do not match, and for values that are not finite.
     """
     values, labels = np.asarray(values, dtype=np.float64), np.asarray(groups)
     if values.ndim != 2 or not len(values) or labels.shape[:1] != values.shape[:1]:
         raise ValueError(f"values {values.shape} and groups {labels.shape}: expected (n,K) and (n,) or (n,2), n > 0")
+    if bad := np.count_nonzero(~np.isfinite(values).all(axis=1)):
+        raise ValueError(f"{bad} of {len(values)} rows hold NaN or infinity: leave out the clips without a value")
     names, codes = np.unique(labels, return_inverse=True)
     codes = codes.reshape(len(values), -1)
     count = len(names)
@@ -137,8 +142,10 @@ def _quantiles(resampled: np.ndarray, count: int, level: float) -> np.ndarray:
     if count < 2:
         return np.full((resampled.shape[1], 2), np.nan)
     tail = stats.norm.cdf(np.sqrt(count / (count - 1)) * stats.t.ppf((1 - level) / 2, count - 1))
-    limits: np.ndarray = np.nanquantile(resampled, [tail, 1 - tail], axis=0)
-    return limits.T
+    existing = np.isfinite(resampled).any(axis=0)
+    limits = np.full((resampled.shape[1], 2), np.nan)
+    limits[existing] = np.nanquantile(resampled[:, existing], [tail, 1 - tail], axis=0).T
+    return limits
 
 
 def _p_value(resampled: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,11 +1,13 @@
 """Onset, beat and tempo detection in one wave, the basis of every rhythm metric (FACTS 7)."""
 
 import dataclasses
+import math
 from typing import Any
 
 import librosa
 import numpy as np
 
+from pace.audio.silence import is_silent
 from pace.clip import SAMPLE_RATE
 
 SHORTEST = 2048  # samples: one analysis window; a shorter wave has no events
@@ -20,7 +22,7 @@ PICKING: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Events:
-    """The events in one wave: times in seconds from its start, and the tempo in BPM (0 if none is detected)."""
+    """The events in one wave: times in seconds from its start, and the tempo in BPM (NaN without beats)."""
 
     duration: float  # seconds
     onsets: dict[str, np.ndarray]  # way of picking -> (n,) seconds
@@ -32,8 +34,8 @@ def events(wave: np.ndarray, sample_rate: int) -> Events:
     """Detect the onsets, beats and tempo of a mono wave (S,).
 
     The constants of FACTS 7 are for 22,050 Hz; a wave at another rate is resampled first. Beats come from
-    `librosa.beat.beat_track(trim=False)` with its defaults; it is not told the tempo. A silent wave, or one shorter
-    than an analysis window, has no events.
+    `librosa.beat.beat_track(trim=False)` with its defaults; it is not told the tempo. A silent wave (`is_silent`),
+    or one shorter than an analysis window, has no events.
     Raises ValueError for a wave that is not mono or contains NaN or infinity.
     """
     wave = np.asarray(wave, dtype=np.float32)
@@ -44,8 +46,8 @@ def events(wave: np.ndarray, sample_rate: int) -> Events:
     duration = wave.size / sample_rate
     if sample_rate != SAMPLE_RATE and wave.size:
         wave = librosa.resample(wave, orig_sr=sample_rate, target_sr=SAMPLE_RATE)
-    if wave.size < SHORTEST or not wave.any():
-        return Events(duration, {name: np.zeros(0) for name in PICKING}, np.zeros(0), 0.0)
+    if wave.size < SHORTEST or is_silent(wave):
+        return Events(duration, {name: np.zeros(0) for name in PICKING}, np.zeros(0), math.nan)
     strength = librosa.onset.onset_strength(y=wave, sr=SAMPLE_RATE)
     onsets = {
         name: librosa.onset.onset_detect(onset_envelope=strength, sr=SAMPLE_RATE, units="time", **arguments)
@@ -53,4 +55,4 @@ def events(wave: np.ndarray, sample_rate: int) -> Events:
     }
     # Not from `strength`: the beat tracker aggregates its own envelope by the median over frequency.
     tempo, beats = librosa.beat.beat_track(y=wave, sr=SAMPLE_RATE, trim=False, units="time")
-    return Events(duration, onsets, np.asarray(beats), float(np.atleast_1d(tempo)[0]) if len(beats) else 0.0)
+    return Events(duration, onsets, np.asarray(beats), float(np.atleast_1d(tempo)[0]) if len(beats) else math.nan)

@@ -1,4 +1,10 @@
-"""Accuracy of keypoints and lifted poses, for datasets with true joints."""
+"""Accuracy of keypoints and lifted poses, for datasets with true joints.
+
+A figure that cannot be had is missing (NaN): the confidence of a video without a detection, the correlation of an energy
+that does not change. Joints that are NaN or infinite are errors, and so are tracks without frames.
+"""
+
+import math
 
 import numpy as np
 
@@ -12,8 +18,10 @@ PCK_THRESHOLD = 0.1  # of the body height
 def at_times(track: np.ndarray, fps: float, times: np.ndarray) -> np.ndarray:
     """Interpolate a track (N,...), frame i at i / fps seconds, linearly at other times (M,): (M,...) float64.
 
-    Times before the first or after the last frame get that frame's value.
+    Times before the first or after the last frame get that frame's value. Raises ValueError for a track without frames.
     """
+    if not len(track):
+        raise ValueError("the track has no frames")
     position = np.clip(np.asarray(times) * fps, 0, len(track) - 1)
     low = np.minimum(position.astype(int), max(len(track) - 2, 0))
     high = np.minimum(low + 1, len(track) - 1)
@@ -31,9 +39,13 @@ def pck(keypoints: np.ndarray, truth: np.ndarray) -> float:
     """Share of keypoints (N,J,2) within 0.1 body heights of the true joints (N,J,2), over all frames and joints.
 
     Frames without a detection count too, with the positions that were filled in for them.
+    Raises ValueError for joints that are not finite, and for true joints without a height.
     """
+    _check_joints(keypoints, truth)
+    if not (height := body_height(truth)) > 0:
+        raise ValueError("the true joints of most frames lie at one height: the body has no size")
     distance = np.linalg.norm(keypoints - truth, axis=-1)
-    return float(np.mean(distance <= PCK_THRESHOLD * body_height(truth)))
+    return float(np.mean(distance <= PCK_THRESHOLD * height))
 
 
 def mpjpe(pose: np.ndarray, truth: np.ndarray) -> float:
@@ -41,8 +53,11 @@ def mpjpe(pose: np.ndarray, truth: np.ndarray) -> float:
 
     Both are centred on their root. One least-squares scale for the whole video brings the pose to the truth's unit;
     there is no rotation. As usual, the mean includes the root joint, whose error is zero by construction.
+    Raises ValueError for joints that are not finite, and for a true torso without length.
     """
-    torso = torso_length(truth)
+    _check_joints(pose, truth)
+    if not (torso := torso_length(truth)) > 0:
+        raise ValueError("the true torso has no length: root and neck coincide")
     pose, truth = pose - pose[:, :1], truth - truth[:, :1]
     power = float((pose * pose).sum())
     scale = float((pose * truth).sum()) / power if power else 0.0
@@ -50,10 +65,10 @@ def mpjpe(pose: np.ndarray, truth: np.ndarray) -> float:
 
 
 def correlations(measured: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Pearson correlation over time of each column of two series (N,5): (5,). It is 0 where either is constant."""
+    """Pearson correlation over time of each column of two series (N,5): (5,). It is NaN where either is constant."""
     measured, true = measured - measured.mean(axis=0), true - true.mean(axis=0)
     norm = np.sqrt((measured**2).sum(axis=0) * (true**2).sum(axis=0))
-    correlation: np.ndarray = (measured * true).sum(axis=0) / np.where(norm > 0, norm, np.inf)
+    correlation: np.ndarray = (measured * true).sum(axis=0) / np.where(norm > 0, norm, np.nan)
     return correlation
 
 
@@ -69,14 +84,17 @@ def keypoint_metrics(
     """Compute the metrics of one video's keypoints (N,K,3), given in pixels of a frame of `size` (w, h).
 
     - `detected`: share of frames with a person, the mean of the argument `detected` (N,).
-    - `confidence`: mean confidence of the keypoints in those frames.
+    - `confidence`: mean confidence of the keypoints in those frames; NaN without any.
     - `pck10`: PCK over the 17 H36M joints. Needs the truth, in pixels of the original frame of `original_size` (w, h).
 
-    Raises ValueError for an unknown layout.
+    Raises ValueError for an unknown layout, for keypoints without frames and for those that are not finite.
     """
+    if not len(keypoints):
+        raise ValueError("the keypoints have no frames")
+    _check_joints(keypoints)
     out = {
         "detected": float(detected.mean()),
-        "confidence": float(keypoints[detected, :, 2].mean()) if detected.any() else 0.0,
+        "confidence": float(keypoints[detected, :, 2].mean()) if detected.any() else math.nan,
     }
     if truth:
         true = at_times(truth.joints2d, truth.fps, np.arange(len(keypoints)) / fps)
@@ -89,9 +107,10 @@ def pose_metrics(pose: np.ndarray, fps: float, truth: Truth, energy: EnergyParam
 
     - `mpjpe`: mean per-joint position error.
     - `energy_slow_{part}`, `energy_fast_{part}`: correlation of a part's energy with that of the true joints.
-    - `energy_slow`, `energy_fast`: their means over the five parts.
+    - `energy_slow`, `energy_fast`: their means over the parts that have one. The correlation of an energy that does not
+      change is NaN.
 
-    Raises ValueError when energies cannot be computed (the track is too short, or the torso has no length).
+    Raises ValueError for joints that are not finite, and when energies cannot be computed (the track is too short, or the torso has no length).
     """
     true = at_times(truth.joints3d, truth.fps, np.arange(len(pose)) / fps)
     out = {"mpjpe": mpjpe(pose, true)}
@@ -99,11 +118,21 @@ def pose_metrics(pose: np.ndarray, fps: float, truth: Truth, energy: EnergyParam
     for name, lifted, expected in bands:
         values = correlations(lifted, expected)
         out |= {f"energy_{name}_{part}": float(value) for part, value in zip(PARTS, values, strict=True)}
-        out[f"energy_{name}"] = float(values.mean())
+        known = values[np.isfinite(values)]
+        out[f"energy_{name}"] = float(known.mean()) if len(known) else math.nan
     return out
 
 
 def mean(videos: list[dict[str, float]]) -> dict[str, float]:
-    """Mean of each metric over the videos that have it."""
-    keys = sorted({key for video in videos for key in video})
-    return {key: float(np.mean([video[key] for video in videos if key in video])) for key in keys}
+    """Mean of each metric over the videos that have it; NaN where it is missing in all of them."""
+    means = {}
+    for key in sorted({key for video in videos for key in video}):
+        values = [video[key] for video in videos if not math.isnan(video.get(key, math.nan))]
+        means[key] = float(np.mean(values)) if values else math.nan
+    return means
+
+
+def _check_joints(*tracks: np.ndarray) -> None:
+    for track in tracks:
+        if bad := np.count_nonzero(~np.isfinite(track).all(axis=(1, 2))):
+            raise ValueError(f"NaN or infinity in {bad} of {len(track)} frames")

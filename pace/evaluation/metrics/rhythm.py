@@ -16,9 +16,15 @@ Blind spots of the strict metrics:
 - The tempo errors forgive any delay.
 
 docs/sensitivity.md shows how each responds to delay, tempo and missing beats.
+
+A score is missing (NaN) where the reference has nothing to compare with, whatever the generated music is. So it is
+missing for all music of a clip alike. Where the reference has it and the generated music lacks it, the music fails: it
+scores 0, and its tempo is off by the whole tempo.
 """
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import mir_eval
@@ -47,6 +53,7 @@ STRICT = "strict"
 # they would only make a wrong tempo look closer: 80 BPM is 3 BPM from a third of 250.
 OCTAVES = (0.5, 1.0, 2.0)
 PROTOCOLS = (*BINNED, STRICT)
+SUMMARY = ("bcs", "csd", "bhs", "hsd", "f1")  # the figures of a binned protocol
 
 
 def score(
@@ -63,10 +70,10 @@ def score(
     beats tracked in the reference. reference_bpm: the true tempo, if the dataset has it.
     Returns the scores of `compare`. Raises ValueError for an unknown protocol and for the waves that `events` refuses.
     """
-    if _is_binned(protocol) and BINNED[protocol].cut:
-        reference = reference[: len(generated)]
-    reference_events, generated_events = events(reference, sample_rate), events(generated, sample_rate)
-    return compare(reference_events, generated_events, protocol, reference_beats, reference_bpm)
+    whole = part = events(reference, sample_rate)
+    if _is_binned(protocol) and BINNED[protocol].cut and len(generated) < len(reference):
+        part = events(reference[: len(generated)], sample_rate)
+    return compare(part, events(generated, sample_rate), protocol, reference_beats, reference_bpm, whole)
 
 
 def compare(
@@ -75,52 +82,67 @@ def compare(
     protocol: str,
     reference_beats: np.ndarray | None = None,
     reference_bpm: float | None = None,
+    whole: Events | None = None,
 ) -> dict[str, float]:
     """Score the events of one pair: `bcs` and `bhs` in percent, or the metrics of `strict`.
 
-    A score with an empty denominator is 0, so that the pair stays in the mean. This happens without reference or
-    generated onsets, and for continuity and information gain with fewer than two beats.
+    whole: the events of the whole reference, where `reference` is only its part up to the generated music's end.
+    A score is NaN where it is missing:
+
+    - bins and onset F without onsets in the whole reference;
+    - beat F without beats in the reference, continuity and information gain with fewer than two;
+    - tempo errors where the reference has no beats or no tempo.
+
+    These beats are those tracked in the reference and, where given, also its true ones. In music in which the tracker
+    hears no beats it cannot hear that other music follows them: the reference itself would score 0.
+
+    Otherwise a score with an empty denominator is 0: BCS, BHS and F of music without onsets or beats, continuity and
+    information gain of music with fewer than two beats, and LORIS's scores where the part compared has no onset.
 
     The reference's tempo is `reference_bpm` if given, else that of `reference_beats` if given, else the tracked one.
-    `tempo_error_bpm` is |generated - reference|. A wave without a tempo counts as 0 BPM, so music without a tempo is
-    off by the whole tempo. `tempo_error_octave_bpm` is the smallest such error with the generated tempo halved, kept
-    or doubled.
-    Raises ValueError for an unknown protocol.
+    `tempo_error_bpm` is |generated - reference|. Music without a tempo is off by the whole tempo of the reference: to
+    leave it out would favour systems whose music often has no beats. `tempo_error_octave_bpm` is the smallest such
+    error with the generated tempo halved, kept or doubled.
+    Raises ValueError for an unknown protocol, and for beats or a tempo that are not finite.
     """
+    _check_annotations(reference_beats, reference_bpm)
     if _is_binned(protocol):
-        return _compare_bins(reference, generated, BINNED[protocol])
+        return _compare_bins(reference, generated, BINNED[protocol], whole or reference)
     onsets = _times(reference.onsets[STRICT]), _times(generated.onsets[STRICT])
     beats = _times(reference.beats if reference_beats is None else reference_beats), _times(generated.beats)
+    known = min(len(beats[0]), len(reference.beats))
     tempo = reference.tempo if reference_beats is None else tempo_of(reference_beats)
     if reference_bpm is not None:
         tempo = reference_bpm
-    cmlt, amlt, gain = _continuity_and_gain(*beats)
+    cmlt, amlt, gain = _continuity_and_gain(*beats) if known > 1 else (math.nan,) * 3
     return {
         "onset_f70": _f_measure(*onsets, window=0.07),
         "onset_f50": _f_measure(*onsets, window=0.05),
-        "beat_f70": _f_measure(*beats, window=0.07),
+        "beat_f70": _f_measure(*beats, window=0.07) if known else math.nan,
         "cmlt": cmlt,
         "amlt": amlt,
         "information_gain": gain,
-        "tempo_error_bpm": abs(generated.tempo - tempo),
-        "tempo_error_octave_bpm": _octave_error(tempo, generated.tempo),
+        "tempo_error_bpm": _tempo_error(tempo, generated.tempo, (1.0,)) if known else math.nan,
+        "tempo_error_octave_bpm": _tempo_error(tempo, generated.tempo, OCTAVES) if known else math.nan,
     }
 
 
-def summarise(scores: list[dict[str, float]]) -> dict[str, float]:
-    """Sum up the scores of one protocol over clips.
+def summarise(scores: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Sum up the scores of one protocol over the clips that have them; NaN where no clip does.
 
     Binned protocols, all in percent: `bcs` and `bhs` are means, `csd` and `hsd` the standard deviations over clips
-    (ddof 1; 0 for a single clip), and `f1` is the F-measure of the two means. Strict: the mean of each metric.
+    (ddof 1; NaN for a single clip), and `f1` is the F-measure of the two means, 0 where both are 0. Strict: the mean
+    of each metric.
     Raises ValueError for an empty list.
     """
     if not scores:
         raise ValueError("no scores to summarise: the list is empty")
     columns = {key: np.array([values[key] for values in scores]) for key in scores[0]}
-    means = {key: float(column.mean()) for key, column in columns.items()}
+    columns = {key: column[~np.isnan(column)] for key, column in columns.items()}
+    means = {key: float(column.mean()) if len(column) else math.nan for key, column in columns.items()}
     if "bcs" not in columns:
         return means
-    deviations = {key: float(column.std(ddof=1)) if len(scores) > 1 else 0.0 for key, column in columns.items()}
+    deviations = {key: float(column.std(ddof=1)) if len(column) > 1 else math.nan for key, column in columns.items()}
     both = means["bcs"] + means["bhs"]
     return {
         "bcs": means["bcs"],
@@ -132,8 +154,15 @@ def summarise(scores: list[dict[str, float]]) -> dict[str, float]:
 
 
 def tempo_of(beats: np.ndarray) -> float:
-    """Tempo in BPM from the median interval of beat times (B,) in seconds; 0 for fewer than two beats."""
-    return float(60 / np.median(np.diff(beats))) if len(beats) > 1 else 0.0
+    """Tempo in BPM from the median interval of beat times (B,) in seconds; NaN for fewer than two beats."""
+    return float(60 / np.median(np.diff(beats))) if len(beats) > 1 else math.nan
+
+
+def _check_annotations(beats: np.ndarray | None, bpm: float | None) -> None:
+    if beats is not None and not np.isfinite(beats).all():
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(beats))} of {len(beats)} reference beats are NaN or infinite")
+    if bpm is not None and not (math.isfinite(bpm) and bpm > 0):
+        raise ValueError(f"the reference tempo is {bpm:g} BPM; give a number above 0, or none where it is not known")
 
 
 def _is_binned(protocol: str) -> bool:
@@ -143,7 +172,9 @@ def _is_binned(protocol: str) -> bool:
     return protocol in BINNED
 
 
-def _compare_bins(reference: Events, generated: Events, protocol: Binned) -> dict[str, float]:
+def _compare_bins(reference: Events, generated: Events, protocol: Binned, whole: Events) -> dict[str, float]:
+    if not _bins_with_onsets(whole, protocol).any():
+        return {"bcs": math.nan, "bhs": math.nan}
     of_reference = _bins_with_onsets(reference, protocol)
     of_generated = _bins_with_onsets(generated, protocol)
     if protocol.cut:
@@ -175,22 +206,24 @@ def _times(values: np.ndarray) -> np.ndarray:
 
 
 def _f_measure(reference: np.ndarray, generated: np.ndarray, window: float) -> float:
-    """F-measure of mir_eval's optimal one-to-one matching; 0 when either side has no events."""
-    if not reference.size or not generated.size:
+    """F-measure of mir_eval's optimal one-to-one matching; NaN without reference events, 0 without generated ones."""
+    if not reference.size:
+        return math.nan
+    if not generated.size:
         return 0.0
     return float(mir_eval.onset.f_measure(reference, generated, window=window)[0])
 
 
 def _continuity_and_gain(reference: np.ndarray, generated: np.ndarray) -> tuple[float, float, float]:
-    """CMLt, AMLt and information gain of beat times, each in [0,1]; 0 when either side has fewer than two beats."""
-    if len(reference) < 2 or len(generated) < 2:
+    """CMLt, AMLt and information gain of beat times, each in [0,1]; 0 with fewer than two generated beats."""
+    if len(generated) < 2:
         return 0.0, 0.0, 0.0
     _, cmlt, _, amlt = mir_eval.beat.continuity(reference, generated)
     return float(cmlt), float(amlt), float(mir_eval.beat.information_gain(reference, generated))
 
 
-def _octave_error(reference: float, generated: float) -> float:
-    """Difference of two tempi in BPM, forgiving octaves; without a reference tempo, the whole generated tempo."""
-    if not reference:
-        return generated
-    return min(abs(factor * generated - reference) for factor in OCTAVES)
+def _tempo_error(reference: float, generated: float, factors: Sequence[float]) -> float:
+    """Smallest difference in BPM between the reference tempo, if it has one, and a multiple of the generated tempo."""
+    if math.isnan(reference):
+        return math.nan
+    return min(abs(factor * generated - reference) for factor in factors) if generated > 0 else reference
