@@ -129,6 +129,7 @@ def _lines(result: Result, columns: Sequence[Column], with_interval: bool, names
         head[1].insert(3, "interval")
     late = {one["row"]: f"  {one['shift']}" for one in result["lateness"].values()}
     systems = {*result["systems"], *late}
+    names = max([names, *map(width, late.values())])
     body: list[list[str]] = []
     for row, entry in _rows(result).items():
         cells = [late.get(row, abbreviated(row, names)), _clips(entry)]

@@ -29,7 +29,7 @@ LAGS = np.arange(-60, 61) * 0.005  # seconds
 WIDTH = 0.035  # seconds: pairs this far from a lag do not count for it; above a frame of the onset detector
 PREFERENCE = 1 - 0.2 * np.abs(LAGS) / LAGS[-1]  # for small lags
 WINDOW = 0.05  # seconds, of the one-to-one matching
-SMALLEST = 0.01  # seconds: a smaller lateness changes no score
+SMALLEST = 0.018  # seconds: noise and reverberation make onsets be heard up to 15 ms late; encoders delay by 21 or more
 FEWEST = 4  # onsets that a clip needs on either side to have a lag
 PEAK = 3.5  # the mean curve at its peak, in medians of the curve: random music has up to 2.5
 AGREEING = 0.8  # share of the clips whose own lag is that of all
@@ -53,7 +53,7 @@ class Lateness:
 
 
 def measure(onsets: Sequence[tuple[Times, Times]], sources: Sequence[str]) -> Lateness | None:
-    """The constant lateness of one system's music, or None where there is none of 10 ms or more.
+    """The constant lateness of one system's music, or None where there is none of 18 ms or more.
 
     onsets: of each clip the onset times (R,) of the reference and (G,) of the generated music, in seconds from the
     start, in ascending order. sources: what each clip comes from. Clips with fewer than four onsets are not measured.

@@ -176,6 +176,12 @@ def normal(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def stored(folder: Path, name: str) -> Path:
+    """The path of a file, with its name composed or decomposed, whichever there is."""
+    decomposed = folder / unicodedata.normalize("NFD", name)
+    return decomposed if decomposed.exists() else folder / name
+
+
 def differ_in_case(first: Iterable[Path], second: Iterable[Path]) -> list[tuple[Path, Path]]:
     """Pairs of files whose names without extension differ only in the case of letters."""
     folded = {normal(path.stem).casefold(): path for path in second}
