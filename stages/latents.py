@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from pace.autoencoder.inference import encode_mels, load_vae
 from pace.clip import SPLITS
+from pace.finite import check_finite
 from pace.pipeline import stage
 
 MELS, VAE, OUT = Path("data/mel"), Path("models/vae"), Path("data/latents")
@@ -25,6 +26,8 @@ def main(argv: list[str] | None = None) -> None:
             mels, clip_id = file["mel"], file["clip_id"]
         with tqdm(total=len(mels), desc=f"latents {split}", unit="clip", disable=None) as bar:
             mean, log_variance = encode_mels(vae, mels, device, bar.update)
+        for values in (mean, log_variance):
+            check_finite(values, f"{VAE}: clips of {MELS / split}.npz that it encodes", "train it again (stage vae)")
         np.savez(OUT / f"{split}.npz", mean=mean, log_variance=log_variance, clip_id=clip_id)
         print(f"{OUT / split}.npz: {len(mels)} clips, latents {mean.shape[1:]}")
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from pace.ablation.results import Result
 from pace.evaluation.metrics import bootstrap
+from pace.evaluation.metrics.blocks import Block, blocks
 from pace.evaluation.metrics.bootstrap import Statistic
 
-SUMMARY = ("bcs", "csd", "bhs", "hsd", "f1")  # of confidence.beat_summary
 KEYS = ("dance", "video_id", "row")  # columns of per_clip.csv that are not metrics
 
 
@@ -20,7 +20,8 @@ KEYS = ("dance", "video_id", "row")  # columns of per_clip.csv that are not metr
 class Figure:
     """A metric of a variant, averaged over its seeds.
 
-    low, high: 95 % interval over dances. spread: standard deviation over seeds, NaN for a single seed.
+    low, high: 95 % interval over dances. spread: standard deviation over seeds, NaN for a single seed. missing: the
+    number of clips that lack the metric for a seed and are left out, NaN if none does.
     change, change_low, change_high, p: difference from the reference on the same clips and seeds, its interval and its
     p-value; NaN for the reference itself.
     """
@@ -29,6 +30,7 @@ class Figure:
     low: float
     high: float
     spread: float
+    missing: float = math.nan
     change: float = math.nan
     change_low: float = math.nan
     change_high: float = math.nan
@@ -39,34 +41,37 @@ def figures(own: Mapping[int, Result], reference: Mapping[int, Result] | None) -
     """Figures of a variant, by `{protocol}_{metric}`.
 
     own, reference: seed -> result, of the variant and of the reference; None for no comparison.
-    Uses only clips that are present for all seeds, and for each protocol only clips scored by it.
+    Uses only clips that are present for all seeds, and for each metric only clips that have it for all seeds.
     """
     reference = reference or {}
     by_name: dict[str, Figure] = {}
-    for columns, names, statistic in _protocols(own):
-        values, dances = _values(list(own.values()), columns)
-        if not len(values):
-            continue
-        each = np.array([statistic(values[:, seed], np.ones((1, len(values))))[0] for seed in range(values.shape[1])])
-        limits = bootstrap.interval(_flat(values), dances, _over_seeds(statistic, len(own)))
-        spread = each.std(axis=0, ddof=1) if len(each) > 1 else np.full(len(names), math.nan)
-        for column, name in enumerate(names):
-            low, high = limits[column]
-            by_name[name] = Figure(float(each[:, column].mean()), float(low), float(high), float(spread[column]))
+    clips = len(_common(list(own.values())))
+    for protocol, metrics in _protocols(own).items():
+        for block, dances in _blocks(list(own.values()), protocol, metrics):
+            each = np.array([block.statistic(side, np.ones((1, len(side))))[0] for side in block.sides])
+            limits = bootstrap.interval(_side_by_side(block.sides), dances, _over_seeds(block.statistic, len(own)))
+            spread = each.std(axis=0, ddof=1) if len(each) > 1 else np.full(len(block.figures), math.nan)
+            missing = float(clips - len(dances)) or math.nan
+            for column, name in enumerate(block.figures):
+                low, high = limits[column]
+                by_name[f"{protocol}_{name}"] = Figure(
+                    float(each[:, column].mean()), float(low), float(high), float(spread[column]), missing
+                )
         seeds = [seed for seed in own if seed in reference]
-        if seeds and all(name in result.clips for result in reference.values() for name in columns):
-            pair, dances = _values([side[seed] for side in (own, reference) for seed in seeds], columns)
-            if len(pair):
-                first, second = _flat(pair[:, : len(seeds)]), _flat(pair[:, len(seeds) :])
-                changed = bootstrap.difference(first, second, dances, _over_seeds(statistic, len(seeds)))
-                for column, name in enumerate(names):
-                    by_name[name] = dataclasses.replace(
-                        by_name[name],
-                        change=float(changed.value[column]),
-                        change_low=float(changed.interval[column, 0]),
-                        change_high=float(changed.interval[column, 1]),
-                        p=float(changed.p[column]),
-                    )
+        columns = _columns(protocol, metrics)
+        if not seeds or not all(name in result.clips for result in reference.values() for name in columns):
+            continue
+        for block, dances in _blocks([side[seed] for side in (own, reference) for seed in seeds], protocol, metrics):
+            first, second = (_side_by_side(half) for half in (block.sides[: len(seeds)], block.sides[len(seeds) :]))
+            changed = bootstrap.difference(first, second, dances, _over_seeds(block.statistic, len(seeds)))
+            for column, name in enumerate(block.figures):
+                by_name[f"{protocol}_{name}"] = dataclasses.replace(
+                    by_name[f"{protocol}_{name}"],
+                    change=float(changed.value[column]),
+                    change_low=float(changed.interval[column, 0]),
+                    change_high=float(changed.interval[column, 1]),
+                    p=float(changed.p[column]),
+                )
     return by_name
 
 
@@ -76,18 +81,18 @@ def clip_count(own: Mapping[int, Result]) -> tuple[int, int]:
     return len(common), int(next(iter(own.values())).clips.loc[common, "dance"].nunique())
 
 
-def _protocols(own: Mapping[int, Result]) -> list[tuple[list[str], list[str], Statistic]]:
-    """For each protocol in per_clip.csv: its columns, the names of its figures, and the statistic that gives them."""
-    columns = [name for name in next(iter(own.values())).clips.columns if name not in KEYS]
-    columns = [name for name in columns if all(name in result.clips for result in own.values())]
-    protocols: list[tuple[list[str], list[str], Statistic]] = []
-    for protocol in dict.fromkeys(name.split("_")[0] for name in columns):
-        own_columns = [name for name in columns if name.split("_")[0] == protocol]
-        if own_columns == [f"{protocol}_bcs", f"{protocol}_bhs"]:
-            protocols.append((own_columns, [f"{protocol}_{name}" for name in SUMMARY], bootstrap.beat_summary))
-        else:
-            protocols.append((own_columns, own_columns, bootstrap.mean))
+def _protocols(own: Mapping[int, Result]) -> dict[str, list[str]]:
+    """The protocols that all results have in per_clip.csv, and their metrics."""
+    protocols: dict[str, list[str]] = {}
+    for name in next(iter(own.values())).clips.columns:
+        if name not in KEYS and all(name in result.clips for result in own.values()):
+            protocol, _, metric = name.partition("_")
+            protocols.setdefault(protocol, []).append(metric)
     return protocols
+
+
+def _columns(protocol: str, metrics: list[str]) -> list[str]:
+    return [f"{protocol}_{metric}" for metric in metrics]
 
 
 def _common(results: list[Result]) -> list[str]:
@@ -96,17 +101,18 @@ def _common(results: list[Result]) -> list[str]:
     return sorted(ids)
 
 
-def _values(results: list[Result], columns: list[str]) -> tuple[npt.NDArray[np.float64], list[str]]:
-    """Scores (n,S,K) of the clips that all results have and could score, and the clips' n dances."""
+def _blocks(results: list[Result], protocol: str, metrics: list[str]) -> list[tuple[Block, list[str]]]:
+    """The metrics of a protocol by the clips for which all results have a value, and those clips' dances."""
     common = _common(results)
-    values = np.stack([result.clips.loc[common, columns].to_numpy(np.float64) for result in results], axis=1)
-    scored = np.isfinite(values).all(axis=(1, 2))
-    return values[scored], results[0].clips.loc[common, "dance"].to_numpy(str)[scored].tolist()
+    tables = [result.clips.loc[common, _columns(protocol, metrics)].to_numpy(np.float64) for result in results]
+    scores = [tuple(dict(zip(metrics, table[i], strict=True)) for table in tables) for i in range(len(common))]
+    dances = results[0].clips.loc[common, "dance"].to_numpy(str)
+    return [(block, dances[block.clips].tolist()) for block in blocks(scores)]
 
 
-def _flat(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Scores (n,S,K) as (n, S * K)."""
-    return values.reshape(len(values), -1)
+def _side_by_side(sides: tuple[npt.NDArray[np.float64], ...]) -> npt.NDArray[np.float64]:
+    """Scores (n,K) of S results as (n, S * K)."""
+    return np.concatenate(sides, axis=1)
 
 
 def _over_seeds(statistic: Statistic, seeds: int) -> Statistic:

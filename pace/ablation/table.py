@@ -11,12 +11,12 @@ from pace.ablation import comparing
 from pace.ablation.comparing import Figure
 from pace.ablation.results import Result
 from pace.ablation.variants import Catalogue, Group
+from pace.evaluation.metrics.bootstrap import SUMMARY
 from pace.report.published import PROTOCOL, SETTINGS, Published
 from pace.report.published import read as read_published
 
 FAD = {"fad_v": "vggish", "fad_p": "cnn14", "fad_c": "clap", "fad_descriptors": "descriptors"}  # column -> extractor
 OTHER = "d2mgan"  # the protocol that the paper probably does not use
-SUMMARY = comparing.SUMMARY  # the metrics of the paper's table
 PRINTED = {name: f"{PROTOCOL}_{name}" for name in SUMMARY}  # field of Published -> column
 PRINTED |= {"fad_vggish": "fad_v", "fad_panns": "fad_p", "fad_clap": "fad_c"}
 SHUFFLED = "shuffled_beat_f70"
@@ -168,7 +168,7 @@ def _line(cells: list[str]) -> str:
 
 def _cell(key: str, figure: Figure | None) -> str:
     decimals = COLUMNS[key][1]
-    if figure is None:
+    if figure is None or not math.isfinite(figure.value):
         return NOT_COMPUTED
     text = f"{figure.value:.{decimals}f}"
     if math.isfinite(figure.spread):

@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from pace.conditioning.conditions import VideoConditions
+from pace.finite import check_finite
 from pace.pose.skeleton import PARTS
 
 
 def read_video(energy: Path, motion: Path, visual: Path) -> VideoConditions:
     """The conditions of one video from its files of energies, motion embeddings and visual embeddings.
 
-    Raises FileNotFoundError naming a missing file, and ValueError naming the files if one lacks a column or an array.
+    Raises FileNotFoundError naming a missing file, and ValueError naming the files if one lacks a column or an array or
+    holds NaN or infinity.
     """
     import pandas
 
@@ -27,6 +29,9 @@ def read_video(energy: Path, motion: Path, visual: Path) -> VideoConditions:
             visual_embedding, visual_time = file["embedding"], file["time_s"]
     except KeyError as error:
         raise ValueError(f"{energy}, {motion} or {visual} lacks {error}; run the stages that make them again") from None
+    arrays = {energy: np.concatenate([slow, fast], axis=1), motion: semantic, visual: visual_embedding}
+    for path, values in arrays.items():
+        check_finite(values, f"{path}: rows", "look at its video and run the stage that makes the file again")
     return VideoConditions(slow, fast, semantic, visual_embedding, visual_time, fps)
 
 

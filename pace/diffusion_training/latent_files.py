@@ -13,6 +13,7 @@ from pace.conditioning.condition_files import read_clips, read_videos
 from pace.conditioning.conditions import ConditionStore, VideoConditions
 from pace.diffusion.generator import LatentScale
 from pace.diffusion_training.latents import LatentDataset, conditions_device, make_dataset, measure_scale
+from pace.finite import check_finite
 from pace.training.resume import fingerprint
 
 
@@ -49,6 +50,8 @@ def read_split(folders: DataFolders, split: str, log: Callable[[str], None]) -> 
     """Latents and conditions of a split. Calls `log` with a message for every video left out and with the counts."""
     with np.load(folders.latents / f"{split}.npz", allow_pickle=False) as file:
         mean, log_variance, clip_ids = file["mean"], file["log_variance"], file["clip_id"]
+    for name, values in (("mean", mean), ("log_variance", log_variance)):
+        check_finite(values, f"{folders.latents / split}.npz: clips with {name}", "train the autoencoder again")
     clips = read_clips(folders.clips)
     video_ids = [clips[clip][0] for clip in clip_ids]
     videos, missing = read_videos(video_ids, folders.energy, folders.motion, folders.visual)

@@ -24,8 +24,9 @@ import numpy.typing as npt
 from pace.evaluation.clips import CEILING, TRUTH
 from pace.evaluation.controls import SHUFFLED
 from pace.evaluation.distances import Distances
-from pace.evaluation.intervals import PAIR_RESAMPLES, Block, blocks
+from pace.evaluation.intervals import PAIR_RESAMPLES
 from pace.evaluation.metrics import bootstrap
+from pace.evaluation.metrics.blocks import Block, blocks
 from pace.evaluation.metrics.jackknife import MIN_SOURCES
 from pace.evaluation.scores import Scores
 from pace.evaluation.table import Rows

@@ -16,7 +16,8 @@ def pose_sections(
 ) -> dict[str, dict[str, float]]:
     """Section -> metrics averaged over the videos that have them; a section that no video has is left out.
 
-    `left_out`: how many videos could not be compared, if any; the console says why. videos: video_id, width, height. truths, keypoints, poses: folders of {video_id}.npz.
+    `left_out`: how many videos could not be compared, if any; the console says why. videos: video_id, width, height.
+    truths, keypoints, poses: folders of {video_id}.npz.
     """
     rows = [(video, read_truth(truths, str(video.video_id))) for video in videos.itertuples()]
     sections = {

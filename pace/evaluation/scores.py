@@ -44,7 +44,7 @@ def score_waves(
 def score_events(
     annotations: Annotations, truth: Events, pair: Callable[[str], tuple[Events, Events]], protocols: tuple[str, ...]
 ) -> Scores:
-    """Scores of music against a clip, with its motion beats also `alignment`. Missing scores are NaN, in all rows alike.
+    """Scores of music against a clip, with its motion beats also `alignment`; missing ones are NaN, in all rows alike.
 
     truth: the events of the clip's whole true music. pair: protocol -> the events of that part of it which the
     protocol compares, and those of the music that is scored. `alignment` is missing where the tracker hears no beats

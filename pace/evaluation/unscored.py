@@ -1,4 +1,4 @@
-"""What cannot be scored, clip by clip, and why: whole clips, and metrics of a clip. It is left out of all rows alike."""
+"""What cannot be scored and why: clips, and metrics of a clip, that are left out of all rows alike."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,6 @@ from pace.evaluation.clips import TRUTH
 from pace.evaluation.metrics.beat_alignment import ALIGNMENT
 from pace.evaluation.metrics.onsets import SHORTEST
 from pace.evaluation.score_clips import ScoredClip
-
 
 REFERENCE, POSE = "reference", "pose"
 

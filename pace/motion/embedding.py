@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pace.finite import check_finite
 from pace.motion.dstformer import DSTformer, load_cached
 from pace.motion.lifting import device_of, in_windows, normalise, read_keypoints
 from pace.pipeline.params import choice
@@ -71,5 +72,6 @@ def embed_video(params: EmbedMotionParams, video_id: str, inputs: tuple[Path, ..
     else:
         with np.load(source, allow_pickle=False) as file:
             track, fps = normalise_pose(file["pose"]), float(file["fps"])
-    embedding = embed(load_cached(weights), track, params.parts)
-    np.savez(folder / "motion.npz", embedding=embedding.astype(np.float16), fps=np.float32(fps))
+    embedding = embed(load_cached(weights), track, params.parts).astype(np.float16)
+    check_finite(embedding, f"{weights}: embedded frames of {source}", "look at that file and at the weights")
+    np.savez(folder / "motion.npz", embedding=embedding, fps=np.float32(fps))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import signal
 
+from pace.finite import check_finite
 from pace.pipeline.params import choice, limits
 from pace.pose.skeleton import H36M, PARTS
 
@@ -71,10 +72,12 @@ def energies(pose: np.ndarray, fps: float, params: EnergyParams) -> tuple[np.nda
     """Slow and fast energies S, F, each (N,5), of a whole video's pose (N,17,3), in (torso lengths / s)^2.
 
     The track is smoothed at `smooth_hz`. Slow is the energy of its part below `split_hz`, fast that of the remainder:
-    the two tracks sum to the smoothed one. Raises ValueError for a wrong cutoff and for a torso of length 0.
+    the two tracks sum to the smoothed one. Raises ValueError for a wrong cutoff, for NaN and infinity, and for a torso
+    of length 0.
     """
     if not params.split_hz < params.smooth_hz:
         raise ValueError(f"energy.split_hz {params.split_hz:g} must lie below energy.smooth_hz {params.smooth_hz:g}")
+    check_finite(pose, "frames of the pose", "look at the video's keypoints")
     length = torso_length(pose)
     if not length > 0:
         raise ValueError(f"the torso has length {length:g}: root and neck coincide; look at the video's keypoints")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pace.finite import check_finite
 from pace.motion.dstformer import DSTformer, load_cached
 from pace.pipeline.params import choice, limits
 from pace.pose import keypoints as keypoint_files
@@ -165,4 +166,5 @@ def lift_video(params: LiftParams, video_id: str, inputs: tuple[Path, ...], fold
             f"{source}: fewer than four keypoints in the whole video {video_id}; give a longer or sharper one"
         )
     pose = lift(load_cached(weights), normalised, params.overlap, params.flip, params.root)
+    check_finite(pose, f"{weights}: frames lifted for video {video_id}", "look at the weights")
     np.savez(folder / "pose3d.npz", pose=pose, fps=np.float32(fps))

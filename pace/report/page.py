@@ -57,7 +57,8 @@ def build(inputs: Inputs, params: ReportParams, out: Path, data: DataParams | No
     page = out / "index.html"
     published = published_table.published(metrics, data) if data else ""
     failures = tables.read_failures(inputs.data)
-    failures += [("evaluate", clip_id, fault) for clip_id, fault in metrics.get("faults", {}).items()]
+    for section in ("faults", "unscored"):
+        failures += [("evaluate", clip_id, text) for clip_id, text in metrics.get(section, {}).items()]
     page.write_text(html(metrics, views, training, failures, published), encoding="utf-8")
     return page
 
@@ -69,12 +70,13 @@ def split_of(metrics: dict[str, Any]) -> str:
 
 
 def _clip_scores(path: Path) -> dict[str, dict[str, float]]:
-    """The scores of each clip's generated music: clip -> label -> score."""
+    """The scores of each clip's generated music: clip -> label -> score; missing ones are left out."""
     table = pd.read_csv(path)
     table = table[table["row"] == "generated"].set_index("clip_id")
     names = [name for name in SCORES if name in table]
     return {
-        str(clip_id): {SCORES[name]: float(row[name]) for name in names} for clip_id, row in table[names].iterrows()
+        str(clip_id): {SCORES[name]: float(row[name]) for name in names if pd.notna(row[name])}
+        for clip_id, row in table[names].iterrows()
     }
 
 
@@ -135,11 +137,13 @@ def _sections(
     published: str,
 ) -> dict[str, tuple[str, str]]:
     """The sections that have content: id -> (heading, HTML)."""
-    intervals, uninformative = metrics.get("interval", {}), metrics.get("uninformative")
+    intervals, uninformative, missing = (metrics.get(name) for name in ("interval", "uninformative", "missing"))
     sections = {
         "results": (
             "Rhythm",
-            _tiles(metrics) + tables.rhythm(metrics.get("rhythm", {}), intervals, uninformative) + _leaks(metrics),
+            _tiles(metrics)
+            + tables.rhythm(metrics.get("rhythm", {}), intervals, uninformative, missing)
+            + _leaks(metrics),
         ),
         "distances": ("Fréchet audio distance", tables.distances(metrics.get("fad", {}), intervals, uninformative)),
         "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No clip has generated music.</p>"),

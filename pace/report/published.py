@@ -105,7 +105,8 @@ def own_figures(metrics: dict[str, Any]) -> dict[str, float]:
     Figures that were not computed are left out. F1 is that of the means, and given as `f1` and `f1_of_means`.
     """
     beats: dict[str, float] = metrics.get("rhythm", {}).get("generated", {}).get(PROTOCOL, {})
-    scores = beats | ({"f1_of_means": beats["f1"]} if beats else {})
+    beats = {name: value for name, value in beats.items() if value is not None}
+    scores = beats | ({"f1_of_means": beats["f1"]} if "f1" in beats else {})
     distances = metrics.get("fad", {}).get("generated", {})
     return scores | {
         column: distances[extractor][figure]

@@ -14,16 +14,23 @@ from pace.report.wording import (
     INTERVALS,
     MARK,
     MARK_MEANS,
+    MISSING_MEANS,
     NOT_TESTED,
     PROTOCOLS,
     ROWS,
 )
 
 Nested = dict[str, Any]  # a section of metrics.json
+NO_VALUE = "–"
 
 
 def number(value: object) -> str:
-    """Format a metric: whole numbers with thousands separators, others with 1 or 3 decimals, anything else as JSON."""
+    """Format a metric: whole numbers with thousands separators, others with 1 or 3 decimals, anything else as JSON.
+
+    A missing one is a dash.
+    """
+    if value is None or value != value:
+        return NO_VALUE
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value if isinstance(value, str) else json.dumps(value)
     if isinstance(value, int):
@@ -37,19 +44,25 @@ def ordered(names: Iterable[str], order: Iterable[str]) -> list[str]:
     return [name for name in order if name in distinct] + [name for name in distinct if name not in order]
 
 
-def rhythm(metrics: Nested, intervals: Nested | None = None, uninformative: Nested | None = None) -> str:
+def rhythm(
+    metrics: Nested,
+    intervals: Nested | None = None,
+    uninformative: Nested | None = None,
+    missing: Nested | None = None,
+) -> str:
     """Build one table for each protocol in `metrics` (row -> protocol -> metric -> value), with an explanation.
 
     intervals: row -> protocol -> metric -> (low, high); may lack any of them.
     uninformative: protocol -> metric -> the controls that are not separated from the true music. None when metrics.json
     does not have it.
+    missing: row -> protocol -> metric -> how many clips or pairs lack it; only those above 0.
     """
     protocols = ordered((name for values in metrics.values() for name in values), PROTOCOLS)
     notes = f"<p>{escape(INTERVALS)}</p>" if intervals else ""
     if metrics and uninformative is not None:
         tested = any(name in uninformative for name in protocols)
         notes += f"<p>{escape(MARK_MEANS if tested else NOT_TESTED)}</p>"
-    return notes + _tables(metrics, intervals or {}, uninformative or {}, protocols)
+    return notes + _tables(metrics, intervals or {}, uninformative or {}, protocols, missing or {})
 
 
 def distances(metrics: Nested, intervals: Nested | None = None, uninformative: Nested | None = None) -> str:
@@ -75,10 +88,10 @@ def distances(metrics: Nested, intervals: Nested | None = None, uninformative: N
     if extractors and uninformative is not None:
         tested = any(name in uninformative for name in extractors)
         notes += f"<p>{escape(FAD_MARK_MEANS if tested else NOT_TESTED)}</p>"
-    return notes + _tables(rows, intervals or {}, uninformative or {}, extractors) + after
+    return notes + _tables(rows, intervals or {}, uninformative or {}, extractors, {}) + after
 
 
-def _tables(metrics: Nested, intervals: Nested, uninformative: Nested, names: list[str]) -> str:
+def _tables(metrics: Nested, intervals: Nested, uninformative: Nested, names: list[str], missing: Nested) -> str:
     """One table for each protocol or extractor in `names`."""
     rows = ordered(metrics, ROWS)
     return "\n".join(
@@ -88,8 +101,21 @@ def _tables(metrics: Nested, intervals: Nested, uninformative: Nested, names: li
             {row: intervals.get(row, {}).get(name, {}) for row in rows},
             uninformative.get(name, {}),
         )
+        + _missing({row: missing[row][name] for row in ordered(missing, ROWS) if name in missing[row]})
         for name in names
     )
+
+
+def _missing(rows: Nested) -> str:
+    """How many clips have no value, for one protocol. rows: row -> metric -> number."""
+    if not rows:
+        return ""
+    texts = [
+        f"{row}: "
+        + ", ".join(f"{COLUMNS.get(metric, (metric,))[0]} {values[metric]}" for metric in ordered(values, COLUMNS))
+        for row, values in rows.items()
+    ]
+    return f"<p>{escape(MISSING_MEANS)} {escape('; '.join(texts))}.</p>"
 
 
 def _table(name: str, rows: Nested, intervals: Nested, uninformative: dict[str, list[str]]) -> str:
@@ -120,8 +146,8 @@ def _table(name: str, rows: Nested, intervals: Nested, uninformative: dict[str, 
 
 def _cell(values: Nested, column: str) -> str:
     value = values.get(column)
-    if value is None:
-        return "–"
+    if value is None or value != value:
+        return NO_VALUE
     return f"{value:.{COLUMNS[column][1]}f}" if column in COLUMNS else number(value)
 
 
@@ -146,7 +172,7 @@ def others(metrics: Nested) -> str:
     """Build a small table for each section of metrics.json that is shown nowhere else."""
     tables = []
     for section, values in metrics.items():
-        if section in ("rhythm", "interval", "fad", "uninformative", "faults"):
+        if section in ("rhythm", "interval", "fad", "uninformative", "faults", "missing", "unscored"):
             continue
         rows = "".join(
             f'<tr><th scope="row">{escape(name or section)}</th><td>{escape(number(value))}</td></tr>'

@@ -74,6 +74,10 @@ COLUMNS = {  # metric -> heading, decimals
 }
 
 INTERVALS = "Below each value: its 95 % interval, from resampled dances (bootstrap)."
+MISSING_MEANS = (
+    "Left out of these means, because they have no value: clips (in row shuffled: pairs of clips) whose true music has "
+    "nothing to compare with. The section Failures names the clips. Numbers left out:"
+)
 FAD_SCOPE = (
     "Distance to the true music of the scored clips; lower is closer. A shift in time hardly changes it. The distance "
     "grows with d / n, so compare it only between sets with the same number of rows and clips. FAD∞ is extrapolated "

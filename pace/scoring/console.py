@@ -144,7 +144,8 @@ def _files(result: Result) -> list[str]:
         lines += _counted(words, files)
     for kind, words in notes.FILES.items():
         files = {
-            row: [f"{clip} ({why})" for clip, why in clips.items()] for row, clips in result["files"][kind].items()
+            row: [f"{clip} ({why})" for clip, why in clips.items()]
+            for row, clips in result["files"].get(kind, {}).items()
         }
         lines += _counted(words, files)
     return lines + notes.other_files(result)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pace.evaluation.distances import Distances, digits
-from pace.evaluation.intervals import blocks
 from pace.evaluation.metrics import bootstrap
+from pace.evaluation.metrics.blocks import blocks
 from pace.evaluation.score_clips import ScoredClip
 
 
@@ -26,7 +26,7 @@ def rhythm_differences(scored: Sequence[ScoredClip], systems: Sequence[str]) -> 
                 sources = [members[i].source for i in block.clips]
                 if len({*sources}) < 2:
                     continue
-                result = bootstrap.difference(*block.sides, sources, block.statistic)
+                result = bootstrap.difference(block.sides[0], block.sides[1], sources, block.statistic)
                 keys = {"first": first, "second": second, "clips": len(sources), "protocol": protocol}
                 for name, value, (low, high), p, at_most in zip(
                     block.figures, result.value, result.interval, result.p, result.at_most, strict=True

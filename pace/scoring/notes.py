@@ -56,7 +56,7 @@ def notes(result: Result) -> list[str]:
     for system, kinds in result["files"]["unmatched"].items():
         lines += [f"{system}: {listed(UNMATCHED[kind], paths)}" for kind, paths in kinds.items()]
     for kind, words in FILES.items():
-        for row, clips in result["files"][kind].items():
+        for row, clips in result["files"].get(kind, {}).items():
             lines.append(f"{row}: {listed(words, [f'{clip} ({text})' for clip, text in clips.items()])}")
     return lines + other_files(result)
 

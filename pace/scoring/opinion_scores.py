@@ -176,7 +176,9 @@ def mean(values: Values, raters: list[str], clips: list[str]) -> Interval:
     Ratings by one rater are alike, and so are ratings of one clip: n of them say less than n independent ones. The
     variance is that of means clustered by rater and by clip (Cameron, Gelbach & Miller 2011), with as many degrees
     of freedom as the smaller of both numbers less one. NaN limits for a single rater or clip.
+    Raises ValueError without ratings, and for those that are not finite.
     """
+    _check(values)
     groups = min(len(set(raters)), len(set(clips)))
     average = float(values.mean())
     half = math.nan
@@ -191,7 +193,9 @@ def proportion(values: Values, raters: list[str], clips: list[str]) -> Interval:
     Instead of n the interval uses the number of independent answers with the same variance (as in `mean`), at most n
     and at least 1. Where all answers are alike, it uses the number of raters or clips, whichever is smaller. NaN limits
     for a single rater or clip.
+    Raises ValueError without answers, and for those that are not finite.
     """
+    _check(values)
     share, groups = float(values.mean()), min(len(set(raters)), len(set(clips)))
     low = high = math.nan
     if groups > 1:
@@ -199,6 +203,11 @@ def proportion(values: Values, raters: list[str], clips: list[str]) -> Interval:
         count = min(max(share * (1 - share) / variance, 1.0), len(values)) if variance > 0 else groups
         low, high = _wilson(share, count)
     return Interval(share, low, high, len(values), len(set(raters)), len(set(clips)))
+
+
+def _check(values: Values) -> None:
+    if not len(values) or not np.isfinite(values).all():
+        raise ValueError(f"{len(values)} ratings, {np.count_nonzero(~np.isfinite(values))} of them NaN or infinite")
 
 
 def _wilson(share: float, count: float) -> tuple[float, float]:
@@ -243,7 +252,7 @@ def _squares(values: Values) -> float:
 
 
 def text(summary: Summary) -> str:
-    """The summary as a table for the console."""
+    """The summary as a table for the console; a dash for what nobody rated, and no interval for one rater or clip."""
     lines = ["system".ljust(16) + "".join(score.ljust(30) for score in summary.agreement)]
     for system, scores in summary.systems.items():
         line = system.ljust(16)
@@ -251,8 +260,10 @@ def text(summary: Summary) -> str:
             cell = "-"
             if score in scores:
                 interval = scores[score]
-                cell = f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}] n={interval.n}"
+                limits = f" [{interval.low:.2f}, {interval.high:.2f}]" if math.isfinite(interval.low) else ""
+                cell = f"{interval.mean:.2f}{limits} n={interval.n}"
             line += cell.ljust(30)
         lines.append(line.rstrip())
-    lines.append("alpha".ljust(16) + "".join(f"{value:.2f}".ljust(30) for value in summary.agreement.values()))
+    alphas = ["-" if math.isnan(value) else f"{value:.2f}" for value in summary.agreement.values()]
+    lines.append("alpha".ljust(16) + "".join(cell.ljust(30) for cell in alphas))
     return "\n".join(line.rstrip() for line in lines)

@@ -68,7 +68,7 @@ def figure(study: Study) -> bytes:
                 loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0, handlelength=1.6
             )
             legend.set_in_layout(False)
-            top = max(study[key][name] for key in study for name in metrics)
+            top = np.nanmax([study[key][name] for key in study for name in metrics])
             row[0].set_ylim(0, 1.08 * top if top > 1 else 1.08)
         for axes, label in zip(grid[-1], (*AXES.values(), "controls"), strict=True):
             axes.set_xlabel(label)
@@ -158,7 +158,7 @@ def page(study: Study, count: int, command: str, picture: str) -> str:
     scores = [_row("metric", shown), _row("---", ["---:"] * len(shown))]
     points = [_row("metric", ["delay", "tempo", "missing beats", "verdict"]), _row("---", [*["---:"] * 3, "---"])]
     for name, metric in METRICS.items():
-        scores.append(_row(_name(name), [f"{study[key][name]:.{metric.decimals}f}" for key in shown.values()]))
+        scores.append(_row(_name(name), [_number(study[key][name], metric.decimals) for key in shown.values()]))
         halves = [half_point(study, name, change) for change in CHANGES]
         units = ("{:.0f} ms", "{:.1f} %", "{:.0f} %")
         cells = ["–" if half is None else unit.format(half) for half, unit in zip(halves, units, strict=True)]
@@ -174,6 +174,10 @@ def page(study: Study, count: int, command: str, picture: str) -> str:
 def _name(name: str) -> str:
     panel = next(title for title, metrics in PANELS.items() if name in metrics)
     return f"F1 {METRICS[name].label}" if panel.startswith("F1") else METRICS[name].label
+
+
+def _number(value: float, decimals: int) -> str:
+    return "–" if np.isnan(value) else f"{value:.{decimals}f}"
 
 
 def _row(first: str, cells: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pace.finite import check_finite
 from pace.media.video import read_frames
 from pace.pipeline.params import limits
 from pace.visual import i3d
@@ -104,4 +105,5 @@ def embed_video(video_id: str, inputs: tuple[Path, ...], folder: Path, params: V
         embedding, time_s = embed(model, (centre_crop(frame, params.crop) for frame in frames), params.fps)
     except ValueError as error:
         raise ValueError(f"{video}: {error}; leave the video out or give a longer one") from error
+    check_finite(embedding, f"{weights}: embedded steps of video {video_id}", "look at the weights")
     np.savez(folder / "visual.npz", embedding=embedding, time_s=time_s)

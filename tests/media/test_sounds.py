@@ -86,7 +86,7 @@ def test_faults_are_named_and_the_samples_made_fit(tmp_path):
     opposed = saved(tmp_path / "opposed.wav", np.stack([music, -music], axis=1))
     assert opposed.faults == ("silent",)
     assert saved(tmp_path / "short.wav", music[:441]).faults == ("very short: 0.010 s",)
-    assert saved(tmp_path / "one.wav", np.full((1, 2), 0.5)).faults == ("very short: 0.000 s",)
+    assert saved(tmp_path / "one.wav", np.full((1, 2), 0.5)).faults == ("very short: 0.000 s", "silent")
     clipped = saved(tmp_path / "clipped.wav", np.stack([(5 * music).clip(-1, 1), 0 * music], axis=1), subtype="PCM_16")
     (fault,) = clipped.faults
     assert fault.startswith("clipped: ") and fault.endswith(" % of the samples at full scale")

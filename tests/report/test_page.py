@@ -280,13 +280,13 @@ def test_other_metrics_are_flattened():
     assert tables.flatten(metrics()["pose"]) == {"detected": 0.991, "pck.0.1": 0.97}
     text = tables.others(metrics() | {"lift": {"ratio": None}})
     assert '<th scope="row">pck.0.1</th><td>0.970</td>' in text
-    assert "null" in text
+    assert '<th scope="row">ratio</th><td>–</td>' in text
     assert "rhythm" not in text
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(3, "3"), (1234, "1,234"), (0.12345, "0.123"), (91.23, "91.2"), ("lite", "lite"), (True, "true"), (None, "null")],
+    [(3, "3"), (1234, "1,234"), (0.12345, "0.123"), (91.23, "91.2"), ("lite", "lite"), (True, "true"), (None, "–")],
 )
 def test_numbers(value, text):
     assert tables.number(value) == text

@@ -26,6 +26,7 @@ def test_each_clip_has_its_own(tmp_path):
     np.testing.assert_array_equal(known["b"].beats, [0.25])
     assert (known["a"].bpm, known["b"].bpm) == (None, 120.0)
     assert len(known["a"].motion_beats) > 3 and known["b"].motion_beats is None
+    assert (known["a"].pose_unusable, known["a"].pose_filled) == ("", 0)
     assert known["c"] == Annotations() == read_annotations(AnnotationFiles(), {"c": "c"})["c"]
     assert known["a"].until(1.5).beats.tolist() == [0.5]
     assert known["b"].until(0.1).bpm == 120 and known["b"].until(0.1).beats.size == 0

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from helpers.projects import ROOT, run
 
-from pace.evaluation import controls
+from pace.evaluation import controls, unscored
 from pace.evaluation.clips import Annotations
 from pace.evaluation.distances import Distances
 from pace.evaluation.embedders import descriptors
@@ -172,12 +172,19 @@ def test_every_kind_of_bad_audio_is_scored_or_listed_and_none_is_lost(music, tmp
     assert table["mine"]["rhythm"]["strict"]["onset_f70"] == pytest.approx(mean)
 
 
-def test_a_silent_reference_stays_in_the_mean(music, tmp_path):
-    reference = saved(tmp_path / "ref", {"a": music[0], "b": 0 * music[1]})
-    scored = scored_in(reference, mine=saved(tmp_path / "gen", {"a": music[0], "b": music[1]}))
-    assert scored[1].faults["reference"] == ("silent",)
-    table = table_of(scored, ["mine"], extractors=())
-    assert table["mine"]["rhythm"]["loris"]["bhs"] == 50
+def test_a_silent_reference_is_in_no_row_and_named(music, tmp_path):
+    """A constant wave and dither of one step of 16 bits are silent too."""
+    dither = np.random.default_rng(0).integers(-1, 2, len(music[1])) / 2**15
+    for silence in (0 * music[1], dither, np.full(len(music[1]), 0.5)):
+        reference = saved(tmp_path / "ref", {"a": music[0], "b": silence})
+        scored = scored_in(reference, mine=saved(tmp_path / "gen", {"a": music[0], "b": music[1]}))
+        assert unscored.reasons(scored) == {"b": "left out of every row: its true music is silent"}
+        table = table_of(scored, ["mine"])
+        for row in ("mine", "truth", "clicks"):
+            assert table[row]["clips"] == 1 and "missing" not in table[row]
+        assert table["mine"]["rhythm"]["loris"]["bhs"] == table["truth"]["rhythm"]["loris"]["bhs"] == 100
+        assert table["mine"]["fad"]["descriptors"]["clips"] == 1
+        assert "mine (shuffled)" not in table  # the other clip is no reference
 
 
 @pytest.mark.long
@@ -271,7 +278,7 @@ def test_beats_tempo_and_poses_are_scored_as_in_the_pipeline(music, tmp_path):
     def expected(own, other):
         """Scores of one clip's music against the reference of another."""
         truth, generated = (rhythm.events(music[i], SR) for i in (other, 2 + own))
-        return score_events(until, lambda _: (truth, generated), protocols)
+        return score_events(until, truth, lambda _: (truth, generated), protocols)
 
     for i, clip in enumerate(scored):
         assert clip.scores["mine"] == expected(i, i)

@@ -164,7 +164,7 @@ def test_stage(miniature, capsys, monkeypatch):
     own = {record["clip_id"]: record for record in records if record["row"] == "generated"}
     assert set(own) == {"one_000000", "one_005000", "two_000000", "two_005000", "home_000000"}
     assert float(own["two_005000"]["loris_bcs"]) == 100.0
-    motion = read_motion_beats(Path("data/pose3d/two.npz"), 5.0, 10.0)
+    motion = read_motion_beats(Path("data/pose3d/two.npz"), 5.0, 10.0).times
     beats = events(music(120.0)[5 * SR :], SR).beats
     assert float(own["two_005000"]["alignment_bas"]) == pytest.approx(alignment_score(beats, motion), abs=1e-6)
     assert own["home_000000"]["alignment_bas"] == ""  # it has no pose

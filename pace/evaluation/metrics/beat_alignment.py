@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
+from pace.finite import check_finite
 from pace.motion.energy import lowpass
 
 ALIGNMENT = "alignment"  # the key of these scores, next to the protocols of `rhythm`
@@ -48,8 +49,7 @@ def motion_beats(pose: np.ndarray, fps: float) -> np.ndarray:
     the track, a minimum is compared with as much of its neighbourhood as exists. A still body has no beats.
     Raises ValueError when the track is too short or the frame rate too low for the low-pass, and for NaN and infinity.
     """
-    if bad := np.count_nonzero(~np.isfinite(pose).all(axis=(1, 2))):
-        raise ValueError(f"NaN or infinity in {bad} of {len(pose)} frames")
+    check_finite(np.asarray(pose), "frames of the pose", "fill the gaps first")
     smooth = lowpass(np.asarray(pose, dtype=np.float64), fps, SMOOTH_HZ, SMOOTH_ORDER)
     speed = np.linalg.norm(np.diff(smooth, axis=0), axis=-1).sum(axis=1)
     order = max(1, round(NEIGHBOURHOOD * fps))
@@ -95,7 +95,7 @@ def fill_gaps(pose: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np.
     (N,) in which anything was interpolated, and the frames (N,) of gaps longer than 0.25 s.
     """
     filled = np.array(pose, dtype=np.float64)
-    present = np.isfinite(filled).all(axis=-1)
+    present: npt.NDArray[np.bool_] = np.isfinite(filled).all(axis=-1)
     long_gaps = np.zeros(len(filled), dtype=bool)
     frames = np.arange(len(filled))
     for joint in np.flatnonzero(~present.all(axis=0)):
@@ -106,7 +106,8 @@ def fill_gaps(pose: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np.
         edges = np.flatnonzero(np.diff(np.concatenate([[0], ~here, [0]])))
         for first, end in edges.reshape(-1, 2):
             long_gaps[first:end] |= end - first > LONGEST_GAP * fps
-    return filled, ~present.all(axis=1), long_gaps
+    incomplete: npt.NDArray[np.bool_] = ~present.all(axis=1)
+    return filled, incomplete, long_gaps
 
 
 def read_motion_beats(path: Path, start: float, end: float) -> MotionBeats | None:
@@ -121,9 +122,7 @@ def read_motion_beats(path: Path, start: float, end: float) -> MotionBeats | Non
     try:
         pose, fps = _read_pose(path)
     except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path}: not a pose ({error}); give arrays pose (N,J,3) and fps, as in data/pose3d"
-        ) from None
+        raise ValueError(f"{path}: not a pose ({error}); give arrays pose (N,J,3) and fps, as in data/pose3d") from None
     pose, filled, long_gaps = fill_gaps(pose, fps)
     times = np.arange(len(pose)) / fps
     inside = (times >= start) & (times < end)

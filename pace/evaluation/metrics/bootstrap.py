@@ -22,8 +22,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from pace.finite import check_finite
+
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
+SUMMARY = ("bcs", "csd", "bhs", "hsd", "f1")  # the figures of `beat_summary`
 RESAMPLES = 10_000
 LEVEL = 0.95
 BLOCK = 2**22  # weights held in memory at once
@@ -36,7 +39,7 @@ def mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def deviation(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Standard deviation (ddof 1) of each column over the resampled rows: (n,K), (B,n) -> (B,K); NaN of a single row."""
+    """Standard deviation (ddof 1) of each column over the resampled rows: (n,K), (B,n) -> (B,K); NaN for one row."""
     count = weights.sum(axis=1, keepdims=True)
     centred = values - values.mean(axis=0)  # against cancellation
     variance = weights @ centred**2 / count - (weights @ centred / count) ** 2
@@ -122,8 +125,7 @@ def bootstrap(
     values, labels = np.asarray(values, dtype=np.float64), np.asarray(groups)
     if values.ndim != 2 or not len(values) or labels.shape[:1] != values.shape[:1]:
         raise ValueError(f"values {values.shape} and groups {labels.shape}: expected (n,K) and (n,) or (n,2), n > 0")
-    if bad := np.count_nonzero(~np.isfinite(values).all(axis=1)):
-        raise ValueError(f"{bad} of {len(values)} rows hold NaN or infinity: leave out the clips without a value")
+    check_finite(values, "rows", "leave out the clips without a value")
     names, codes = np.unique(labels, return_inverse=True)
     codes = codes.reshape(len(values), -1)
     count = len(names)

@@ -1,7 +1,7 @@
 """Accuracy of keypoints and lifted poses, for datasets with true joints.
 
-A figure that cannot be had is missing (NaN): the confidence of a video without a detection, the correlation of an energy
-that does not change. Joints that are NaN or infinite are errors, and so are tracks without frames.
+A figure that cannot be had is missing (NaN): the confidence of a video without a detection, the correlation of an
+energy that does not change. Joints that are NaN or infinite are errors, and so are tracks without frames.
 """
 
 import math
@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from pace.evaluation.ground_truth import Truth
+from pace.finite import check_finite
 from pace.motion.energy import EnergyParams, energies, torso_length
 from pace.pose.skeleton import PARTS, to_h36m
 
@@ -110,7 +111,8 @@ def pose_metrics(pose: np.ndarray, fps: float, truth: Truth, energy: EnergyParam
     - `energy_slow`, `energy_fast`: their means over the parts that have one. The correlation of an energy that does not
       change is NaN.
 
-    Raises ValueError for joints that are not finite, and when energies cannot be computed (the track is too short, or the torso has no length).
+    Raises ValueError for joints that are not finite, and when energies cannot be computed (the track is too short, or
+    the torso has no length).
     """
     true = at_times(truth.joints3d, truth.fps, np.arange(len(pose)) / fps)
     out = {"mpjpe": mpjpe(pose, true)}
@@ -134,5 +136,4 @@ def mean(videos: list[dict[str, float]]) -> dict[str, float]:
 
 def _check_joints(*tracks: np.ndarray) -> None:
     for track in tracks:
-        if bad := np.count_nonzero(~np.isfinite(track).all(axis=(1, 2))):
-            raise ValueError(f"NaN or infinity in {bad} of {len(track)} frames")
+        check_finite(track, "frames", "look at its keypoints and at the true joints")

@@ -53,7 +53,6 @@ STRICT = "strict"
 # they would only make a wrong tempo look closer: 80 BPM is 3 BPM from a third of 250.
 OCTAVES = (0.5, 1.0, 2.0)
 PROTOCOLS = (*BINNED, STRICT)
-SUMMARY = ("bcs", "csd", "bhs", "hsd", "f1")  # the figures of a binned protocol
 
 
 def score(

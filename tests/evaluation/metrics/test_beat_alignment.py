@@ -71,11 +71,13 @@ def test_agrees_with_the_published_definition_on_frames():
     assert np.abs(beats - (frames + 0.5) / FPS).max() <= 1 / FPS  # the low-pass moves a stop by no more than a frame
 
 
-def test_identical_beats_score_one_and_no_beats_zero():
-    beats = np.array([0.4, 1.1, 2.0])
+def test_music_without_beats_scores_zero_and_a_dance_without_beats_has_no_score():
+    beats, none = np.array([0.4, 1.1, 2.0]), np.zeros(0)
     assert compare(beats, beats) == {"bas": 1.0, "bas_music": 1.0}
-    for pair in ((beats, []), ([], beats), ([], [])):
-        assert compare(*map(np.array, pair)) == {"bas": 0.0, "bas_music": 0.0}
+    assert compare(beats, none) == {"bas": 0.0, "bas_music": 0.0}
+    for music in (beats, none):
+        assert np.isnan([*compare(none, music).values()]).all()
+    assert alignment_score(none, beats) == 0 and np.isnan(alignment_score(beats, none))
 
 
 def test_the_other_direction_exposes_dense_music():
@@ -89,7 +91,61 @@ def test_the_other_direction_exposes_dense_music():
 
 def test_reading_cuts_the_clip_from_the_whole_track(tmp_path):
     np.savez(tmp_path / "a.npz", pose=swing(), fps=FPS)
-    np.testing.assert_allclose(read_motion_beats(tmp_path / "a.npz", 5.0, 8.0), np.arange(0.3, 3, 0.5), atol=0.02)
-    np.savez(tmp_path / "b.npz", pose=swing()[:5], fps=FPS)
-    assert read_motion_beats(tmp_path / "b.npz", 0.0, 5.0) is None
+    np.testing.assert_allclose(read_motion_beats(tmp_path / "a.npz", 5.0, 8.0).times, np.arange(0.3, 3, 0.5), atol=0.02)
     assert read_motion_beats(tmp_path / "c.npz", 0.0, 5.0) is None
+
+
+def read(path, pose, fps=FPS, start=0.0, end=8.0):
+    np.savez(path, pose=pose, fps=fps)
+    return read_motion_beats(path, start, end)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_short_gaps_in_a_joint_are_interpolated_and_counted(tmp_path, bad):
+    """At 60 frames/s 15 frames are 0.25 s. The 17 joints swing together, so one of them hardly moves the beats."""
+    pose = swing()
+    pose[100, 3] = bad
+    pose[200:215, 5, 1] = bad
+    pose[:15, 9], pose[-15:, 9] = bad, bad
+    found = read(tmp_path / "a.npz", pose)
+    assert (found.unusable, found.filled) == ("", 1 + 15 + 15 + 15)
+    np.testing.assert_allclose(found.times[1:-1], np.arange(0.3, 8, 0.5)[1:-1], atol=0.04)
+    assert read(tmp_path / "a.npz", pose, start=1.0, end=3.0).filled == 1
+
+
+def test_a_long_gap_makes_the_pose_unusable_where_it_is(tmp_path):
+    pose = swing()
+    pose[200:216, 5, 1] = np.nan
+    found = read(tmp_path / "a.npz", pose)
+    assert found.times is None
+    assert found.unusable == "NaN or infinity over more than 0.25 s in a row, in 16 of 480 frames of a.npz"
+    assert len(read(tmp_path / "a.npz", pose, start=5.0, end=8.0).times) == 6  # the gap is before the clip
+    pose = swing()
+    pose[:, 4] = np.nan  # a joint that no frame has
+    assert "in 480 of 480 frames" in read(tmp_path / "a.npz", pose).unusable
+    assert read(tmp_path / "a.npz", np.full((90, 17, 2), np.nan)).times is None
+
+
+def test_poses_without_beats(tmp_path):
+    """Too short a track or too low a rate is unusable. A still body has a pose and no beats."""
+    for frames in (0, 1, 9):
+        assert f"a.npz: track of {frames} frames" in read(tmp_path / "a.npz", swing()[:frames]).unusable
+    assert "needs over 12 frames/s" in read(tmp_path / "a.npz", swing(), fps=10.0).unusable
+    still = read(tmp_path / "a.npz", np.ones((90, 17, 3)))
+    assert still.unusable == "" and still.times.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("pose", "fps", "message"),
+    [
+        (np.zeros((90, 51)), 30.0, r"pose has shape \(90, 51\)"),
+        (np.zeros((90, 17, 4)), 30.0, r"pose has shape \(90, 17, 4\)"),
+        (np.zeros((90, 0, 3)), 30.0, r"pose has shape \(90, 0, 3\)"),
+        (np.zeros((90, 17, 3)), 0.0, "fps is 0"),
+        (np.zeros((90, 17, 3)), np.nan, "fps is nan"),
+        (np.full((90, 17, 3), "x"), 30.0, "could not convert"),
+    ],
+)
+def test_a_file_that_is_no_pose_is_named(tmp_path, pose, fps, message):
+    with pytest.raises(ValueError, match=rf"a\.npz: not a pose \({message}.*\); give arrays pose \(N,J,3\) and fps"):
+        read(tmp_path / "a.npz", pose, fps)

@@ -1,5 +1,6 @@
 """Rhythm metrics on click tracks and hand-made events with known scores."""
 
+import math
 import warnings
 
 import librosa
@@ -23,7 +24,7 @@ def click_track(times, seconds=5.0, sample_rate=SR):
     return librosa.clicks(times=np.array(times), sr=sample_rate, length=int(seconds * sample_rate))
 
 
-def hand_made(onsets, beats=(), tempo=0.0, duration=5.0):
+def hand_made(onsets, beats=(), tempo=math.nan, duration=5.0):
     onsets = np.array(onsets, dtype=float)
     return Events(duration, {name: onsets for name in PICKING}, np.array(beats, dtype=float), tempo)
 
@@ -130,17 +131,50 @@ def test_a_longer_generation_counts_all_its_onsets():
     assert score(reference, generated, SR, "d2mgan") == {"bcs": 250.0, "bhs": 100.0}
 
 
-@pytest.mark.parametrize("nothing", [np.zeros(0), np.zeros(100), np.zeros(5 * SR), np.ones(1000)])
-def test_no_onset_on_either_side_scores_zero_and_stays_in_the_mean(nothing):
+DITHER = np.random.default_rng(0).integers(-1, 2, 5 * SR) / 2**15
+
+
+@pytest.mark.parametrize("nothing", [np.zeros(0), np.zeros(100), np.zeros(5 * SR), DITHER, np.full(5 * SR, 0.5)])
+def test_music_without_onsets_scores_zero_and_nothing_scores_against_a_reference_without_them(nothing):
+    """The first stays in the mean; the second would pull down the true music itself."""
     music = click_track(np.arange(0.25, 5, 0.5))
     tempo = events(music, SR).tempo
-    for pair in ((music, nothing), (nothing, music), (nothing, nothing)):
-        for protocol in BINNED:
-            # d2mgan divides by the reference's onsets, loris by the generated ones: an empty side leaves no hit.
-            assert score(*pair, SR, protocol) == {"bcs": 0.0, "bhs": 0.0}
-        strict = score(*pair, SR, "strict")
-        missed = 0.0 if pair[0] is nothing and pair[1] is nothing else tempo
-        assert strict == {name: missed if "error" in name else 0.0 for name in STRICT_METRICS}
+    for protocol in BINNED:
+        assert score(music, nothing, SR, protocol) == {"bcs": 0.0, "bhs": 0.0}
+        for other in (music, nothing):
+            assert np.isnan([*score(nothing, other, SR, protocol).values()]).all()
+    assert score(music, nothing, SR, "strict") == {name: tempo if "error" in name else 0.0 for name in STRICT_METRICS}
+    for other in (music, nothing):
+        assert np.isnan([*score(nothing, other, SR, "strict").values()]).all()
+
+
+def test_a_part_without_onsets_scores_zero_where_the_whole_reference_has_some():
+    """LORIS cuts the reference. Music that ends early must not be left out of the mean for it."""
+    reference = click_track([2.5, 3.5])
+    for generated in (np.zeros(0), reference[:SR], click_track([0.5], seconds=1)):
+        assert score(reference, generated, SR, "loris") == {"bcs": 0.0, "bhs": 0.0}
+
+
+def test_onsets_without_beats():
+    """Music in which the tracker hears onsets but no beats: the onsets are scored, the beats are missing for any music,
+    also where the true beats and tempo are known."""
+    heard, unheard = hand_made(BEATS, BEATS, 120.0), hand_made(BEATS)
+    for generated in (heard, unheard):
+        for beats, bpm in ((None, None), (BEATS, None), (None, 120.0), (BEATS, 120.0)):
+            result = compare(unheard, generated, "strict", beats, bpm)
+            assert result["onset_f70"] == result["onset_f50"] == 1
+            assert {name for name, value in result.items() if math.isnan(value)} == {*STRICT_METRICS[2:]}
+    one_beat = compare(hand_made(BEATS, BEATS[:1], 120.0), heard, "strict")
+    assert {name for name, value in one_beat.items() if math.isnan(value)} == {"cmlt", "amlt", "information_gain"}
+    assert one_beat["beat_f70"] == pytest.approx(2 / 11) and one_beat["tempo_error_bpm"] == 0
+    failed = compare(heard, unheard, "strict", BEATS, 110.0)
+    assert failed == dict.fromkeys(STRICT_METRICS, 0.0) | {
+        "onset_f70": 1.0, "onset_f50": 1.0, "tempo_error_bpm": 110.0, "tempo_error_octave_bpm": 110.0
+    }  # fmt: skip
+    one_true_beat = compare(heard, heard, "strict", BEATS[:1])
+    assert {name for name, value in one_true_beat.items() if math.isnan(value)} == {
+        "cmlt", "amlt", "information_gain", "tempo_error_bpm", "tempo_error_octave_bpm"
+    }  # fmt: skip
 
 
 def test_an_onset_at_the_very_end_has_no_bin():
@@ -235,11 +269,8 @@ def test_tempo_error_up_to_an_octave():
     for tempo, plain, octave in ((120, 0, 0), (60, 60, 0), (240, 120, 0), (130, 10, 10), (65, 55, 10), (40, 80, 40)):
         result = strict(BEATS, tempo)
         assert (result["tempo_error_bpm"], result["tempo_error_octave_bpm"]) == pytest.approx((plain, octave)), tempo
-    assert strict(np.zeros(0), 0.0)["tempo_error_octave_bpm"] == pytest.approx(
-        120.0
-    )  # without a tempo the error is the whole tempo
-    silent = compare(hand_made([]), hand_made([], BEATS, 120.0), "strict")
-    assert silent["tempo_error_octave_bpm"] == silent["tempo_error_bpm"] == 120.0
+    # Without a tempo the error is the whole tempo.
+    assert strict(np.zeros(0), math.nan)["tempo_error_octave_bpm"] == pytest.approx(120.0)
 
 
 def test_a_given_tempo_takes_precedence_over_beats():
@@ -252,14 +283,14 @@ def test_a_given_tempo_takes_precedence_over_beats():
 
 def test_tempo_of_beats():
     assert tempo_of(np.array([0.1, 0.6, 1.1, 2.1])) == pytest.approx(120.0)
-    assert tempo_of(np.array([0.1])) == tempo_of(np.array([])) == 0.0
+    assert math.isnan(tempo_of(np.array([0.1]))) and math.isnan(tempo_of(np.array([])))
 
 
 def test_deviation_is_that_of_a_sample():
     result = summarise([{"bcs": 100.0, "bhs": 30.0}, {"bcs": 50.0, "bhs": 60.0}])
     assert result["csd"] == pytest.approx(50 / np.sqrt(2))  # ddof 0 would be 25
     assert result["hsd"] == pytest.approx(30 / np.sqrt(2))
-    assert summarise([{"bcs": 100.0, "bhs": 30.0}])["csd"] == 0.0
+    assert math.isnan(summarise([{"bcs": 100.0, "bhs": 30.0}])["csd"])  # one clip does not deviate
 
 
 def test_coverage_over_100_enters_f1_uncapped():
@@ -268,13 +299,19 @@ def test_coverage_over_100_enters_f1_uncapped():
 
 
 def test_a_generation_without_onsets_scores_zero_and_counts():
-    """FACTS 7: a score is 0 when its denominator is 0, in the mean over clips of every protocol."""
+    """FACTS 7: a score is 0 when its denominator is 0. Clips whose reference has no onsets are left out."""
     reference, silent = hand_made([0.5, 1.5]), hand_made([])
     for protocol in BINNED:
         result = summarise([compare(reference, reference, protocol), compare(reference, silent, protocol)])
         expected = {"bcs": 50.0, "csd": 100 / np.sqrt(2), "bhs": 50.0, "hsd": 100 / np.sqrt(2), "f1": 50.0}
         assert result == pytest.approx(expected), protocol
-        assert compare(silent, reference, protocol) == {"bcs": 0.0, "bhs": 0.0}  # no reference onset
+        without = compare(silent, reference, protocol)
+        assert np.isnan([*without.values()]).all()
+        assert (
+            summarise([compare(reference, reference, protocol), without, compare(reference, silent, protocol)])
+            == result
+        )
+        assert np.isnan([*summarise([without]).values()]).all()
 
 
 def test_f1_is_that_of_the_means():
