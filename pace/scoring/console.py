@@ -143,10 +143,8 @@ def _files(result: Result) -> list[str]:
         files = {name: kinds[kind] for name, kinds in result["files"]["unmatched"].items() if kind in kinds}
         lines += _counted(words, files)
     for kind, words in notes.FILES.items():
-        files = {
-            row: [f"{clip} ({why})" for clip, why in clips.items()]
-            for row, clips in result["files"].get(kind, {}).items()
-        }
+        named = result["files"].get(kind, {}).items()
+        files = {row: [f"{clip} ({why})" for clip, why in clips.items()] for row, clips in named}
         lines += _counted(words, files)
     return lines + notes.other_files(result)
 
