@@ -44,7 +44,8 @@ def short_notes(result: Result, columns: Sequence[Column], left_out: Sequence[Co
     lines = [*notes.nothing_scored(result), *_lateness(result), _legend(columns)]
     lines += [*_uninformative(result, columns), *notes.untested_rhythm(result), *notes.untested_distances(result)]
     lines += [*_differences(result, columns), *notes.sources(result), *_missing(result, columns), *_not_there(result)]
-    lines += [f"{name}: {warning}" for name, warning in dict.fromkeys(notes.warnings(result))]
+    warnings = {name: text for name, text in reversed(notes.warnings(result))}  # the first of each extractor
+    lines += [f"{name}: {text}" for name, text in warnings.items()]
     if left_out:
         lines.append(f"no room for {', '.join(' '.join(column.heads) for column in left_out)}")
     return [*lines, *_files(result)]
@@ -55,7 +56,8 @@ def _lateness(result: Result) -> list[str]:
     if not result["lateness"]:
         return []
     lines = [f"  {notes.late_line(system, late)}" for system, late in result["lateness"].items()]
-    return [f"the row below has the figures without a {notes.LATE}:", *lines]
+    start = "late or early by a constant, perhaps by an encoder's delay; the row below has the figures without it:"
+    return [start, *lines]
 
 
 def _legend(columns: Sequence[Column]) -> str:

@@ -12,15 +12,14 @@ from pace.scoring.score import flat
 Result = dict[str, Any]  # what `pace.scoring.score.score` returns
 
 MARK = "†"
-LATE = "constant lateness, which is perhaps an encoder's delay"
 WITHOUT = {
     "a pose": "not in alignment",
     "true beats": "scored against the beats tracked in the reference",
     "a tempo": "scored against the tempo of its true beats or that tracked in the reference",
 }
 UNMATCHED = {
-    "reference_only": "of the reference without a generated file",
-    "generated_only": "generated without a reference",
+    "reference_only": "references without a generated file",
+    "generated_only": "generated files without a reference",
     "doubles": "not used, another file has the same name",
     "ambiguous": "not used, several files in several folders have the name",
     "case": "not matched, the names differ in the case of letters",
@@ -38,7 +37,7 @@ def notes(result: Result) -> list[str]:
     lines = nothing_scored(result)
     lines += [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
     lines += [
-        f"{late_line(system, late)}. Row '{late['row']}' has the figures without this {LATE}"
+        f"{late_line(system, late)}, perhaps by an encoder's delay: row '{late['row']}' has the figures without it"
         for system, late in result["lateness"].items()
     ]
     if "ceiling" not in result["rows"]:
@@ -140,13 +139,9 @@ def untested_distances(result: Result) -> list[str]:
     untested = [name for name in names if name not in result["uninformative"]]
     if not untested:
         return []
-    start = f"distances not tested against the controls ({', '.join(untested)}): "
-    if not {*YARDSTICKS} & {*result["rows"]}:
-        return [
-            start
-            + "without the row ceiling (--vae DIR) or random (--training DIR) there is no distance to compare with"
-        ]
-    return [start + _too_few(result)]
+    lacking = "without the row ceiling (--vae DIR) or random (--training DIR) there is no distance to compare with"
+    reason = _too_few(result) if {*YARDSTICKS} & {*result["rows"]} else lacking
+    return [f"distances not tested against the controls ({', '.join(untested)}): {reason}"]
 
 
 def warnings(result: Result) -> dict[tuple[str, str], list[str]]:
@@ -168,8 +163,7 @@ def other_files(result: Result) -> list[str]:
     return lines
 
 
-def listed(description: str, names: Iterable[str], most: int | None = None) -> str:
-    """How many there are of what, and their names, at most `most` of them."""
+def listed(description: str, names: Iterable[str]) -> str:
+    """What files there are, how many, and their names."""
     every = list(names)
-    rest = len(every) - len(every[:most])
-    return f"{len(every)} {description}: {', '.join(every[:most])}" + (f" and {rest} more" if rest else "")
+    return f"{description} ({len(every)}): {', '.join(every)}"

@@ -110,7 +110,10 @@ def test_five_systems_take_forty_lines_and_out_has_everything(tmp_path):
         "| D2M-GAN | ダンス音楽生成システム_最終版 | alignment_bas_music | +0.100 [+0.050, +0.150] | = 0.6 | 20 |"
         in text
     )
-    assert "- ours: 46 ms late [45, 47], in 20 of 20 clips. Row 'ours, 46 ms earlier' has the figures" in text
+    assert (
+        "- ours: 46 ms late [45, 47], in 20 of 20 clips, perhaps by an encoder's delay: row 'ours, 46 ms earlier' has"
+        in text
+    )
     for row in result["rows"]:
         assert f"| {row} | 20 |" in text and f"\n{row}," in (tmp_path / "x.csv").read_text().replace('"', "")
 
@@ -145,15 +148,15 @@ def test_files_that_are_not_used_are_counted_with_an_example():
              "faults": {"reference": {"b": "silent"}}}  # fmt: skip
     result = result_of(files=files, other_files={"ours": ["log.TXT", "in/b.mid", "README"], "LORIS": []})
     lines = " ".join(line.strip() for line in console.text(result).splitlines())
-    assert "generated without a reference: ours 9, such as ours0.wav; CDCD_" in lines
+    assert "generated files without a reference: ours 9, such as ours0.wav; CDCD_" in lines
     assert "D2M-GAN 9, such as D2M-GAN0.wav; 1 more systems" in lines
     assert "the names differ in the case of letters: ours 1, A.wav and a.wav" in lines
     assert "unreadable, not scored: ours 1, a (a.wav: not a readable media file)" in lines
     assert "faulty, scored all the same: reference 1, b (silent)" in lines
     assert "ours: 3 other files passed over (.mid, .txt, without extension)" in lines
     full = notes.notes(result)
-    assert f"ours: 9 generated without a reference: {', '.join(f'ours{i}.wav' for i in range(9))}" in full
-    assert "ours: 2 not used, several files in several folders have the name: x/1.wav, y/1.wav" in full
+    assert f"ours: generated files without a reference (9): {', '.join(f'ours{i}.wav' for i in range(9))}" in full
+    assert "ours: not used, several files in several folders have the name (2): x/1.wav, y/1.wav" in full
 
 
 def test_a_system_without_a_clip_is_said_to_have_none():

@@ -55,8 +55,8 @@ def test_the_table_on_the_console_and_as_json(folders, capsys):
     assert lines[2].split()[1:4] == ["2", "of", "3"]
     assert lines[5].split()[:6] == ["truth", "2", "1.000", "1.000–1.000", "1.000", "100.0"]
     assert "vggish, cnn14, clap: not computed: no weights (python -m pace fetch NAME)" in lines
-    assert "of the reference without a generated file: mine 1, c.wav" in lines
-    assert "generated without a reference: mine 1, z.wav" in lines
+    assert "references without a generated file: mine 1, c.wav" in lines
+    assert "generated files without a reference: mine 1, z.wav" in lines
     assert lines[-1].startswith("made/table.json also has all metrics, intervals, differences")
     assert max(map(len, lines)) <= 100
     result = json.loads(Path("made/table.json").read_text())
@@ -108,7 +108,7 @@ def test_csv_and_markdown_hold_the_same_table(folders, capsys):
     onset = [f"{float(table[0][f'strict_onset_f50{end}']):.3f}" for end in ("", "_low", "_high")]
     assert cells[2][cells[0].index("strict_onset_f50")] == "{} [{}, {}]".format(*onset)
     assert cells[2][cells[0].index("clap_fad")] == "not computed: no weights"
-    assert "- mine: 1 generated without a reference: z.wav" in lines
+    assert "- mine: generated files without a reference (1): z.wav" in lines
 
 
 @pytest.mark.long
@@ -275,8 +275,8 @@ def test_suffixes_and_strict(folders, capsys):
         command("ref", "mine", "--strict", "--protocols", "strict", "--suffixes", "--extractors", "descriptors")
     assert stopped.value.code == 3
     out = capsys.readouterr().out
-    assert "of the reference without a generated file: mine 2, such as b.wav" in out
-    assert "generated without a reference: mine 2, such as b_gen.wav" in out
+    assert "references without a generated file: mine 2, such as b.wav" in out
+    assert "generated files without a reference: mine 2, such as b_gen.wav" in out
     command("ref", "ref", "--strict", "--protocols", "strict", "--extractors", "descriptors")  # nothing left out
 
 
