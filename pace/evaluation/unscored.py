@@ -28,12 +28,16 @@ def of_clip(scored: ScoredClip) -> dict[str, str]:
         for protocol, metrics in scored.scores.get(TRUTH, {}).items()
     }
     lacking = {protocol: metrics for protocol, metrics in lacking.items() if metrics}
+    motion_beats, unusable = scored.clip.annotations.motion_beats, scored.clip.annotations.pose_unusable
+    if motion_beats is not None and not len(motion_beats):
+        lacking.pop(ALIGNMENT, None)
+        unusable = "its dance has no beats: nothing in it slows down and speeds up again"
     texts = {}
     if lacking:
         named = [f"{protocol} ({', '.join(metrics)})" for protocol, metrics in lacking.items()]
         texts[REFERENCE] = f"left out of {', '.join(named)} in every row: {', '.join(_causes(scored, lacking))}"
-    if scored.clip.annotations.pose_unusable:
-        texts[POSE] = f"left out of {ALIGNMENT} in every row: {scored.clip.annotations.pose_unusable}"
+    if unusable:
+        texts[POSE] = f"left out of {ALIGNMENT} in every row: {unusable}"
     return texts
 
 
@@ -49,6 +53,4 @@ def _causes(scored: ScoredClip, lacking: dict[str, list[str]]) -> list[str]:
         causes.append(f"{'only one beat' if len(truth.beats) else 'no beat'} is heard in its true music")
     if annotations.beats is not None and len(annotations.beats) < 2:
         causes.append(f"it has {'only one true beat' if len(annotations.beats) else 'no true beats'}")
-    if ALIGNMENT in lacking and annotations.motion_beats is not None and not len(annotations.motion_beats):
-        causes.append("its dance has no beats: nothing in it slows down and speeds up again")
     return causes

@@ -77,6 +77,8 @@ def energies(pose: np.ndarray, fps: float, params: EnergyParams) -> tuple[np.nda
     """
     if not params.split_hz < params.smooth_hz:
         raise ValueError(f"energy.split_hz {params.split_hz:g} must lie below energy.smooth_hz {params.smooth_hz:g}")
+    if not len(pose):
+        raise ValueError("the pose has no frames; look at the video's keypoints")
     check_finite(pose, "frames of the pose", "look at the video's keypoints")
     length = torso_length(pose)
     if not length > 0:

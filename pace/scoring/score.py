@@ -150,7 +150,7 @@ def _faults(clip: ScoredClip) -> dict[str, str]:
     """Row -> what is wrong with its file, or with the pose, where they are scored all the same."""
     faults = {row: "; ".join(texts) for row, texts in clip.faults.items()} if clip.scores else {}
     if filled := clip.clip.annotations.pose_filled:
-        faults[unscored.POSE] = f"positions missing in {filled} frames, interpolated"
+        faults[unscored.POSE] = f"NaN or infinity in {filled} of its frames, interpolated"
     return faults
 
 

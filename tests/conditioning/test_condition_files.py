@@ -27,6 +27,25 @@ def test_a_file_without_an_array_is_named(tmp_path):
         read_video(*files)
 
 
+@pytest.mark.parametrize("kind", ["energy", "motion", "visual"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_is_named_by_its_file(tmp_path, kind, bad):
+    written = write(tmp_path, "a", 150)
+    files = (tmp_path / "energy/a.parquet", tmp_path / "motion/a.npz", tmp_path / "visual/a.npz")
+    if kind == "energy":
+        table = pd.read_parquet(files[0])
+        table.loc[[3, 7], "fast_to"] = bad
+        table.to_parquet(files[0])
+    elif kind == "motion":
+        written.semantic[[3, 7], 0, 5] = bad
+        np.savez(files[1], embedding=written.semantic, fps=30.0)
+    else:
+        written.visual[[3, 7], 1] = bad
+        np.savez(files[2], embedding=written.visual, time_s=written.visual_time)
+    with pytest.raises(ValueError, match=rf"{kind}/a\..*: rows: NaN or infinity in 2 of \d+; look at its video"):
+        read_video(*files)
+
+
 def test_clips_table(tmp_path):
     path = tmp_path / "clips.parquet"
     rows = [("a_000000", "a", "test", 0.0), ("a_005000", "a", "test", 5.0)]

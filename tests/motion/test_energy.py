@@ -150,3 +150,13 @@ def test_file_contract(tmp_path):
     assert table.time_s[45] == 1.5
     assert (table.dtypes.iloc[2:] == np.float32).all()
     np.testing.assert_allclose(table.fast_la, energies(pose, 30.0, PARAMS)[1][:, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("bad", "message"), [(np.nan, "NaN or infinity in 1 of 90"), (np.inf, "in 1 of 90")])
+def test_a_pose_that_is_not_finite_is_named(tmp_path, bad, message):
+    pose = np.random.default_rng(0).normal(size=(90, 17, 3))
+    pose[4, 2, 1] = bad
+    np.savez(tmp_path / "v.npz", pose=pose, fps=30.0)
+    with pytest.raises(ValueError, match=f"video v: frames of the pose: .*{message}; look at the video's keypoints"):
+        energy.energy_video(PARAMS, "v", (tmp_path / "v.npz",), tmp_path)
+    assert not (tmp_path / "energy.parquet").exists()

@@ -276,6 +276,26 @@ def test_metrics_that_are_missing_or_unknown():
     assert "No video failed in any stage, and no generated clip is faulty" in page.html({}, [], {}, [])
 
 
+def test_missing_values_are_dashes_and_counted():
+    """Two clips have no beats to compare with; no clip has a tempo."""
+    scored = metrics()
+    for row in scored["rhythm"].values():
+        row["strict"] = row["strict"] | {"tempo_error_bpm": None}
+    counts = {"beat_f70": 2, "tempo_error_bpm": 4}
+    scored["missing"] = {
+        "generated": {"strict": counts},
+        "truth": {"strict": counts},
+        "shuffled": {"loris": {"bcs": 3}},
+    }
+    scored["unscored"] = {"b2_000000": "left out of strict (beat_f70) in every row: no beat is heard"}
+    text = page.html(scored, [], {}, [])
+    assert "truth: beat F 70 ms 2, tempo error BPM 4; generated: beat F 70 ms 2, tempo error BPM 4." in text
+    assert "shuffled: BCS % 3." in text
+    assert text.count("<td>–</td>") == 8 and "None" not in text and "null" not in text
+    assert "unscored" not in text and "<h3>missing</h3>" not in text
+    assert "Numbers left out" not in page.html(metrics(), [], {}, [])
+
+
 def test_other_metrics_are_flattened():
     assert tables.flatten(metrics()["pose"]) == {"detected": 0.991, "pck.0.1": 0.97}
     text = tables.others(metrics() | {"lift": {"ratio": None}})
@@ -295,6 +315,13 @@ def test_numbers(value, text):
 def scored(clips: int, missing: int = 0) -> dict:
     own = {"bcs": 91.234, "csd": 8.0, "bhs": 88.8, "hsd": 9.1, "f1": 90.001}
     return {"rhythm": {"generated": {"loris": own}}, "data": {"test_clips": clips, "missing_clips": missing}}
+
+
+def test_a_figure_without_a_value_is_not_computed_in_the_published_table():
+    own = scored(234)
+    own["rhythm"]["generated"]["loris"] |= {"csd": None, "f1": None}
+    text = published_table.published(own, DataParams("aistpp", "data/none"))
+    assert "Comparable with this run. Not computed in this run: CSD, F1 % of means" in text and "None" not in text
 
 
 def test_published_figures_are_shown_alone_where_not_comparable():

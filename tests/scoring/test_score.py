@@ -394,6 +394,71 @@ def test_linked_folders_composed_names_and_the_home_folder(folders, capsys, monk
     assert "mine: 1 other file passed over (.mid)" in lines
 
 
+def test_positions_that_are_missing_in_a_pose_leave_the_other_clips_their_scores(folders, capsys):
+    """One NaN is interpolated. A long gap and a dance without beats leave their clips out of alignment alone."""
+    Path("poses").mkdir()
+    poses = {name: np.cumsum(np.random.default_rng(i).normal(size=(90, 17, 3)), axis=0) for i, name in enumerate("abc")}
+    whole = poses["a"].copy()
+    for name in "bc":
+        shutil.copy("ref/a.wav", f"ref/{name}.wav")
+        shutil.copy("ref/a.wav", f"mine/{name}.wav")
+    arguments = ("ref", "mine", "--protocols", "strict", "--extractors", "descriptors", "--poses", "poses")
+
+    def alignment_with(one):
+        for name, pose in (poses | {"a": one}).items():
+            np.savez(f"poses/{name}.npz", pose=pose, fps=30.0)
+        command(*arguments, "--out", "x.json")
+        return json.loads(Path("x.json").read_text())
+
+    poses["b"][20:50, 4, 0] = np.inf
+    poses["c"][:] = 1.0
+    expected = alignment_with(whole)["rows"]["truth"]["rhythm"]["alignment"]["bas"]
+    capsys.readouterr()
+    one_missing = whole.copy()
+    one_missing[40, 3] = np.nan
+    result = alignment_with(one_missing)
+    assert expected > 0.05
+    assert result["rows"]["truth"]["rhythm"]["alignment"]["bas"] == pytest.approx(expected, abs=0.02)
+    assert result["files"]["faults"] == {"pose": {"a": "NaN or infinity in 1 of its frames, interpolated"}}
+    left_out = "left out of alignment in every row: "
+    assert result["files"]["unscored"]["pose"] == {
+        "b": f"{left_out}NaN or infinity over more than 0.25 s in a row, in 30 of 90 frames of b.npz",
+        "c": f"{left_out}its dance has no beats: nothing in it slows down and speeds up again",
+    }
+    assert result["rows"]["truth"]["missing"] == {"alignment": {"bas": 1, "bas_music": 1}}
+    own = {one["clip"]: one for one in result["per_clip"] if one["row"] == "truth"}
+    assert own["c"]["alignment_bas"] is None and "alignment_bas" not in own["b"]
+    said = capsys.readouterr().out
+    assert "pose: 2 not scored, or not in all metrics: b (left out" in said and "nan" not in said
+    command(*arguments, "--out", "x.csv")
+    with open("x.csv", newline="") as file:
+        (line,) = [record for record in csv.DictReader(file) if record["row"] == "truth"]
+    assert line["alignment_bas_missing"] == "1"
+    with pytest.raises(SystemExit):
+        command(*arguments, "--strict")
+
+
+def test_references_that_are_all_silent_are_an_error(folders):
+    for path in Path("ref").iterdir():
+        soundfile.write(path, np.full(SR, 0.5), SR)
+    with pytest.raises(SystemExit, match="no reference can be scored; the first, a: it is silent"):
+        command("ref", "mine", "--protocols", "strict", "--extractors", "descriptors")
+
+
+def test_long_lists_are_cut_on_the_console_only():
+    files = {"unmatched": {"x": {"generated_only": [f"{i}.wav" for i in range(9)]}}, "unreadable": {}, "faults": {}}
+    fad, rows = {"descriptors": {"fad": []}}, {row: {"rhythm": {}, "clips": 0} for row in ("ceiling", "random", "x")}
+    group = {"pattern": None, "clips": 1, "sources": 1, "unmatched": []}
+    result = {"not_computed": {}, "rows": rows, "uninformative": fad, "files": files}
+    result |= {"systems": {"x": "x"}, "group": group, "known": {}}
+    assert tables.notes(result, most=2) == [
+        "x: nothing scored, it has no usable file",
+        "intervals resample 1 source of 1 clip",
+        "x: 9 generated without a reference: 0.wav, 1.wav and 7 more, see --out",
+    ]
+    assert tables.notes(result)[-1].endswith("7.wav, 8.wav")
+
+
 @pytest.mark.long
 def test_with_an_autoencoder_the_table_has_a_ceiling_which_the_marks_heed(folders, capsys):
     """A random autoencoder, which no music survives, is a ceiling that beats no control: every metric is marked."""

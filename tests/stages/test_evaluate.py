@@ -27,10 +27,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SR = 22050
 VIDEOS = {"one": ("m1", 100.0), "two": ("m2", 120.0), "mute": ("m3", 90.0), "home": (None, 110.0)}
 ROWS = ("truth", "ceiling", "generated", "shuffled", "random", "clicks", "clicks120", "delayed")
-STRICT = {
+STRICT_ORDER = (
     "onset_f70", "onset_f50", "beat_f70", "cmlt", "amlt", "information_gain",
     "tempo_error_bpm", "tempo_error_octave_bpm",
-}  # fmt: skip
+)  # fmt: skip
+STRICT = {*STRICT_ORDER}
 
 
 def beats_of(bpm):
@@ -279,6 +280,51 @@ def test_music_that_cannot_be_read_is_a_missing_clip_with_its_reason(miniature, 
         path.write_text("no music")
     with pytest.raises(ValueError, match=r"no generated clip can be read; the first, not scored: .*not a readable"):
         evaluate.main([])
+
+
+@pytest.mark.long
+def test_clips_without_audible_truth_are_in_no_row_named_and_counted(miniature, capsys):
+    """Silent true music (here a constant with dither), a track that cannot be read, a pose with NaN, a steady tone."""
+    track, _ = soundfile.read("data/audio/one.wav", dtype="float32")
+    track[5 * SR :] = 0.25 + np.random.default_rng(0).integers(-1, 2, len(track) - 5 * SR) / 2**15
+    track[: 5 * SR] = 0.1 * np.sin(np.arange(5 * SR) / 10)  # an onset at its start and no beat
+    soundfile.write("data/audio/one.wav", track, SR, subtype="PCM_16")
+    Path("data/audio/home.wav").write_text("no music")
+    with np.load("data/pose3d/two.npz") as file:
+        bent = file["pose"]
+    bent[200, 3] = np.nan
+    bent[10:60, 5] = np.nan
+    np.savez("data/pose3d/two.npz", pose=bent, fps=30.0)
+    evaluate.main([])
+    metrics, records = read()
+    said = capsys.readouterr().out
+    of_beats = [name for name in STRICT_ORDER if not name.startswith("onset")]
+    assert set(metrics["unscored"]) == {"one_000000", "one_005000", "two_000000", "home_000000"}
+    assert metrics["unscored"]["one_005000"] == "left out of every row: its true music is silent"
+    assert metrics["unscored"]["home_000000"].startswith("left out of every row: its true music cannot be read: ")
+    assert "home.wav" in metrics["unscored"]["home_000000"] and str(miniature) not in metrics["unscored"]["home_000000"]
+    assert metrics["unscored"]["one_000000"] == (
+        f"left out of strict ({', '.join(of_beats)}), alignment (bas, bas_music) in every row: "
+        "no beat is heard in its true music"
+    )
+    assert metrics["unscored"]["two_000000"] == (
+        "left out of alignment in every row: "
+        "NaN or infinity over more than 0.25 s in a row, in 50 of 150 frames of two.npz"
+    )
+    for name, text in metrics["unscored"].items():
+        assert f"evaluate: {name}: {text}" in said.splitlines()
+    assert metrics["data"]["missing_clips"] == 5 and "3 of 8 test clips scored" in said
+    assert {record["clip_id"] for record in records} == {"one_000000", "two_000000", "two_005000"}
+    assert "home_000000" not in metrics.get("faults", {})
+    rows = {row: values for row, values in metrics["missing"].items() if row != "shuffled"}
+    lost = {"strict": dict.fromkeys(of_beats, 1), "alignment": {"bas": 1, "bas_music": 1}}
+    assert rows == {row: lost for row in ROWS if row != "shuffled"}
+    truth = metrics["rhythm"]["truth"]
+    assert truth["loris"]["f1"] == 100 and truth["strict"]["onset_f50"] == 1 and truth["strict"]["beat_f70"] > 0.9
+    assert 0 < truth["alignment"]["bas"] < 1
+    cells = {(record["clip_id"], record["row"]): record["strict_beat_f70"] for record in records}
+    assert cells["one_000000", "generated"] == "" and float(cells["two_005000", "generated"]) > 0.9
+    assert "NaN" not in Path("reports/metrics.json").read_text()
 
 
 @pytest.mark.long

@@ -95,7 +95,7 @@ def fill_gaps(pose: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np.
     (N,) in which anything was interpolated, and the frames (N,) of gaps longer than 0.25 s.
     """
     filled = np.array(pose, dtype=np.float64)
-    present: npt.NDArray[np.bool_] = np.isfinite(filled).all(axis=-1)
+    present = np.asarray(np.isfinite(filled).all(axis=-1))
     long_gaps = np.zeros(len(filled), dtype=bool)
     frames = np.arange(len(filled))
     for joint in np.flatnonzero(~present.all(axis=0)):
@@ -106,7 +106,7 @@ def fill_gaps(pose: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np.
         edges = np.flatnonzero(np.diff(np.concatenate([[0], ~here, [0]])))
         for first, end in edges.reshape(-1, 2):
             long_gaps[first:end] |= end - first > LONGEST_GAP * fps
-    incomplete: npt.NDArray[np.bool_] = ~present.all(axis=1)
+    incomplete = np.asarray(~present.all(axis=1))
     return filled, incomplete, long_gaps
 
 

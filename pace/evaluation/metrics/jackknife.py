@@ -10,6 +10,7 @@ size would give. On simulated Gaussians it covers the true value in 0.95-0.99 of
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,13 +42,15 @@ def blocks(count: int, seed: int = 0) -> np.ndarray:
 
 
 def error(left_out: np.ndarray) -> float:
-    """Standard error of a figure, from its values (B,) without each block."""
+    """Standard error of a figure, from its values (B,) without each block; NaN for fewer than two values or NaN."""
     count = len(left_out)
+    if count < 2 or not np.isfinite(left_out).all():
+        return math.nan
     return float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
 
 
 def interval(value: float, left_out: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of a figure, by Student's t with B - 1 degrees of freedom."""
+    """The 95 % interval of a figure, by Student's t with B - 1 degrees of freedom; NaN for fewer than two values."""
     reach = stats.t.ppf((1 + LEVEL) / 2, len(left_out) - 1) * error(left_out)
     return float(value - reach), float(value + reach)
 

@@ -22,7 +22,7 @@ def at_times(track: np.ndarray, fps: float, times: np.ndarray) -> np.ndarray:
     Times before the first or after the last frame get that frame's value. Raises ValueError for a track without frames.
     """
     if not len(track):
-        raise ValueError("the track has no frames")
+        raise ValueError("a track without frames cannot be interpolated")
     position = np.clip(np.asarray(times) * fps, 0, len(track) - 1)
     low = np.minimum(position.astype(int), max(len(track) - 2, 0))
     high = np.minimum(low + 1, len(track) - 1)
@@ -66,7 +66,14 @@ def mpjpe(pose: np.ndarray, truth: np.ndarray) -> float:
 
 
 def correlations(measured: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Pearson correlation over time of each column of two series (N,5): (5,). It is NaN where either is constant."""
+    """Pearson correlation over time of each column of two series (N,5): (5,). It is NaN where either is constant.
+
+    Raises ValueError for series without items and for NaN and infinity.
+    """
+    if not len(measured):
+        raise ValueError("series without frames do not correlate")
+    for series in (measured, true):
+        check_finite(series, "frames", "look at the poses")
     measured, true = measured - measured.mean(axis=0), true - true.mean(axis=0)
     norm = np.sqrt((measured**2).sum(axis=0) * (true**2).sum(axis=0))
     correlation: np.ndarray = (measured * true).sum(axis=0) / np.where(norm > 0, norm, np.nan)
@@ -90,8 +97,6 @@ def keypoint_metrics(
 
     Raises ValueError for an unknown layout, for keypoints without frames and for those that are not finite.
     """
-    if not len(keypoints):
-        raise ValueError("the keypoints have no frames")
     _check_joints(keypoints)
     out = {
         "detected": float(detected.mean()),
@@ -114,6 +119,7 @@ def pose_metrics(pose: np.ndarray, fps: float, truth: Truth, energy: EnergyParam
     Raises ValueError for joints that are not finite, and when energies cannot be computed (the track is too short, or
     the torso has no length).
     """
+    _check_joints(pose)
     true = at_times(truth.joints3d, truth.fps, np.arange(len(pose)) / fps)
     out = {"mpjpe": mpjpe(pose, true)}
     bands = zip(("slow", "fast"), energies(pose, fps, energy), energies(true, fps, energy), strict=True)
@@ -136,4 +142,6 @@ def mean(videos: list[dict[str, float]]) -> dict[str, float]:
 
 def _check_joints(*tracks: np.ndarray) -> None:
     for track in tracks:
+        if not len(track):
+            raise ValueError("a track without frames cannot be compared")
         check_finite(track, "frames", "look at its keypoints and at the true joints")
