@@ -93,3 +93,14 @@ def test_without_validation_clips_there_is_no_validation_data(music_and_dance, t
             assert load_data(folders(tmp_path), CPU, lambda text: None).val is None
     with pytest.raises(ValueError, match="no training clip has latents and conditions"):
         load_data(folders(tmp_path), CPU, lambda text: None)
+
+
+def test_latents_that_are_not_finite_are_named_by_their_file(music_and_dance, tmp_path):
+    with np.load(tmp_path / "train.npz") as file:
+        arrays = dict(file)
+    arrays["mean"][[1, 2], 0, 3, 4] = np.inf
+    np.savez(tmp_path / "train.npz", **arrays)
+    with pytest.raises(
+        ValueError, match=r"train\.npz: clips with mean: NaN or infinity in 2 of 5; train the autoencoder"
+    ):
+        load_data(folders(tmp_path), CPU, lambda text: None)

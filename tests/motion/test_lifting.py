@@ -197,3 +197,19 @@ def test_file_contract(tmp_path):
     np.savez(tmp_path / "empty.npz", keypoints=halpe * 0, layout="halpe26", fps=30.0, size=(256, 256), detected=nobody)
     with pytest.raises(ValueError, match=r"empty\.npz: fewer than four keypoints"):
         lifting.lift_video(params, "v", (tmp_path / "empty.npz", tmp_path / "w.safetensors"), tmp_path)
+
+
+def test_a_lifted_pose_that_is_not_finite_is_named_and_not_written(tmp_path, monkeypatch):
+    keypoints = np.random.default_rng(0).uniform(0, 256, (20, 17, 3)).astype(np.float32)
+    arrays = {"keypoints": keypoints, "layout": "h36m", "fps": 30.0, "size": (256, 256), "detected": np.ones(20, bool)}
+    np.savez(tmp_path / "v.npz", **arrays)
+    monkeypatch.setattr(lifting, "load_cached", lambda path: None)
+    monkeypatch.setattr(
+        lifting, "lift", lambda model, track, *_: np.where(np.arange(20)[:, None, None] < 3, np.nan, track)
+    )
+    params = LiftParams(
+        source="keypoints", weights="w.safetensors", normalise="bbox", overlap=81, flip=False, root="relative"
+    )
+    with pytest.raises(ValueError, match=r"w\.safetensors: frames lifted for video v: NaN or infinity in 3 of 20"):
+        lifting.lift_video(params, "v", (tmp_path / "v.npz", tmp_path / "w.safetensors"), tmp_path)
+    assert not (tmp_path / "pose3d.npz").exists()
