@@ -56,7 +56,7 @@ def _lateness(result: Result) -> list[str]:
     if not result["lateness"]:
         return []
     lines = [f"  {notes.late_line(system, late)}" for system, late in result["lateness"].items()]
-    start = "late or early by a constant, perhaps by an encoder's delay; the row below has the figures without it:"
+    start = "late or early by a constant, as encoders delay music; the row below has the figures without it:"
     return [start, *lines]
 
 
@@ -64,7 +64,7 @@ def _legend(columns: Sequence[Column]) -> str:
     meanings = {
         "beat_f70": "F: F-measure of beats or onsets within 70 ms, 1 is best",
         "bas": "BAS: beat alignment with the dance, 1 is best",
-        "f1": "F1: bins of a second (5hz: a fifth) with onsets in both, 100 % is best",
+        "f1": "F1: bins of a second (5hz: a fifth) with onsets in both, the truth has 100 %",
         "fad": "FAD: Fréchet audio distance, 0 is best",
     }
     return "; ".join(meaning for metric, meaning in meanings.items() if metric in {column.metric for column in columns})
@@ -156,7 +156,7 @@ def _counted(words: str, files: Mapping[str, Sequence[str]], most: int = 4) -> l
     if not files:
         return []
     parts = [f"{name} {len(paths)}, {'' if len(paths) == 1 else 'such as '}{paths[0]}" for name, paths in files.items()]
-    rest = [f"{len(parts) - most} more systems"] if len(parts) > most else []
+    rest = [notes.counted(len(parts) - most, "more system")] if len(parts) > most else []
     return [f"{words}: {'; '.join(parts[:most] + rest)}"]
 
 

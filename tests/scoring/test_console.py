@@ -149,7 +149,7 @@ def test_files_that_are_not_used_are_counted_with_an_example():
     result = result_of(files=files, other_files={"ours": ["log.TXT", "in/b.mid", "README"], "LORIS": []})
     lines = " ".join(line.strip() for line in console.text(result).splitlines())
     assert "generated files without a reference: ours 9, such as ours0.wav; CDCD_" in lines
-    assert "D2M-GAN 9, such as D2M-GAN0.wav; 1 more systems" in lines
+    assert "D2M-GAN 9, such as D2M-GAN0.wav; 1 more system" in lines
     assert "the names differ in the case of letters: ours 1, A.wav and a.wav" in lines
     assert "unreadable, not scored: ours 1, a (a.wav: not a readable media file)" in lines
     assert "faulty, scored all the same: reference 1, b (silent)" in lines
