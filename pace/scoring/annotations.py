@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pace.evaluation.clips import Annotations
 from pace.evaluation.metrics.beat_alignment import MotionBeats, read_motion_beats
+from pace.scoring import matching
 
 LABELS = {"motion_beats": "a pose", "beats": "true beats", "bpm": "a tempo"}  # field of Annotations -> what is given
 
@@ -70,7 +71,7 @@ def read_poses(folder: Path | None, names: Iterable[str]) -> dict[str, MotionBea
         raise ValueError(f"{folder}: no such folder; give a folder of poses, a file CLIP.npz each")
     motion_beats = {}
     for name in sorted(names):
-        beats = read_motion_beats(folder / f"{name}.npz", 0, math.inf)
+        beats = read_motion_beats(matching.stored(folder, f"{name}.npz"), 0, math.inf)
         if beats is not None:
             motion_beats[name] = beats
     return motion_beats
@@ -113,4 +114,4 @@ def _numbers(
                 raise ValueError(f"{path}:{reader.line_num}: {column} is {row[column]!r}; give {expected}")
             if not row["clip"]:
                 raise ValueError(f"{path}:{reader.line_num}: clip is ''; give the name of a clip, without extension")
-            yield row["clip"], value, reader.line_num
+            yield matching.normal(row["clip"]), value, reader.line_num

@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import os
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from pace.audio.vocoder import VocoderParams
 from pace.evaluation import ceiling
 from pace.evaluation.settings import EvaluateParams
 from pace.pipeline import params
-from pace.scoring import matching, score, tables
+from pace.scoring import console, matching, score, tables
 from pace.scoring.annotations import AnnotationFiles
 from pace.scoring.file_clips import Rebuild
 
@@ -19,8 +20,8 @@ VAE = Path("models/vae")  # the pipeline's autoencoder
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
-    add("reference", type=Path, metavar="REFERENCE_DIR", help="the true music")
-    add("generated", type=Path, nargs="+", metavar="GENERATED_DIR", help="one folder for each system")
+    add("reference", type=user_path, metavar="REFERENCE_DIR", help="the true music")
+    add("generated", type=user_path, nargs="+", metavar="GENERATED_DIR", help="one folder for each system")
     add("--name", nargs="+", action="extend", default=[], help="names of the systems (default: folder names)")
     extractors_help = (
         "embeddings for the Fréchet distances: descriptors, vggish, cnn14, clap (default: evaluate.fad of params.yaml)"
@@ -32,25 +33,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="rhythm protocols: d2mgan, loris, 5hz, strict (default: evaluate.protocols of params.yaml)",
     )
     add("--suffixes", nargs="*", help="endings such as _gen that file names may have on one side only")
-    add("--training", type=Path, metavar="DIR", help="folder of training music, for a row of random pieces of it")
+    add("--training", type=user_path, metavar="DIR", help="folder of training music, for a row of random pieces of it")
     vae_help = (
         "folder of a trained autoencoder, for a row of true music passed through it and the vocoder "
         "(default: models/vae if trained)"
     )
-    add("--vae", type=Path, metavar="DIR", help=vae_help)
+    add("--vae", type=user_path, metavar="DIR", help=vae_help)
     group_help = "regular expression whose first group is a clip's source, such as '(.*)_[0-9]+', for intervals"
     add("--group", metavar="PATTERN", help=group_help)
-    add("--poses", type=Path, metavar="DIR", help="folder of CLIP.npz pose files, in the format of data/pose3d")
-    add("--beats", type=Path, metavar="FILE.csv", help="true beats of the clips: columns clip,time_s")
-    add("--tempo", type=Path, metavar="FILE.csv", help="true tempo of the clips: columns clip,bpm")
-    add("--out", type=Path, metavar="FILE", help="file to write: everything (.json) or the table (.csv, .md)")
+    add("--poses", type=user_path, metavar="DIR", help="folder of CLIP.npz pose files, in the format of data/pose3d")
+    add("--beats", type=user_path, metavar="FILE.csv", help="true beats of the clips: columns clip,time_s")
+    add("--tempo", type=user_path, metavar="FILE.csv", help="true tempo of the clips: columns clip,bpm")
+    add("--out", type=user_path, metavar="FILE", help="file to write: everything (.json) or the table (.csv, .md)")
     add("--strict", action="store_true", help="exit with status 3 when a file was left out or is faulty")
+
+
+def user_path(value: str) -> Path:
+    """A path as a user gives it, with the home folder for a `~` that the shell left, as in --out=~/table.md."""
+    return Path(os.path.expanduser(value))
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Score folders of music; exit status 3 with --strict when a file was left out or is faulty."""
     if arguments.out:
-        tables.check_out(arguments.out)
+        tables.check_out(arguments.out, [path for path in (arguments.beats, arguments.tempo) if path])
     p = params.section(params.read(), "evaluate", EvaluateParams, partial=True)
     extractors, weights = score.parse_extractors(arguments.extractors or p.fad, p.weights)
     options = score.ScoreOptions(
@@ -66,10 +72,10 @@ def run(arguments: argparse.Namespace) -> None:
         AnnotationFiles(arguments.poses, arguments.beats, arguments.tempo),
     )
     result = score.score(options)
-    print("\n".join([tables.text(result), *tables.difference_lines(result), *tables.notes(result, most=5)]))
+    print(console.text(result))
     if arguments.out:
         tables.write(result, arguments.out)
-        print(f"{arguments.out}: {len(result['rows'])} rows")
+    print(console.rest(arguments.out))
     if arguments.strict and any(result["files"].values()):
         sys.exit(3)
 

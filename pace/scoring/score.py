@@ -1,5 +1,6 @@
 """`python -m pace score`: the music of any systems, in folders of files, as one table with a row for each."""
 
+import collections
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,15 +12,22 @@ from pace.evaluation.distances import Distances
 from pace.evaluation.metrics.rhythm import PROTOCOLS
 from pace.evaluation.rounding import without_nan
 from pace.evaluation.score_clips import ScoredClip, score_clips
-from pace.scoring import file_clips, groups, matching
+from pace.evaluation.table import Rows, own_scores
+from pace.scoring import file_clips, groups, matching, shifted
 from pace.scoring.annotations import LABELS, AnnotationFiles, read_annotations
 from pace.scoring.differences import distance_differences, rhythm_differences
 from pace.scoring.file_clips import Rebuild
-from pace.scoring.matching import Matches
+from pace.scoring.lateness import Lateness
+from pace.scoring.matching import Matches, MusicFolder
 from pace.scoring.rows import entries, score_rows, uninformative
 
 # kind of unmatched file, a key of the result -> field of Matches
-KINDS = {"reference_only": "reference_only", "generated_only": "generated_only", "doubles": "duplicates"}
+KINDS = {
+    "reference_only": "reference_only",
+    "generated_only": "generated_only",
+    "doubles": "duplicates",
+    "ambiguous": "ambiguous",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,16 +62,16 @@ def name_systems(folders: Sequence[Path], names: Sequence[str]) -> dict[str, Pat
 
 def parse_extractors(
     values: Iterable[str], weights: Mapping[str, Path | str]
-) -> tuple[tuple[str, ...], dict[str, Path | str]]:
+) -> tuple[tuple[str, ...], dict[str, Path]]:
     """Extractors of `name` or `name=weights`, and the weights by network; `name=weights` overrides the defaults."""
-    names, paths = [], dict(weights)
+    names, paths = [], {network: Path(path).expanduser() for network, path in weights.items()}
     for value in values:
         name, equals, path = value.partition("=")
         if name not in embeddings.EXTRACTORS:
             raise ValueError(f"no extractor {name!r}; there are {', '.join(embeddings.EXTRACTORS)}")
         names.append(name)
         if equals:
-            paths[name] = Path(path)
+            paths[name] = Path(path).expanduser()
     return tuple(names), paths
 
 
@@ -72,10 +80,13 @@ def score(options: ScoreOptions) -> dict[str, Any]:
 
     - `rows`: see `rows.entries`; a system also has `not_scored`, the number of references without a readable file.
     - `differences`: see `rhythm_differences` and `distance_differences`. `uninformative`: see `rows.uninformative`.
+    - `lateness`: of each system that is late or early by a constant the fields of `lateness.Lateness`, and the `row`
+      that holds its scores after the `shift`.
     - `group`: what the intervals resample, see `groups.describe`.
     - `known`: number of clips with `a pose`, `true beats` or `a tempo`, for each annotation given.
     - `files`: what was unmatched, unreadable or faulty, by system; `unscored`: `reference` or `pose` -> clip -> of what
-      it is left out, in all rows alike, and why. `not_computed`: extractor -> reason.
+      it is left out, in all rows alike, and why. `other_files`: what is no music, by folder. `not_computed`: extractor
+      -> reason.
     - `per_clip`: the scores of every clip and row; None where one is missing.
 
     Raises ValueError where nothing can be scored.
@@ -83,10 +94,11 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     unknown = sorted({*options.protocols} - {*PROTOCOLS})
     if unknown:
         raise ValueError(f"rhythm protocol {unknown[0]!r} is unknown; use one of {', '.join(PROTOCOLS)}")
-    references = matching.find(options.reference)
+    reference = matching.survey(options.reference)
+    folders = {system: matching.survey(folder) for system, folder in options.generated.items()}
     matches = {
-        system: matching.match(references, matching.find(folder), options.endings)
-        for system, folder in options.generated.items()
+        system: matching.match(reference.files, folder.files, options.endings, (reference.root, folder.root))
+        for system, folder in folders.items()
     }
     clips = find_clips(options, matches)
     networks, missing = embeddings.load_networks(options.extractors, options.weights)
@@ -96,11 +108,14 @@ def score(options: ScoreOptions) -> dict[str, Any]:
 
     embedded = [embeddings.embed_clip(clip, options.extractors, networks) for clip in scored]
     distances = Distances(embedded, [clip.source for clip in scored])
-    rows = score_rows(scored, systems, options.protocols)
+    latenesses = shifted.measure(scored, systems)
+    scored = shifted.add_rows(scored, latenesses, options.protocols)
+    rows = _in_order(score_rows(scored, systems, options.protocols), scored, latenesses)
     table = entries(rows, distances)
-    for system in systems:
-        table[system]["not_scored"] = len(references) - table[system]["clips"]
+    for system, matched in matches.items():
+        table[system]["not_scored"] = len(matched.pairs) + len(matched.reference_only) - table[system]["clips"]
     readable = [clip for clip in scored if clip.scores]
+    everything = {file_clips.REFERENCE: reference} | folders
     return {
         "reference": str(options.reference),
         "systems": {name: str(folder) for name, folder in options.generated.items()},
@@ -109,12 +124,19 @@ def score(options: ScoreOptions) -> dict[str, Any]:
         "rows": table,
         "differences": rhythm_differences(scored, systems) + distance_differences(distances, systems),
         "uninformative": uninformative(rows, systems, distances),
+        "lateness": {
+            system: dataclasses.asdict(late) | {"row": shifted.row_name(system, late), "shift": shifted.shift(late)}
+            for system, late in latenesses.items()
+        },
         "not_computed": missing,
         "files": {
-            "unmatched": unmatched(matches),
+            "unmatched": unmatched(matches, everything),
             "unreadable": _by_row({clip.name: clip.unreadable for clip in scored}),
             "unscored": _by_row({clip.name: unscored.of_clip(clip) for clip in scored}),
             "faults": _by_row({clip.name: _faults(clip) for clip in scored}),
+        },
+        "other_files": {
+            name: [_below(path, [folder.root]) for path in folder.others] for name, folder in everything.items()
         },
         "per_clip": [
             {"clip": clip.name, "row": row} | without_nan(flat(scores))
@@ -140,15 +162,21 @@ def find_clips(options: ScoreOptions, matches: Mapping[str, Matches]) -> list[Cl
         folders = ", ".join(map(str, options.generated.values()))
         raise ValueError(f"no file of {folders} has the name of one in {options.reference}; see --suffixes")
     sources = groups.group_names([clip.name for clip in clips], options.group)
-    stems: dict[str, str] = {}
-    for matched in matches.values():
-        for name, (reference, _) in matched.pairs.items():
-            stems.setdefault(name, reference.stem)
-    annotations = read_annotations(options.annotations, {clip.name: stems[clip.name] for clip in clips})
+    annotations = read_annotations(options.annotations, file_names(matches, [clip.name for clip in clips]))
     return [
         dataclasses.replace(file_clips.with_source(clip, sources[clip.name]), annotations=annotations[clip.name])
         for clip in clips
     ]
+
+
+def file_names(matches: Mapping[str, Matches], clips: Iterable[str]) -> dict[str, str]:
+    """Clip -> the name of its reference's file without extension, or the clip's own where several have that name."""
+    stems: dict[str, str] = {}
+    for matched in matches.values():
+        for name, (reference, _) in matched.pairs.items():
+            stems.setdefault(name, matching.normal(reference.stem))
+    counts = collections.Counter(stems.values())
+    return {name: stems[name] if counts[stems[name]] == 1 else name for name in clips}
 
 
 def _check_readable(scored: Sequence[ScoredClip], systems: Sequence[str]) -> None:
@@ -172,15 +200,47 @@ def count_annotated(clips: Sequence[Clip], scored: set[str]) -> dict[str, int]:
     return counts
 
 
-def unmatched(matches: Mapping[str, Matches]) -> dict[str, dict[str, list[str]]]:
-    """System -> kind -> files of its folder or of the reference's that were not used; systems without are left out."""
+def unmatched(matches: Mapping[str, Matches], folders: Mapping[str, MusicFolder]) -> dict[str, dict[str, list[str]]]:
+    """System or reference -> kind -> its files that were not used; what has none is left out.
+
+    Files are named relative to their folder. folders: those of the systems and the reference.
+    """
+    roots = [folder.root for folder in folders.values()]
     named = {
         system: {
-            kind: [path.name for path in paths] for kind, field in KINDS.items() if (paths := getattr(matched, field))
+            kind: [_below(path, roots) for path in paths]
+            for kind, field in KINDS.items()
+            if (paths := getattr(matched, field))
         }
+        | _in_case(matched, roots)
         for system, matched in matches.items()
     }
+    for name, folder in folders.items():
+        if folder.broken:
+            named[name] = named.get(name, {}) | {"broken": [_below(path, roots) for path in folder.broken]}
     return {system: kinds for system, kinds in named.items() if kinds}
+
+
+def _in_case(matched: Matches, roots: Sequence[Path]) -> dict[str, list[str]]:
+    pairs = matching.differ_in_case(matched.reference_only, matched.generated_only)
+    names = [" and ".join(_below(path, roots) for path in pair) for pair in pairs]
+    return {"case": names} if names else {}
+
+
+def _below(path: Path, roots: Sequence[Path]) -> str:
+    """A path relative to the innermost of the folders that it is in."""
+    return min((path.relative_to(root).as_posix() for root in roots if path.is_relative_to(root)), key=len)
+
+
+def _in_order(rows: Rows, scored: Sequence[ScoredClip], latenesses: Mapping[str, Lateness]) -> Rows:
+    """The rows with those of systems without their lateness, each after the system's own."""
+    ordered: Rows = {}
+    for row, scores in rows.items():
+        ordered[row] = scores
+        if row in latenesses:
+            name = shifted.row_name(row, latenesses[row])
+            ordered[name] = own_scores(scored, name)
+    return ordered
 
 
 def _by_row(clips: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import unicodedata
 from pathlib import Path
 
 import joblib
@@ -14,7 +15,7 @@ from helpers import tiny_autoencoder
 
 from pace import __main__
 from pace.evaluation.metrics import beat_alignment, onsets
-from pace.scoring import tables
+from pace.scoring import console_table, tables
 from pace.synthetic.music import compose
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,13 +49,16 @@ def test_the_table_on_the_console_and_as_json(folders, capsys):
     command("ref", "mine", "--out", "made/table.json")
     said = capsys.readouterr().out
     lines = said.splitlines()
-    assert lines[0].split()[:4] == ["row", "clips", "not_scored", "d2mgan_f1"]
-    assert [line[:15].rstrip() for line in lines[1:7]] == ROWS
-    assert lines[1].split()[1:3] == ["2", "1"]
-    assert "not computed: no weights" in lines[1]
-    assert "vggish: not computed: no weights (python -m pace fetch vggish)" in lines
-    assert "mine: 1 of the reference without a generated file: c.wav" in lines
-    assert "mine: 1 generated without a reference: z.wav" in lines
+    assert lines[0].split() == ["clips", "beat", "95", "%", "onset", "d2mgan", "loris", "descr."]
+    assert lines[1].split() == ["F", "interval", "F", "F1", "%", "F1", "%", "FAD"]
+    assert [line[:15].rstrip() for line in lines[2:9]] == ["mine", "controls:", *ROWS[1:]]
+    assert lines[2].split()[1:4] == ["2", "of", "3"]
+    assert lines[5].split()[:6] == ["truth", "2", "1.000", "1.000–1.000", "1.000", "100.0"]
+    assert "vggish, cnn14, clap: not computed: no weights (python -m pace fetch NAME)" in lines
+    assert "references without a generated file: mine 1, c.wav" in lines
+    assert "generated files without a reference: mine 1, z.wav" in lines
+    assert lines[-1].startswith("made/table.json also has all metrics, intervals, differences")
+    assert max(map(len, lines)) <= 100
     result = json.loads(Path("made/table.json").read_text())
     assert list(result["rows"]) == ROWS
     assert result["rows"]["mine"]["clips"] == 2
@@ -72,11 +76,8 @@ def test_the_table_on_the_console_and_as_json(folders, capsys):
     ]
     assert "rhythm metrics not tested against the controls: only 2 sources; at least 4 are needed" in lines
     assert "intervals resample 2 sources of 2 clips" in lines
-    assert [
-        line
-        for line in lines
-        if line.startswith("no row random: no training music (give a folder with --training DIR)")
-    ]
+    missing = "without the control ceiling (--vae DIR) and random (--training DIR) fewer columns can be marked as"
+    assert f"{missing} uninformative" in " ".join(said.split())
     assert set(result["not_computed"]) == {"vggish", "cnn14", "clap"}
     assert result["files"]["unmatched"] == {"mine": {"reference_only": ["c.wav"], "generated_only": ["z.wav"]}}
     assert [(one["clip"], one["row"]) for one in result["per_clip"] if one["row"] == "mine"] == [
@@ -97,7 +98,9 @@ def test_csv_and_markdown_hold_the_same_table(folders, capsys):
     assert "loris_f1" not in table[0] and "vggish_fad" not in table[0]
     assert float(table[2]["5hz_f1"]) == 100
     lines = Path("table.md").read_text().splitlines()
-    assert lines[0] == "# Scores against ref"
+    assert lines[0] == "# Scores against ref" and "## Notes" in lines
+    assert "- clap: not computed: no weights (python -m pace fetch clap)" in lines
+    assert [line for line in lines if line.startswith("- no row random: no training music (give a folder with --trai")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:10]]
     assert cells[0] == [name for name in table[0] if not name.endswith(("_low", "_high", "_separated"))]
     assert [row[0] for row in cells[2:]] == ROWS
@@ -105,7 +108,7 @@ def test_csv_and_markdown_hold_the_same_table(folders, capsys):
     onset = [f"{float(table[0][f'strict_onset_f50{end}']):.3f}" for end in ("", "_low", "_high")]
     assert cells[2][cells[0].index("strict_onset_f50")] == "{} [{}, {}]".format(*onset)
     assert cells[2][cells[0].index("clap_fad")] == "not computed: no weights"
-    assert "- mine: 1 generated without a reference: z.wav" in lines
+    assert "- mine: generated files without a reference (1): z.wav" in lines
 
 
 @pytest.mark.long
@@ -129,9 +132,12 @@ def test_uninformative_rhythm_metrics_are_marked_in_every_form(folders, capsys):
     assert marks["strict"]["tempo_error_octave_bpm"][-1] == "delayed"
     assert marks["descriptors"]["fad"] == ["delayed"]  # the same music is no farther than music of another style
     lines = capsys.readouterr().out.splitlines()
-    heads = {"loris_f1†", "strict_beat_f70", "strict_tempo_error_octave_bpm†", "descriptors_fad†"}
-    assert heads < set(lines[0].split())
-    assert [line for line in lines if line.startswith("† uninformative, the true music is not separated from delayed:")]
+    assert lines[0].split() == ["clips", "beat", "95", "%", "onset", "loris", "descr."]
+    assert lines[1].split() == ["F", "interval", "F", "F1", "%†", "FAD†"]
+    said = " ".join(lines[lines.index(next(line for line in lines if line.startswith("† uninf"))) :])
+    assert said.startswith("† uninformative: a high figure proves no fit, since the truth is not separated from shuf")
+    notes = [line for line in Path("x.md").read_text().splitlines() if line.startswith("- † uninformative")]
+    assert [line for line in notes if "separated from delayed: strict_information_gain, " in line or "delayed:" in line]
     assert not [line for line in lines if "not tested" in line]
     with open("x.csv", newline="") as file:
         blind = {record["row"]: record["not_separated"].split() for record in csv.DictReader(file)}
@@ -169,8 +175,10 @@ def test_distances_have_intervals_and_paired_differences_in_every_form(folders, 
     assert [float(record[f"descriptors_fad{end}"]) for end in ("_low", "_high")] == [low, high]
     assert (record["descriptors_n"], record["descriptors_clips"]) == ("18", "6")
     assert f"{tables.shown(value['far'])} [{tables.shown(low)}, {tables.shown(high)}]" in Path("x.md").read_text()
-    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("near - far, descriptors fad: -")]
-    assert len(said) == 3 and said[0].endswith(" (6 clips)")
+    value, low, high = (console_table.signed(one[key]) for key in ("difference", "low", "high"))
+    assert f"\n| near | far | descriptors_fad | {value} [{low}, {high}] | = 4" in Path("x.md").read_text()
+    (row,) = {line for line in capsys.readouterr().out.splitlines() if line.startswith("far ")}
+    assert row.endswith("*")
     # Nearer systems than all controls do not make the distance informative: no row says what is near.
     assert "descriptors" not in result["uninformative"]
 
@@ -178,14 +186,9 @@ def test_distances_have_intervals_and_paired_differences_in_every_form(folders, 
 def test_several_systems_are_rows_of_one_table_by_their_names(folders, capsys):
     command("ref", "mine", "ref", "--name", "first", "second", "--protocols", "strict", "--extractors", "descriptors")
     lines = capsys.readouterr().out.splitlines()
-    names = [line.split("  ")[0] for line in lines]
-    assert names[1:5] == ["first", "second", "first (shuffled)", "second (shuffled)"]
-    (said,) = [line for line in lines if line.startswith("first - second, strict onset_f50: -0.")]
-    assert said.endswith(" (2 clips)") and "p = " in said
-    with_floor = [{"first": "a", "second": "b", "protocol": "strict", "metric": "cmlt", "difference": 0.1, "low": 0.05,
-                   "high": 0.2, "p": 0.0018, "p_at_most": floor, "clips": 9} for floor in (True, False)]  # fmt: skip
-    said = tables.difference_lines({"differences": with_floor, "rows": {"a": {"rhythm": {"strict": {"cmlt": 0.5}}}}})
-    assert [line.split("], ")[1] for line in said] == ["p <= 0.0018 (9 clips)", "p = 0.0018 (9 clips)"]
+    assert [line.split("  ")[0] for line in lines[2:6]] == ["first", "second", "controls:", "shuffled (best)"]
+    i = lines.index("beat F minus that of first, with its 95 % interval:")
+    assert lines[i + 1].startswith("  second  +0.") and "p = " in lines[i + 1]
 
 
 @pytest.mark.long
@@ -233,6 +236,13 @@ def test_clips_of_one_source_have_no_interval(folders, capsys):
             ("ref", "mine", "--out", "x.xlsx"),
             "x.xlsx: unknown kind of table; give a file name that ends in one of .json, .csv, .md",
         ),
+        (("ref", "mine", "--out", "ref.json"), "ref.json: a folder; give the name of a file in it"),
+        (("ref", "mine", "--out", "ref/a.wav/x.md"), "ref/a.wav is a file; give a file in a folder"),
+        (
+            ("ref", "mine", "--beats", "beats.csv", "--out", "./beats.csv"),
+            "beats.csv: an input of this command, which the table would replace",
+        ),
+        (("ref/a.wav", "mine"), "ref/a.wav: a file; give the folder that it lies in"),
         (("ref", "mine", "--protocols", "beats"), "rhythm protocol 'beats' is unknown"),
         (
             ("ref", "mine", "--extractors", "openl3"),
@@ -252,6 +262,8 @@ def test_wrong_arguments_end_with_one_line(folders, arguments, message):
         Path(name).parent.mkdir()
         Path(name).write_text("no music")
     Path("tempo.csv").write_text("clip,bpm\na,120\nb,fast\n")
+    Path("beats.csv").write_text("clip,time_s\na,1\n")
+    Path("ref.json").mkdir()
     with pytest.raises(SystemExit) as stopped:
         command(*arguments)
     assert message in str(stopped.value)
@@ -263,8 +275,8 @@ def test_suffixes_and_strict(folders, capsys):
         command("ref", "mine", "--strict", "--protocols", "strict", "--suffixes", "--extractors", "descriptors")
     assert stopped.value.code == 3
     out = capsys.readouterr().out
-    assert "mine: 2 of the reference without a generated file: b.wav, c.wav" in out
-    assert "mine: 2 generated without a reference: b_gen.wav, z.wav" in out
+    assert "references without a generated file: mine 2, such as b.wav" in out
+    assert "generated files without a reference: mine 2, such as b_gen.wav" in out
     command("ref", "ref", "--strict", "--protocols", "strict", "--extractors", "descriptors")  # nothing left out
 
 
@@ -289,9 +301,9 @@ def test_a_system_without_a_usable_file_has_a_row_and_is_named(folders, capsys):
     for name in ("x.json", "x.CSV", "x.md"):
         command(*arguments, name)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["row", "clips", "not_scored", "loris_f1", "descriptors_fad", "descriptors_n"]
-    assert lines[1].split() == ["lost", "0", "3", "–", "–", "–"]
-    assert lines[3].split() == ["broken", "0", "3", "–", "–", "–"]
+    assert lines[0].split() == ["clips", "loris", "95", "%", "descr."]
+    assert lines[2].split() == ["lost", "0", "of", "3", "–", "–"]
+    assert lines[4].split() == ["broken", "0", "of", "3", "–", "–"]
     notes = [line for line in lines if line.endswith(": nothing scored, it has no usable file")]
     assert [note.split(":")[0] for note in notes[:2]] == ["lost", "broken"]
     rows = json.loads(Path("x.json").read_text())["rows"]
@@ -317,10 +329,11 @@ def test_poses_beats_and_tempo_are_heeded_and_their_lack_is_counted(folders, cap
     plain = {(one["clip"], one["row"]): one for one in json.loads(Path("x.json").read_text())["per_clip"]}
     capsys.readouterr()
     command(*arguments, "--poses", "poses", "--beats", "beats.csv", "--tempo", "tempo.csv")
-    lines = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out
+    lines = said.splitlines()
     assert "1 of 2 clips without a pose, not in alignment" in lines
     unused = "left out of alignment in every row: b.npz: track of 5 frames; the filter of order 2 needs at least 10"
-    assert f"pose: 1 not scored, or not in all metrics: b ({unused})" in lines
+    assert f"not scored, or not in all metrics: pose 1, b ({unused})" in " ".join(said.split())
     assert "1 of 2 clips without true beats, scored against the beats tracked in the reference" in lines
     assert not [line for line in lines if "without a tempo" in line]
     result = json.loads(Path("x.json").read_text())
@@ -336,6 +349,49 @@ def test_poses_beats_and_tempo_are_heeded_and_their_lack_is_counted(folders, cap
     assert scores["a", "truth"]["strict_tempo_error_bpm"] == pytest.approx(abs(detected.tempo - 101), abs=1e-5)
     assert scores["a", "truth"]["strict_beat_f70"] == 1.0 == plain["b", "truth"]["strict_beat_f70"]
     assert scores["b", "truth"]["strict_beat_f70"] < 1
+
+
+def test_a_constant_lateness_is_told_with_the_figures_without_it(folders, capsys):
+    """Music in AAC without an edit list: 1024 samples at 11,025 Hz, 93 ms, later than its file says."""
+    for folder, name in (("true", "sound.wav"), ("ours", "noelst.m4a")):
+        Path(folder).mkdir()
+        shutil.copy(ROOT / "tests/cases" / name, Path(folder) / f"song{Path(name).suffix}")
+    command("true", "ours", "--protocols", "strict", "--extractors", "descriptors", "--out", "x.json")
+    lines = capsys.readouterr().out.splitlines()
+    assert "  ours: 93 ms late, measured on one clip alone" in lines
+    assert [line.split()[:4] for line in lines[2:4]] == [["ours", "1", "0.333", "0.118"], ["93", "ms", "earlier", "1"]]
+    result = json.loads(Path("x.json").read_text())
+    late = result["lateness"]["ours"]
+    assert late["seconds"] == pytest.approx(1024 / 11025, abs=0.001)
+    assert (late["low"], late["high"], late["clips"], late["row"]) == (None, None, 1, "ours, 93 ms earlier")
+    assert list(result["rows"])[:2] == ["ours", "ours, 93 ms earlier"]
+    before, after = (result["rows"][row]["rhythm"]["strict"] for row in ("ours", "ours, 93 ms earlier"))
+    assert before["beat_f70"] < 0.4 < 0.9 < after["beat_f70"] and before["onset_f50"] == 0 < 0.8 < after["onset_f50"]
+    assert {one["row"] for one in result["per_clip"]} >= {"ours", "ours, 93 ms earlier"}
+    command("true", "true", "--name", "ours", "--protocols", "strict", "--extractors", "descriptors", "--out", "x.json")
+    assert json.loads(Path("x.json").read_text())["lateness"] == {}
+
+
+def test_linked_folders_composed_names_and_the_home_folder(folders, capsys, monkeypatch):
+    """A link to a folder of music, a name as macOS stores it, a link to nothing, a tilde that the shell left."""
+    monkeypatch.setenv("HOME", str(folders))
+    Path("ref/c.wav").rename(f"ref/{unicodedata.normalize('NFC', 'é')}.wav")
+    Path("disk").mkdir()
+    shutil.copy("mine/a.flac", f"disk/{unicodedata.normalize('NFD', 'é')}.flac")
+    Path("mine/more").symlink_to(Path("disk").absolute())
+    Path("mine/lost.wav").symlink_to("gone.wav")
+    Path("mine/A_GEN.mid").write_bytes(b"")
+    Path("tempo.csv").write_text(f"clip,bpm\n{unicodedata.normalize('NFD', 'é')},101\n", encoding="utf-8")
+    arguments = ("~/ref", "~/mine", "--tempo=~/tempo.csv", "--out=~/made/x.json", "--protocols", "strict")
+    command(*arguments, "--extractors", "descriptors")
+    lines = capsys.readouterr().out.splitlines()
+    result = json.loads(Path("made/x.json").read_text())
+    assert result["rows"]["mine"]["clips"] == 3 and result["rows"]["mine"]["not_scored"] == 0
+    assert result["known"] == {"a tempo": 1}
+    assert result["files"]["unmatched"] == {"mine": {"generated_only": ["z.wav"], "broken": ["lost.wav"]}}
+    assert "not read, the link leads nowhere: mine 1, lost.wav" in lines
+    assert result["other_files"] == {"reference": [], "mine": ["A_GEN.mid"]}
+    assert "mine: 1 other file passed over (.mid)" in lines
 
 
 def test_positions_that_are_missing_in_a_pose_leave_the_other_clips_their_scores(folders, capsys):
@@ -373,7 +429,8 @@ def test_positions_that_are_missing_in_a_pose_leave_the_other_clips_their_scores
     own = {one["clip"]: one for one in result["per_clip"] if one["row"] == "truth"}
     assert own["c"]["alignment_bas"] is None and "alignment_bas" not in own["b"]
     said = capsys.readouterr().out
-    assert "pose: 2 not scored, or not in all metrics: b (left out" in said and "nan" not in said
+    assert "not scored, or not in all metrics: pose 2, such as b (left out" in " ".join(said.split())
+    assert "nan" not in said
     command(*arguments, "--out", "x.csv")
     with open("x.csv", newline="") as file:
         (line,) = [record for record in csv.DictReader(file) if record["row"] == "truth"]
@@ -387,20 +444,6 @@ def test_references_that_are_all_silent_are_an_error(folders):
         soundfile.write(path, np.full(SR, 0.5), SR)
     with pytest.raises(SystemExit, match="no reference can be scored; the first, a: it is silent"):
         command("ref", "mine", "--protocols", "strict", "--extractors", "descriptors")
-
-
-def test_long_lists_are_cut_on_the_console_only():
-    files = {"unmatched": {"x": {"generated_only": [f"{i}.wav" for i in range(9)]}}, "unreadable": {}, "faults": {}}
-    fad, rows = {"descriptors": {"fad": []}}, {row: {"rhythm": {}, "clips": 0} for row in ("ceiling", "random", "x")}
-    group = {"pattern": None, "clips": 1, "sources": 1, "unmatched": []}
-    result = {"not_computed": {}, "rows": rows, "uninformative": fad, "files": files}
-    result |= {"systems": {"x": "x"}, "group": group, "known": {}}
-    assert tables.notes(result, most=2) == [
-        "x: nothing scored, it has no usable file",
-        "intervals resample 1 source of 1 clip",
-        "x: 9 generated without a reference: 0.wav, 1.wav and 7 more, see --out",
-    ]
-    assert tables.notes(result)[-1].endswith("7.wav, 8.wav")
 
 
 @pytest.mark.long
@@ -418,19 +461,10 @@ def test_with_an_autoencoder_the_table_has_a_ceiling_which_the_marks_heed(folder
     assert rows["ceiling"]["clips"] == rows["truth"]["clips"] == 6
     assert rows["ceiling"]["rhythm"]["strict"]["beat_f70"] < 0.8 < rows["truth"]["rhythm"]["strict"]["beat_f70"]
     assert rows["ceiling"]["fad"]["descriptors"]["fad"] > rows["delayed"]["fad"]["descriptors"]["fad"]
-    assert all(result["uninformative"]["strict"].values()) and "no row ceiling" not in said
+    assert all(result["uninformative"]["strict"].values()) and "control ceiling" not in said
     assert "delayed" in result["uninformative"]["descriptors"]["fad"]
 
 
 def test_a_folder_without_an_autoencoder_is_an_error_before_anything_is_scored(folders):
     with pytest.raises(SystemExit, match=r"none/config\.json: no such file"):
         command("ref", "mine", "--vae", "data/none")
-
-
-def test_a_difference_that_rounds_to_nothing_is_not_negative():
-    assert [tables.signed(value) for value in (-1e-9, 0.0, -0.0005001, 1.25)] == [
-        "+0.000",
-        "+0.000",
-        "-0.001",
-        "+1.250",
-    ]
