@@ -74,6 +74,5 @@ def _complete(stamps: Times, step: float) -> Times:
     if not len(known):
         return places * step
     values = np.sort(stamps[known])
-    complete = np.interp(places, known, values)
-    complete += step * (np.minimum(places - known[0], 0) + np.maximum(places - known[-1], 0))
-    return complete
+    beyond = np.minimum(places - known[0], 0) + np.maximum(places - known[-1], 0)
+    return np.asarray(np.interp(places, known, values) + step * beyond, np.float64)

@@ -110,10 +110,10 @@ class _KeyPictures:
         self._unmarked: tuple[int, Size] | None = None  # the first picture at all, for codecs that mark no key pictures
         self._size: Size | None = None
         self._interval = max(1, round(KEY_INTERVAL * streams.frame_rate(stream)))
-        self._next = 0
+        self._seen, self._next = 0, 0
         self._key_is_cut = False  # an edit list cuts the key picture off: what is shown begins in the middle
 
-    def see(self, packet: av.Packet) -> None:
+    def see(self, packet: streams.Packet) -> None:
         """Take the next packet of the stream."""
         number = streams.packet_number(packet)
         self._key_is_cut |= packet.is_keyframe and packet.is_discard
@@ -125,8 +125,9 @@ class _KeyPictures:
             frames = streams.decode_packet(self._stream, packet, av.VideoFrame) or []
             frames += streams.decode_packet(self._stream, None, av.VideoFrame) or []
             self._size = self._displays.of(frames[0]).size(frames[0]) if frames else self._size
+        self._seen += 1
         if self._size:
-            self.sizes[self._size] += 1
+            self.sizes[self._size] += self._seen - self.sizes.total()
 
     def begin(self, path: Path | str) -> int:
         """Number of the packet of the first picture, after the last packet. Raises MediaError where there is none."""
@@ -136,7 +137,7 @@ class _KeyPictures:
             self._first, self._size = self._unmarked
         if self._first is None or self._size is None:
             raise MediaError(f"{path}: no frame of its video can be decoded; get an intact copy")
-        self.sizes[self._size] += not self.sizes
+        self.sizes[self._size] += self._seen - self.sizes.total()
         return self._first
 
     def _look_for_first(self, frames: list[av.VideoFrame]) -> None:

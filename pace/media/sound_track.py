@@ -29,10 +29,9 @@ def audio_chunks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
     The first sample is at time zero of the video; without a video it is the first sample of the file.
     Raises MediaError; a file without audio has no pieces.
     """
-    with streams.open_media(path) as container:
-        if streams.audio_stream(container) is None:
-            return
     shown = timeline.of(path)
+    if not shown.has_sound:
+        return
     zero, written = shown.start, 0
     with streams.open_media(path) as container:
         stream = streams.audio_stream(container)
@@ -54,13 +53,14 @@ def audio_chunks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
 
 
 def _on_clock(
-    container: av.container.InputContainer, stream: av.AudioStream, shift: np.ndarray
+    container: av.container.InputContainer, stream: av.AudioStream, shift: np.ndarray | None
 ) -> Iterator[av.AudioFrame]:
     """Frames of the sound, with time stamps on the clock of the video; shift: see `Timeline.sound_shift`."""
     for packet in streams.packets(container, stream):
-        ticks = round(shift[streams.packet_number(packet)] / streams.time_base(stream))
-        packet.pts = None if packet.pts is None else packet.pts + ticks
-        packet.dts = None if packet.dts is None else packet.dts + ticks
+        if shift is not None:
+            ticks = round(shift[streams.packet_number(packet)] / streams.time_base(stream))
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+            packet.dts = None if packet.dts is None else packet.dts + ticks
         yield from streams.decode_packet(stream, packet, av.AudioFrame) or ()
     yield from streams.decode_packet(stream, None, av.AudioFrame) or ()
 
