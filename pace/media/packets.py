@@ -19,6 +19,8 @@ from pace.media.streams import MediaError
 
 KEY_INTERVAL = 0.5  # seconds between the key pictures that are decoded
 
+DECODING_ONLY = frozenset(["avi"])  # containers without times of showing; FFmpeg makes some up
+
 
 @dataclasses.dataclass(frozen=True)
 class Track:
@@ -46,14 +48,16 @@ class Pictures:
 
     first: number of the packet of the first picture that can be shown. sizes: size as shown -> number of packets from
     a key picture of that size to the next key picture. reordered: whether pictures can be stored in another order than
-    shown. rate: frames per second; pictured_rate: the same, where the pictures state it. header_s: the duration that
-    the header states, NaN where it states none. table_count, table_end_s: number of samples in the file's table, and
-    the stamp of the last one. choice: a remark on the choice among several video streams, or ''.
+    shown. decoding_only: whether the container has room for the times of decoding alone. rate: frames per second.
+    pictured_rate: the same, where the pictures state it. header_s: the duration that the header states, NaN where it
+    states none. table_count, table_end_s: number of samples in the file's table, and the stamp of the last one.
+    choice: a remark on the choice among several video streams, or ''.
     """
 
     first: int
     sizes: Counter[Size]
     reordered: bool
+    decoding_only: bool
     rate: float
     pictured_rate: float
     header_s: float
@@ -85,6 +89,7 @@ def scan(path: Path | str) -> tuple[Track | None, Track | None, Pictures | None]
             first=keys.begin(path),
             sizes=keys.sizes,
             reordered=bool(video.codec_context.has_b_frames),
+            decoding_only=container.format.name in DECODING_ONLY,
             rate=float(streams.frame_rate(video)),
             pictured_rate=float(video.guessed_rate or streams.frame_rate(video)),
             header_s=_header_seconds(container, video),

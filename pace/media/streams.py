@@ -6,13 +6,16 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import av
 import numpy as np
 from av.stream import Disposition
 
-Packet: TypeAlias = "av.Packet[av.stream.Stream]"
+if TYPE_CHECKING:
+    Packet: TypeAlias = av.Packet[av.stream.Stream]
+else:
+    Packet: TypeAlias = av.Packet
 _Frame = TypeVar("_Frame", av.VideoFrame, av.AudioFrame)
 
 NO_VIDEO = "no video stream that can be decoded; give an undamaged video file"

@@ -70,11 +70,13 @@ def _read(path: str, _: object) -> Timeline:
     of_picture = np.maximum.accumulate(numbers[order])
     times, offsets = clock.show_times(stamps, of_picture, step)
     length = video.length[order[-1]]
-    length = length if 0 < length <= clock.JUMP else clock.typical_step(times, step)
+    length = max(step, length if length <= clock.JUMP else 0.0)
     duration = round(float(times[-1] + length), 9)
     _check_table(path, pictures, video, duration)
     start = -offsets[int(of_picture[0])]
     shift, sound_remarks = sound_clock.beside(sound, sound_clock.VideoClock(video, numbers, offsets, start))
+    if sound and (delay := _made_up_delay(video, pictures)):
+        shift = (np.zeros(len(sound.pts)) if shift is None else shift) + delay
     joined = bool(of_picture[-1] > of_picture[0])
     beginning = _beginning(video, pictures, order, trusted)
     remarks = (
@@ -101,12 +103,23 @@ def _read(path: str, _: object) -> Timeline:
 
 
 def _only_decoding_order(video: Track, pictures: Pictures) -> bool:
-    """Whether stamps rise in the order of storage although that is not the order of showing.
+    """Whether stamps rise in the order of storage although the codec stores pictures in another order than it shows them.
 
-    The container (AVI, for one) or the program that wrote the file knew that order alone.
+    Then the container, or the program that wrote it, knew the times of decoding alone.
     """
     known = video.pts[np.isfinite(video.pts)]
     return pictures.reordered and not (np.diff(known) < 0).any()
+
+
+def _made_up_delay(video: Track, pictures: Pictures) -> float:
+    """Seconds by which FFmpeg shows pictures later than the file says, where the container has times of decoding alone.
+
+    The first picture is decoded and shown at once there; FFmpeg makes up times of showing that follow the decoding.
+    """
+    known = np.isfinite(video.pts) & np.isfinite(video.dts)
+    if not pictures.decoding_only or not known.any():
+        return 0.0
+    return float(np.median(np.sort(video.pts[known]) - np.sort(video.dts[known])))
 
 
 def _trusted(video: Track, pictures: Pictures, numbers: Numbers) -> bool:
@@ -138,7 +151,8 @@ def _decoded_order(path: str, pictures: Pictures) -> tuple[Numbers, Counter[Size
 
 def _stamps(video: Track, pictures: Pictures) -> Times:
     """Stamps of the packets that tell when pictures are shown, or of decoding where the file knows those alone."""
-    return video.stamps() if _only_decoding_order(video, pictures) else video.pts
+    complete = bool(np.isfinite(video.pts).all())
+    return video.stamps() if _only_decoding_order(video, pictures) and not complete else video.pts
 
 
 def _rate(pictures: Pictures, times: Times) -> float:
@@ -183,7 +197,7 @@ def _missing(stamps: Times, step: float) -> str:
 
 def _header(pictures: Pictures, duration: float, sound: Track | None, start: float) -> str:
     ends = (sound.pts + np.nan_to_num(sound.length) - start) if sound else np.zeros(0)
-    longest = max(duration, float(ends[np.isfinite(ends)].max(initial=0.0)))
+    longest = max(duration, float(ends[np.isfinite(ends)].max(initial=0.0))) + max(0.0, start)  # some count from zero
     if duration - HEADER_SLACK <= pictures.header_s <= longest + HEADER_SLACK or np.isnan(pictures.header_s):
         return ""
     return f"its header says {pictures.header_s:.2f} s, its pictures last {duration:.2f} s"
