@@ -68,7 +68,7 @@ def _fills(other: Times, other_step: float, low: float, high: float) -> bool:
 
 
 def _complete(stamps: Times, step: float) -> Times:
-    """Stamps in ascending order; missing and repeated ones lie between their neighbours, or one step after the other."""
+    """Stamps in ascending order; missing and repeated ones lie between their neighbours, or a step after the last."""
     places = np.arange(len(stamps))
     known = places[np.isfinite(stamps)]
     if not len(known):

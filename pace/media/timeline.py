@@ -103,7 +103,7 @@ def _read(path: str, _: object) -> Timeline:
 
 
 def _only_decoding_order(video: Track, pictures: Pictures) -> bool:
-    """Whether stamps rise in the order of storage although the codec stores pictures in another order than it shows them.
+    """Whether stamps rise in the order of storage, although the codec stores pictures in another order than shown.
 
     Then the container, or the program that wrote it, knew the times of decoding alone.
     """
