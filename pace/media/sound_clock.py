@@ -91,14 +91,14 @@ def _is_alien(sound: Track, numbers: Numbers, video: VideoClock) -> bool:
 def _shift(sound: Track, numbers: Numbers, shifts: dict[int, float]) -> Times | None:
     """The shift of each packet (N,): that of its part, or one by which the part follows the part before."""
     shift = np.zeros(len(numbers))
-    end = 0.0
+    end, length = 0.0, clock.typical_step(sound.pts, PACKET_SECONDS)
     for part in np.unique(numbers):
         own = numbers == part
-        stamps, lengths = sound.stamps()[own], np.nan_to_num(sound.length[own], nan=PACKET_SECONDS)
+        stamps = sound.stamps()[own]
         known = np.isfinite(stamps)
         if known.any():
             shift[own] = shifts.get(int(part), end - stamps[known].min())
-            end = float((stamps + lengths)[known].max() + shift[own][0])
+            end = float(stamps[known].max() + shift[own][0]) + length
     return shift if shift.any() else None
 
 

@@ -70,7 +70,7 @@ def _read(path: str, _: object) -> Timeline:
     of_picture = np.maximum.accumulate(numbers[order])
     times, offsets = clock.show_times(stamps, of_picture, step)
     length = video.length[order[-1]]
-    length = max(step, length if length <= clock.JUMP else 0.0)
+    length = max(clock.typical_step(times, step), length if length <= clock.JUMP else 0.0)
     duration = round(float(times[-1] + length), 9)
     _check_table(path, pictures, video, duration)
     start = -offsets[int(of_picture[0])]
@@ -196,7 +196,7 @@ def _missing(stamps: Times, step: float) -> str:
 
 
 def _header(pictures: Pictures, duration: float, sound: Track | None, start: float) -> str:
-    ends = (sound.pts + np.nan_to_num(sound.length) - start) if sound else np.zeros(0)
+    ends = (sound.pts + np.fmin(sound.length, HEADER_SLACK) - start) if sound else np.zeros(0)
     longest = max(duration, float(ends[np.isfinite(ends)].max(initial=0.0))) + max(0.0, start)  # some count from zero
     if duration - HEADER_SLACK <= pictures.header_s <= longest + HEADER_SLACK or np.isnan(pictures.header_s):
         return ""
