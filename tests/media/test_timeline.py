@@ -240,6 +240,14 @@ def test_a_header_that_lies(tmp_path):
     assert info.remarks == ("its header says 0.33 s, its pictures last 2.00 s",)
 
 
+@pytest.mark.parametrize("name, codec, sound", [("a.wmv", "wmv2", "wmav2"), ("a.mkv", "libx264", "aac")])
+def test_sound_longer_than_the_picture(tmp_path, name, codec, sound):
+    path = write(tmp_path / name, 60, codec, clicks=[0.5, 3.5], sound=sound, sound_seconds=4.0)
+    numbers, _, clicks = shown(path)
+    assert numbers == list(range(60)) and probe(path).duration_s == pytest.approx(2.0, abs=0.002)
+    assert clicks == pytest.approx([0.5, 3.5], abs=0.001)
+
+
 @pytest.mark.parametrize("keep", [0.4, 0.7])
 def test_fewer_samples_than_the_table_promises(tmp_path, keep):
     path = write(tmp_path / "a.mp4", 90, container_options={"movflags": "faststart"}, options={"crf": "1"})
