@@ -1,6 +1,7 @@
 """The tables of a dataset: its usable videos and the five-second clips cut from them."""
 
 import dataclasses
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ from pace.datasets.listing import COLUMNS, END_SLACK, OPTIONAL_COLUMNS, DatasetE
 from pace.datasets.splits import check_split
 from pace.media import video
 from pace.media.streams import MediaError
+
+log = logging.getLogger(__name__)
 
 # Consequence of a split without audio.
 SILENT_SPLIT = {"train": "nothing can be trained", "val": "there is no validation", "test": "there is nothing to score"}
@@ -65,6 +68,10 @@ def build(params: IndexParams) -> Index:
             _check_length(info, path)
         except (ValueError, OSError) as error:
             failures[listed["video_id"]] = str(error)
+            continue
+        except Exception as error:  # whatever a library makes of a file: it never stops the other videos
+            log.exception("%s: cannot be read", path)
+            failures[listed["video_id"]] = f"{path}: cannot be read ({type(error).__name__}: {error}); leave it out"
             continue
         description = {name: listed[name] for name in ("video_id", *described)}
         properties = {name: getattr(info, name) for name in PROPERTIES}

@@ -91,7 +91,7 @@ def scan(path: Path | str) -> tuple[Track | None, Track | None, Pictures | None]
             reordered=bool(video.codec_context.has_b_frames),
             decoding_only=container.format.name in DECODING_ONLY,
             rate=float(streams.frame_rate(video)),
-            pictured_rate=float(video.guessed_rate or streams.frame_rate(video)),
+            pictured_rate=float(streams.frame_rate(video, pictured=True)),
             header_s=_header_seconds(container, video),
             table_count=table_count,
             table_end_s=table_end,

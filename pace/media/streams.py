@@ -83,9 +83,12 @@ def audio_stream(container: av.container.InputContainer) -> av.AudioStream | Non
     return next((stream for stream in container.streams.audio if stream.codec_context), None)
 
 
-def frame_rate(stream: av.VideoStream) -> Fraction:
-    """Nominal frames per second, 30 where the file states none that is plausible."""
-    rates = (stream.average_rate, stream.guessed_rate)
+def frame_rate(stream: av.VideoStream, pictured: bool = False) -> Fraction:
+    """Nominal frames per second, 30 where the file states none that is plausible.
+
+    pictured: prefer what the pictures state to what the container does, which makes it up for raw streams.
+    """
+    rates = (stream.average_rate, stream.guessed_rate)[:: -1 if pictured else 1]
     return next((rate for rate in rates if rate and RATES[0] <= rate <= RATES[1]), Fraction(30))
 
 

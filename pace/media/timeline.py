@@ -146,6 +146,8 @@ def _decoded_order(path: str, pictures: Pictures) -> tuple[Numbers, Counter[Size
         for frame in streams.from_first(streams.decoded(container, stream, av.VideoFrame), pictures.first):
             order.append(streams.packet_number(frame))
             sizes[displays.of(frame).size(frame)] += 1
+    if not order:
+        raise MediaError(f"{path}: no frame of its video can be decoded; get an intact copy")
     return np.array(order, np.int64), sizes
 
 

@@ -96,6 +96,20 @@ def test_a_video_that_fails_in_ffmpeg_or_on_disk_is_left_out(dataset, monkeypatc
     assert list(tables.videos.video_id) == ["b", "edge"] and error.strerror in tables.failures["a"]
 
 
+def test_no_error_of_a_library_stops_the_other_videos(dataset, monkeypatch):
+    real = video.probe
+
+    def fail(path):
+        if path.name == "a.mp4":
+            raise TypeError("unsupported operand")
+        return real(path)
+
+    monkeypatch.setattr(video, "probe", fail)
+    tables = index.build(index.IndexParams(root=str(dataset), **PARAMS))
+    assert list(tables.videos.video_id) == ["b", "edge"]
+    assert tables.failures["a"] == f"{dataset}/a.mp4: cannot be read (TypeError: unsupported operand); leave it out"
+
+
 @pytest.mark.parametrize(
     "duration, stride, count", [(4.97, 1, 0), (4.98, 1, 1), (5.99, 1, 2), (10, 5, 2), (9.97, 5, 1), (5.3, 0.1, 4)]
 )

@@ -1,26 +1,28 @@
 """Pictures whose size, shape or rotation changes midway are shown whole, and several video streams."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 from helpers.numbered_videos import number_of, picture, write
 
+from pace.media import streams
 from pace.media.display import Display
 from pace.media.video import decode, probe, read_frames
 
 BORDER = 30  # below it a pixel is a border: the pictures are grey at their edges
 
 
-def write_sizes(path, codec, *sizes, each=30, aspects=None):
+def write_sizes(path, codec, *sizes, each=30, aspects=None, pixels=None):
     """A video of several sizes in turn, `each` pictures of each, numbered throughout."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=30)
         stream.width, stream.height, stream.pix_fmt = *sizes[0], "yuv420p"
         for part, size in enumerate(sizes):
             encoder = av.CodecContext.create(codec, "w")
-            encoder.width, encoder.height, encoder.pix_fmt = *size, "yuv420p"
+            encoder.width, encoder.height, encoder.pix_fmt = *size, pixels[part] if pixels else "yuv420p"
             encoder.time_base, encoder.framerate = Fraction(1, 30), Fraction(30)
             encoder.options = {"threads": "1", "tune": "zerolatency"} if codec == "libx264" else {"threads": "1"}
             if aspects:
@@ -28,7 +30,7 @@ def write_sizes(path, codec, *sizes, each=30, aspects=None):
             for index in [*range(part * each, part * each + each), None]:
                 frame = None
                 if index is not None:
-                    frame = av.VideoFrame.from_ndarray(picture(index, size), "rgb24").reformat(format="yuv420p")
+                    frame = av.VideoFrame.from_ndarray(picture(index, size), "rgb24").reformat(format=encoder.pix_fmt)
                     frame.pts, frame.time_base = index, Fraction(1, 30)
                 for packet in encoder.encode(frame):
                     packet.stream = stream
@@ -83,6 +85,17 @@ def test_the_pixel_aspect_changes(tmp_path):
     left, top, right, bottom = inside(images[50])
     assert (left, right) == (0, 96) and bottom - top == pytest.approx(32, abs=2)
     assert number_of(images[50]) == 50
+
+
+def test_the_pixel_format_changes(tmp_path):
+    path = write_sizes(tmp_path / "a.ts", "libx264", (96, 64), (96, 64), pixels=("yuv420p", "yuv444p"))
+    assert [number_of(image) for image in read_frames(path)] == list(range(60))
+    assert probe(path).remarks == ()
+
+
+@pytest.mark.parametrize("average, guessed, rate", [(0, 25, 25), (10**9, 30, 30), (None, None, 30), (24, 30, 24)])
+def test_an_implausible_rate_is_not_believed(average, guessed, rate):
+    assert streams.frame_rate(SimpleNamespace(average_rate=average, guessed_rate=guessed)) == rate
 
 
 @pytest.mark.parametrize("matrix", [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)])
