@@ -13,7 +13,6 @@ from pace.clip import CLIP_SECONDS
 from pace.datasets import leaks, splits
 from pace.datasets.listing import END_SLACK, DatasetError, IndexParams, Listing, VideoRecord, count_note, find_videos
 from pace.media import streams
-from pace.media.streams import MediaError
 from pace.media.video import probe
 from pace.pipeline import isolated
 
@@ -165,7 +164,7 @@ def _track_digests(path: Path) -> tuple[str, str]:
             digests = [hashes.get(track.index) if track else None for track in tracks]
             audio, video = (digest.hexdigest()[:12] if digest else "" for digest in digests)
             return audio, video
-    except (MediaError, OSError, ValueError):  # the index reports it when it probes the file
+    except Exception:  # the index reports it when it probes the file
         return "", ""
 
 
@@ -173,7 +172,7 @@ def _long_enough(path: Path) -> bool:
     """Whether a clip can be cut from a video."""
     try:
         return probe(path).duration_s + END_SLACK >= CLIP_SECONDS
-    except (MediaError, OSError, ValueError):  # the index reports it
+    except Exception:  # the index reports it
         return False
 
 

@@ -1,15 +1,15 @@
 """The sound of a media file on the clock of its video: time zero is the moment its first frame is shown."""
 
 from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
-from av.stream import Disposition
 
 from pace.clip import SAMPLE_RATE
-from pace.media import streams
-from pace.media.frames import first_frame
+from pace.media import streams, timeline
 
 AUDIO_SLACK = 0.01  # seconds that audio time stamps may wander before silence is inserted or samples are dropped
 
@@ -31,29 +31,54 @@ def audio_chunks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
     The first sample is at time zero of the video; without a video it is the first sample of the file.
     Raises MediaError; a file without audio has no pieces.
     """
-    with streams.open_media(path) as container:
-        if streams.audio_stream(container) is None:
-            return
-        has_video = any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
-        zero = first_frame(container, path)[0] if has_video else None
-    written = 0
+    shown = timeline.of(path)
+    if not shown.has_sound:
+        return
+    zero, written = shown.start, 0
+    joints: list[float] = []
+    exact = True  # at the beginning and after a joint, until samples are placed
     with streams.open_media(path) as container:
         stream = streams.audio_stream(container)
         assert stream is not None
-        for frame in _resampled(streams.decoded(container, stream, av.AudioFrame), sample_rate):
+        for frame in _resampled(_on_clock(container, stream, shown.sound_shift, joints), sample_rate):
             samples = frame.to_ndarray().mean(axis=0)
-            if frame.time is None:
-                raise streams.MediaError(f"{path}: its audio has no time stamps; convert it")
-            zero = frame.time if zero is None else zero
-            gap = round((frame.time - zero) * sample_rate) - written
-            if written and abs(gap) <= AUDIO_SLACK * sample_rate:
+            gap = 0
+            if frame.time is not None:  # else it follows directly on the samples before
+                zero = frame.time if zero is None else zero
+                gap = round((frame.time - zero) * sample_rate) - written
+                while joints and joints[0] < frame.time + AUDIO_SLACK:
+                    exact = bool(joints.pop(0))
+            if not exact and abs(gap) <= AUDIO_SLACK * sample_rate:
                 gap = 0
             for start in range(0, gap, sample_rate):
                 yield np.zeros(min(sample_rate, gap - start), np.float32)
             samples = samples[max(0, -gap) :]
             written += max(0, gap) + len(samples)
             if len(samples):
+                exact = False
                 yield samples
+
+
+def _on_clock(
+    container: av.container.InputContainer, stream: av.AudioStream, shift: np.ndarray | None, joints: list[float]
+) -> Iterator[av.AudioFrame]:
+    """Frames of the sound, with time stamps on the clock of the video; shift: see `Timeline.sound_shift`.
+
+    The stamps at which the shift changes, between two recordings in one file, are put into `joints`.
+    """
+    if shift is None:
+        yield from streams.decoded(container, stream, av.AudioFrame)
+        return
+    seconds = float(shift[0])
+    for packet in chain(streams.packets(container, stream), (None,)):
+        before, seconds = seconds, seconds if packet is None else float(shift[streams.packet_number(packet)])
+        for frame in streams.decode_packet(stream, packet, av.AudioFrame) or ():
+            if frame.time is not None:  # in samples: the file's own unit can be as long as a packet
+                samples = round((frame.time + seconds) * frame.sample_rate)
+                frame.pts, frame.time_base = samples, Fraction(1, frame.sample_rate)
+                if seconds != before:
+                    joints.append(frame.time)
+            yield frame
 
 
 def _resampled(frames: Iterator[av.AudioFrame], sample_rate: int) -> Iterator[av.AudioFrame]:
