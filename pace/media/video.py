@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from pace.clip import SAMPLE_RATE
-from pace.media import frames, sound_track, streams
+from pace.media import audio_tracks, frames, sound_track, streams
 from pace.media.streams import MediaError
 from pace.media.writing import write_video
 from pace.pipeline.params import limits
@@ -50,7 +50,7 @@ def probe(path: Path | str) -> VideoInfo:
         else:
             duration = float(frames.packet_times(path).max(initial=0.0)) + 1 / rate - first
         width, height = frames.Display.of(stream, frame).size(frame)
-        return VideoInfo(duration, rate, width, height, streams.audio_stream(container) is not None)
+        return VideoInfo(duration, rate, width, height, audio_tracks.audio_stream(container) is not None)
 
 
 def codec(path: Path | str) -> str:
