@@ -13,11 +13,12 @@ SPECIAL = (
     Disposition.comment | Disposition.visual_impaired | Disposition.hearing_impaired | Disposition.descriptions
     | Disposition.dependent
 )  # fmt: skip
+RATES = (1000, 1_536_000)  # Hz; a header with another sample rate is damaged, or of an empty track
 TRIES = 100  # packets of a track that may fail to decode before it counts as undecodable
 
 
 def audio_stream(container: av.container.InputContainer) -> av.AudioStream | None:
-    """The sound track to take, ready to be decoded, or None if there is no track of a known codec.
+    """The sound track to take, ready to be decoded, or None if no track can be decoded.
 
     It is the track that is marked as the default one; where none or several are marked, the first of these that is no
     commentary and not made for the blind or the deaf; so do mpv and VLC. A track in which nothing decodes is passed
@@ -45,8 +46,8 @@ def audio_remarks(container: av.container.InputContainer) -> tuple[str, ...]:
 
 
 def _ranked(container: av.container.InputContainer) -> list[av.AudioStream]:
-    """The tracks of known codecs, the one to take first."""
-    tracks = [track for track in container.streams.audio if track.codec_context]
+    """The tracks of known codecs and possible sample rates, the one to take first."""
+    tracks = [track for track in container.streams.audio if track.codec_context and RATES[0] <= track.rate <= RATES[1]]
     return sorted(
         tracks, key=lambda track: (not track.disposition & Disposition.default, bool(track.disposition & SPECIAL))
     )

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Samples = npt.NDArray[np.float32]
 
-CANCELLED = 0.01  # power of the channels' sum over the sum of their powers, -20 dB; unrelated channels have 1
+CANCELLED = 0.1  # power of the channels' sum over the sum of their powers; unrelated channels have 1, equal ones C
 FULL_SCALE = 0.999
 PIECE = 1 << 18  # samples measured at a time
 
@@ -96,7 +96,9 @@ class Levels:
                 of_sum, each = powers.variances()
                 share = max(of_sum, 0.0) / float(each.sum())
                 left = f"{-10 * math.log10(share):.0f} dB weaker" if share > 1e-9 else "silent"
-                lines.append(f"{channels} channels cancel each other (their sum is {left}): took number {channel + 1}")
+                lines.append(
+                    f"{channels} channels cancel each other (their sum is {left}): took channel {channel + 1} alone"
+                )
         return tuple(lines)
 
 

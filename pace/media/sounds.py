@@ -69,23 +69,27 @@ def read(path: Path) -> Sound:
     """
     streams.check_file(path)
     try:
-        header = wav_header.read(path)
-        first = _by_libsndfile(path)
-        if first is None:
-            return _by_ffmpeg(path)
-        if header is None:
-            return _longer(path, first)
-        if header.goes_on:
-            return _longer(path, first, {"ignore_length": "1"})
-        if header.declared and header.held and header.declared > header.held:
-            return first.cut_short(first.seconds * header.declared / header.held)
-        return first
+        return _read(path)
     except (streams.MediaError, OSError):
         raise
     except MemoryError:
         raise streams.MediaError(f"{path}: too long for this machine's memory; cut it") from None
     except Exception as error:  # whatever a broken file does to its reader, the other files go on
         raise streams.MediaError(f"{path}: cannot be read ({error}); get an intact copy") from error
+
+
+def _read(path: Path) -> Sound:
+    header = wav_header.read(path)
+    first = _by_libsndfile(path)
+    if first is None:
+        return _by_ffmpeg(path)
+    if header is None:
+        return _longer(path, first)
+    if header.goes_on:
+        return _longer(path, first, {"ignore_length": "1"})
+    if header.declared and header.held and header.declared > header.held:
+        return first.cut_short(first.seconds * header.declared / header.held)
+    return first
 
 
 def _by_libsndfile(path: Path) -> Sound | None:
@@ -145,6 +149,8 @@ def _longer(path: Path, first: Sound, options: dict[str, str] | None = None) -> 
 
 def _gathered(blocks: Callable[[], Iterator[Wave]], sample_rate: int) -> Sound:
     """One channel of all blocks (S,C), and their faults. blocks: begins anew, for channels that cancel each other."""
+    if not audio_tracks.RATES[0] <= sample_rate <= audio_tracks.RATES[1]:
+        raise ValueError(f"a sample rate of {sample_rate} Hz")
     levels = Levels()
     pieces = []
     for block in blocks():

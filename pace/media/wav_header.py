@@ -46,17 +46,17 @@ def read(path: Path) -> WavData | None:
                 held = end - content
                 if size >= UNKNOWN and size > held:
                     return WavData(None, held, False)
-                rest = [_after(file, content + size + pad, end) for pad in (size % 2, 0)]
+                rest = [_after(file, content + size + pad, end, bool(size)) for pad in (size % 2, 0)]
                 return WavData(size, held, size < held and not any(rest))
             file.seek(content + size + size % 2)
     return None
 
 
-def _after(file: BinaryIO, position: int, end: int) -> bool:
-    """Whether the file ends, or another chunk or a tag begins, at a position."""
+def _after(file: BinaryIO, position: int, end: int, padded: bool) -> bool:
+    """Whether the file ends, or another chunk, a tag or (padded) a filling of zeros begins, at a position."""
     file.seek(position)
     header = file.read(8)
-    if len(header) < 8 or header.startswith(TAGS):
+    if len(header) < 8 or header.startswith(TAGS) or (padded and not any(header)):
         return True
     name, size = header[:4], struct.unpack("<I", header[4:])[0]
     return all(32 <= letter < 127 for letter in name) and position + 8 + size <= end + 1
