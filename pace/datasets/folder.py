@@ -12,7 +12,7 @@ import pandas as pd
 from pace.clip import CLIP_SECONDS
 from pace.datasets import leaks, splits
 from pace.datasets.listing import END_SLACK, DatasetError, IndexParams, Listing, VideoRecord, count_note, find_videos
-from pace.media import streams
+from pace.media import audio_tracks, streams
 from pace.media.video import probe
 from pace.pipeline import isolated
 
@@ -156,7 +156,7 @@ def _track_digests(path: Path) -> tuple[str, str]:
     """Digests of the stored sound and video track; '' for a missing or empty track and for an unreadable file."""
     try:
         with streams.open_media(path) as container:
-            tracks = [streams.audio_stream(container), streams.video_stream(container, path)]
+            tracks = [audio_tracks.audio_stream(container), streams.video_stream(container, path)]
             hashes: dict[int, hashlib._Hash] = {}
             for packet in container.demux([track for track in tracks if track]):
                 if packet.size:

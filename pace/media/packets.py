@@ -13,7 +13,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from pace.media import streams
+from pace.media import audio_tracks, streams
 from pace.media.display import Displays, Size
 from pace.media.streams import MediaError
 
@@ -51,7 +51,7 @@ class Pictures:
     shown. decoding_only: whether the container has room for the times of decoding alone. rate: frames per second.
     pictured_rate: the same, where the pictures state it. header_s: the duration that the header states, NaN where it
     states none. table_count, table_end_s: number of samples in the file's table, and the stamp of the last one.
-    choice: a remark on the choice among several video streams, or ''.
+    choices: remarks on the choices among several video streams and among several sound tracks.
     """
 
     first: int
@@ -63,7 +63,7 @@ class Pictures:
     header_s: float
     table_count: int
     table_end_s: float
-    choice: str
+    choices: tuple[str, ...]
 
 
 def scan(path: Path | str) -> tuple[Track | None, Track | None, Pictures | None]:
@@ -73,7 +73,7 @@ def scan(path: Path | str) -> tuple[Track | None, Track | None, Pictures | None]
     """
     with streams.open_media(path) as container:
         video = streams.video_stream(container, path) if streams.video_streams(container) else None
-        sound = streams.audio_stream(container)
+        sound = audio_tracks.audio_stream(container)
         chosen = [stream for stream in (video, sound) if stream is not None]
         rows: dict[int, list[tuple[int | None, int | None, int | None, bool, int]]] = {s.index: [] for s in chosen}
         table_count, table_end = _table(video) if video else (0, float("nan"))
@@ -95,7 +95,7 @@ def scan(path: Path | str) -> tuple[Track | None, Track | None, Pictures | None]
             header_s=_header_seconds(container, video),
             table_count=table_count,
             table_end_s=table_end,
-            choice=_choice(container, video),
+            choices=(_choice(container, video), *audio_tracks.audio_remarks(container)),
         )
         return _track(rows[video.index], streams.time_base(video)), sound_track, pictures
 

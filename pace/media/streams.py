@@ -37,17 +37,24 @@ class MediaError(ValueError):
     """A video or audio file cannot be used; the message names the file, the fault and the remedy."""
 
 
+def check_file(path: Path | str) -> None:
+    """Raise MediaError unless the path is an ordinary file, and no folder, device or pipe, which may never end."""
+    if not Path(path).exists():
+        raise MediaError(f"{path}: no such file; correct the path or restore the file")
+    if not Path(path).is_file():
+        raise MediaError(f"{path}: a folder, device or pipe; give an ordinary file")
+
+
 @contextlib.contextmanager
-def open_media(path: Path | str) -> Iterator[av.container.InputContainer]:
-    """Open a file for reading.
+def open_media(path: Path | str, options: dict[str, str] | None = None) -> Iterator[av.container.InputContainer]:
+    """Open a file for reading. options: those of FFmpeg's demuxer.
 
     Raises MediaError when the file is missing or not a media file, and for errors of FFmpeg inside the `with` block.
     Errors of the operating system pass unchanged.
     """
-    if not Path(path).is_file():
-        raise MediaError(f"{path}: no such file; correct the path or restore the file")
+    check_file(path)
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(str(path), options=options, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: not a readable media file ({error.strerror}); get an intact copy") from None
     try:
@@ -76,11 +83,6 @@ def video_stream(container: av.container.InputContainer, path: Path | str) -> av
     stream = candidates[0] if len(candidates) == 1 else _moving(candidates, path)
     stream.thread_type, stream.codec_context.thread_count = "AUTO", 2
     return stream
-
-
-def audio_stream(container: av.container.InputContainer) -> av.AudioStream | None:
-    """The first audio stream of a known codec, or None."""
-    return next((stream for stream in container.streams.audio if stream.codec_context), None)
 
 
 def frame_rate(stream: av.VideoStream, pictured: bool = False) -> Fraction:

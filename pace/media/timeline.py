@@ -80,7 +80,7 @@ def _read(path: str, _: object) -> Timeline:
     joined = bool(of_picture[-1] > of_picture[0])
     beginning = _beginning(video, pictures, order, trusted)
     remarks = (
-        pictures.choice,
+        *pictures.choices,
         beginning,
         _joints(times, of_picture),
         _missing(stamps, step),

@@ -78,7 +78,7 @@ def view(clip: pd.Series, video: pd.Series, scores: dict[str, float], sources: S
     waves = {}
     if (own := sources.audio / f"{clip['video_id']}.wav").is_file():
         waves[OWN] = cut(read_audio(own, SAMPLE_RATE), start)
-    with contextlib.suppress(MediaError):  # evaluate lists the clip among the failures
+    with contextlib.suppress(MediaError, OSError):  # evaluate lists the clip among the failures
         waves[GENERATED] = cut(sounds.read(sources.generated / f"{name}.wav").at(SAMPLE_RATE), 0.0)
     frames, fps = cut_frames(sources.decoded / f"{clip['video_id']}.mp4", start)
     videos = {}

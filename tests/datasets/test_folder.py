@@ -196,7 +196,7 @@ def test_empty_sound_tracks_do_not_count_as_the_same_music(root, monkeypatch):
             return iter(())
 
     monkeypatch.setattr(folder.streams, "open_media", lambda path: contextlib.nullcontext(Container()))
-    monkeypatch.setattr(folder.streams, "audio_stream", lambda container: Track())
+    monkeypatch.setattr(folder.audio_tracks, "audio_stream", lambda container: Track())
     monkeypatch.setattr(folder.streams, "video_stream", lambda container, path: None)
     videos = folder.read(params(root)).videos
     assert (videos.music_id == "").all() and videos.source.nunique() == len(videos)
@@ -294,13 +294,13 @@ def test_linked_folders_are_searched_once(tmp_path):
 
 
 def test_a_file_whose_packets_cannot_be_read_has_no_known_music(root, monkeypatch):
-    real = folder.streams.audio_stream
+    real = folder.audio_tracks.audio_stream
 
     def fail(container):
         if container.name.endswith("dance4.mp4"):
             raise av.error.PatchWelcomeError(1, "not yet")
         return real(container)
 
-    monkeypatch.setattr(folder.streams, "audio_stream", fail)
+    monkeypatch.setattr(folder.audio_tracks, "audio_stream", fail)
     videos = folder.read(params(root)).videos.set_index("video_id")
     assert videos.music_id["dance4"] == "" and videos.music_id["dance5"] != ""

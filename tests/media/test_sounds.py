@@ -1,5 +1,6 @@
 """Music files of every kind are read at their right time, and their faults are named."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def test_faults_are_named_and_the_samples_made_fit(tmp_path):
 
     assert saved(tmp_path / "silent.wav", np.zeros(2 * SR)).faults == ("silent",)
     opposed = saved(tmp_path / "opposed.wav", np.stack([music, -music], axis=1))
-    assert opposed.faults == ("silent",)
+    assert opposed.faults == ("2 channels cancel each other (their sum is silent): took channel 1 alone",)
+    np.testing.assert_array_equal(opposed.wave, music)
     assert saved(tmp_path / "short.wav", music[:441]).faults == ("very short: 0.010 s",)
     assert saved(tmp_path / "one.wav", np.full((1, 2), 0.5)).faults == ("very short: 0.000 s", "silent")
     clipped = saved(tmp_path / "clipped.wav", np.stack([(5 * music).clip(-1, 1), 0 * music], axis=1), subtype="PCM_16")
@@ -101,9 +103,42 @@ def test_what_cannot_be_read_is_an_error_that_names_the_file(tmp_path):
     (tmp_path / "nothing.mp3").write_bytes(b"")
     frames = (np.zeros((16, 16, 3), np.uint8) for _ in range(5))
     writing.write_video(tmp_path / "mute.mp4", frames, 10)
+    (tmp_path / "folder.wav").mkdir()
+    os.mkfifo(tmp_path / "pipe.wav")  # opening it would wait for ever
+    (tmp_path / "endless.wav").symlink_to("/dev/zero")
+    (tmp_path / "headerless.raw").write_bytes(bytes(1000))
+    saved(tmp_path / "slow.wav", np.zeros(100))
+    header = bytearray((tmp_path / "slow.wav").read_bytes())
+    header[24:28] = b"\x01\x00\x00\x00"  # 1 Hz: 100 samples would become 2 million
+    (tmp_path / "slow.wav").write_bytes(header)
+    rng = np.random.default_rng(0)
+    for name, start in (("a.flac", b"fLaC"), ("a.ogg", b"OggS"), ("a.mp3", b"ID3"), ("a.m4a", b"\0\0\0\x18ftypM4A ")):
+        (tmp_path / name).write_bytes(start + rng.integers(0, 256, 50000, np.uint8).tobytes())
     for name, message in (
+        ("folder.wav", "a folder, device or pipe"), ("pipe.wav", "a folder, device or pipe"),
+        ("endless.wav", "a folder, device or pipe"), ("headerless.raw", ""), ("slow.wav", "no audio in it"),
+        ("a.flac", ""), ("a.ogg", ""), ("a.mp3", ""), ("a.m4a", ""),
         ("text.wav", "not a readable media file"), ("nothing.mp3", "not a readable media file"),
         ("mute.mp4", "no audio in it"), ("gone.wav", "no such file"),
     ):  # fmt: skip
         with pytest.raises(MediaError, match=rf"{name}: {message}"):
             sounds.read(tmp_path / name)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("sample_rate", [8000, 192000])
+def test_every_sample_format_and_rate(subtype, sample_rate, tmp_path):
+    wave = tone(1.5, sample_rate)
+    sound = saved(tmp_path / "a.wav", np.stack([wave, wave], axis=1), sample_rate, subtype)
+    np.testing.assert_allclose(sound.wave, wave, atol=1 / 127 if subtype == "PCM_U8" else 1e-4)
+    assert sound.sample_rate == sample_rate and sound.faults == ()
+
+
+def test_blocks_give_the_samples_of_one_piece(tmp_path, monkeypatch):
+    music = np.random.default_rng(0).uniform(-0.5, 0.5, (3 * SR, 2)).astype(np.float32)
+    music[1000] = np.nan
+    whole = saved(tmp_path / "a.wav", music)
+    monkeypatch.setattr(sounds, "BLOCK", 10001)
+    pieces = sounds.read(tmp_path / "a.wav")
+    np.testing.assert_array_equal(pieces.wave, whole.wave)
+    assert pieces.faults == whole.faults == ("not finite: 1 samples set to 0",)
