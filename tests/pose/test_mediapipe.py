@@ -50,7 +50,7 @@ def delay(truth, seen):
 def test_rendered_dancer(dance):
     """Every frame found, joints within 10 % of body height, wrists and ankles not delayed, the same again."""
     frames, truth = dance
-    dancer = mediapipe.estimate(iter(frames), 30.0)
+    dancer = mediapipe.estimate(iter(frames), 30.0, "v")
     assert dancer.keypoints.shape == (len(frames), 26, 3) and dancer.detected.all()
     assert (dancer.layout, dancer.fps, dancer.size) == ("halpe26", 30.0, (256, 256))
     pose = skeleton.to_h36m(dancer.keypoints, "halpe26")
@@ -59,17 +59,17 @@ def test_rendered_dancer(dance):
     assert (error < 0.1 * height).mean() > 0.95
     delays = [delay(truth[:, j, c], pose[:, j, c]) for j in (3, 6, 13, 16) for c in (0, 1)]
     assert abs(np.median(delays)) <= 0.15  # 5 ms
-    assert np.array_equal(mediapipe.estimate(iter(frames), 30.0).keypoints, dancer.keypoints)
+    assert np.array_equal(mediapipe.estimate(iter(frames), 30.0, "v").keypoints, dancer.keypoints)
 
 
 @pytest.mark.long
 def test_frames_without_a_person_are_gaps(dance):
     frames, _ = dance
     blank = np.full_like(frames[0], 128)
-    dancer = mediapipe.estimate([*frames[:20], *[blank] * 5, *frames[25:40]], 30.0)
+    dancer = mediapipe.estimate([*frames[:20], *[blank] * 5, *frames[25:40]], 30.0, "v")
     missing = np.flatnonzero(~dancer.detected)
     assert set(missing) <= set(range(20, 27)) and len(missing) >= 4
     assert (dancer.keypoints[missing, :, 2] == 0).all()
     assert np.isfinite(dancer.keypoints).all()
-    nobody = mediapipe.estimate([blank] * 3, 30.0)
+    nobody = mediapipe.estimate([blank] * 3, 30.0, "v")
     assert not nobody.detected.any() and nobody.keypoints.shape == (3, 26, 3)
