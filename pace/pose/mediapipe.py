@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pace.pose import keypoints
-from pace.pose.tracks import MAX_ABSENCE, Detection, follow, found_again, moves_on
+from pace.pose.tracks import MAX_ABSENCE, Detection, follow, found_again
 
 if TYPE_CHECKING:
     from mediapipe.python.solutions.pose import Pose
@@ -64,7 +64,7 @@ class _Search:
         if not found:
             return []
         seen, last = found[0], self._last
-        if last is None or moves_on(last, seen, self._fps) or seen.frame - last.frame > MAX_ABSENCE * self._fps:
+        if last is None or found_again(last, seen, self._fps) or seen.frame - last.frame > MAX_ABSENCE * self._fps:
             self._last = seen
             return []
         (left, top), (right, bottom) = (
