@@ -13,6 +13,7 @@ from pace.pose import skeleton
 
 MAX_DISTANCE = 0.6  # mean keypoint distance between two sightings of one person, in body sizes
 MAX_UNSEEN = 2.0  # seconds after which a sighting no longer continues a track
+STALENESS = 0.25  # body sizes per second out of sight, besides the distance, when tracks compete for a sighting
 MAX_ABSENCE = 10.0  # seconds after which a track no longer continues one of another number
 
 # How far the middle of the torso may move between two sightings, in body sizes. In dances of AIST++ and filmed ones
@@ -22,6 +23,7 @@ STEP = 0.25
 SPEED = 2.0  # body sizes per second, besides STEP
 JUMP = 0.45  # in place of STEP: a cut of the video, or the estimator finding the dancer again
 FARTHEST = 0.6
+EDGE = 0.1  # seconds beside a stretch with another person, in which the estimator is already or still disturbed
 MAX_GROWTH = 1.6  # ratio of the body sizes of two neighbouring frames; 1.43 at most in the same dances
 MAX_ZOOM = 2.5  # the same before and after a jump or a gap
 
@@ -77,6 +79,7 @@ def follow(detections: Sequence[Detection], fps: float, name: str) -> dict[int, 
             "%s: followed one person through %d frames; dropped %d detections of %d other tracks",
             *(name, len(main), count, len(others)),
         )
+        main = _without_edges(main, others, fps)
         for sentence in _absences(main, others, fps):
             log.warning("%s: %s", name, sentence)
     jumps = [later for earlier, later in itertools.pairwise(main) if _jumps(earlier, later, fps)]
@@ -141,15 +144,15 @@ def _by_distance(detections: Sequence[Detection], fps: float) -> list[Track]:
         current = by_frame[frame]
         alive = [track for track in alive if frame - track[-1].frame <= MAX_UNSEEN * fps]
         pairs = [
-            (distance(track[-1], detection), t, d)
+            (distance(track[-1], detection), frame - track[-1].frame, t, d)
             for t, track in enumerate(alive)
             for d, detection in enumerate(current)
             if moves_on(track[-1], detection, fps)
         ]
         matched_tracks: set[int] = set()
         matched_detections: set[int] = set()
-        for cost, t, d in sorted(pairs):
-            if cost <= MAX_DISTANCE and t not in matched_tracks and d not in matched_detections:
+        for gap, _, t, d in sorted(pairs, key=lambda pair: (pair[0] + STALENESS * pair[1] / fps, *pair[2:])):
+            if gap <= MAX_DISTANCE and t not in matched_tracks and d not in matched_detections:
                 alive[t].append(current[d])
                 matched_tracks.add(t)
                 matched_detections.add(d)
@@ -192,24 +195,45 @@ def _join(main: Track, others: list[Track], fps: float) -> tuple[Track, list[Tra
         others = others[:index] + others[index + 1 :]
 
 
+def _without_edges(main: Track, others: list[Track], fps: float) -> Track:
+    """The track without the EDGE seconds beside stretches of others, where these are not seen at the same time.
+
+    An estimator of one person goes over to another when the first is half hidden or half out of the picture.
+    """
+    width = round(EDGE * fps)
+    beside = {detection.frame for track in others for detection in track}
+    edges = {index for place, _, _ in _elsewhere(main, others) for index in range(place - width, place + width)}
+    kept = [item for index, item in enumerate(main) if index not in edges or item.frame in beside]
+    return kept or main
+
+
+def _elsewhere(main: Track, others: list[Track]) -> list[tuple[int, int, int]]:
+    """Stretches in which others are seen and the followed person is not.
+
+    Each is the place in `main` before which it lies, and the first and the last frame with others in it.
+    """
+    followed = [detection.frame for detection in main]
+    seen = sorted({detection.frame for track in others for detection in track} - set(followed))
+    places = np.searchsorted(followed, seen).tolist()
+    groups = itertools.groupby(zip(places, seen, strict=True), key=lambda pair: pair[0])
+    frames = [(place, [frame for _, frame in group]) for place, group in groups]
+    return [(place, group[0], group[-1]) for place, group in frames]
+
+
 def _absences(main: Track, others: list[Track], fps: float) -> list[str]:
     """A sentence for each stretch of frames in which others are seen and the followed person is not."""
-    followed = [detection.frame for detection in main]
     sentences = []
-    seen = sorted({detection.frame for track in others for detection in track} - set(followed))
-    places = np.searchsorted(followed, seen)
-    for place, group in itertools.groupby(zip(places.tolist(), seen, strict=True), key=lambda pair: pair[0]):
-        frames = [frame for _, frame in group]
-        first = followed[place - 1] + 1 if place else frames[0]
-        last = followed[place] - 1 if place < len(followed) else frames[-1]
+    for place, begin, end in _elsewhere(main, others):
+        before = main[place - 1].frame if place else None
+        after = main[place].frame if place < len(main) else None
+        first, last = begin if before is None else before + 1, end if after is None else after - 1
         lost = f"(frames {first} to {last} are not detected)"
-        if place == 0:
-            sentences.append(f"followed one person from {followed[0] / fps:.1f} s; another is seen before {lost}")
+        if before is None:
+            sentences.append(f"followed one person from {main[0].frame / fps:.1f} s; another is seen before {lost}")
         else:
-            back = f"; the first is found again at {followed[place] / fps:.1f} s" if place < len(followed) else ""
+            back = "" if after is None else f"; the first is found again at {after / fps:.1f} s"
             sentences.append(
-                f"followed one person until {followed[place - 1] / fps:.1f} s; another appears at "
-                f"{frames[0] / fps:.1f} s{back} {lost}"
+                f"followed one person until {before / fps:.1f} s; another appears at {begin / fps:.1f} s{back} {lost}"
             )
     if len(sentences) > 4:
         sentences[3:] = [f"and {len(sentences) - 3} more such stretches"]
