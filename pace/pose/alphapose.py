@@ -169,9 +169,9 @@ def _label(idx: object) -> int | str | None:
     """AlphaPose's label of the person: a number, rounded, or a text; also in a nested list. None for anything else."""
     while isinstance(idx, list):
         idx = idx[0] if idx else None
-    if isinstance(idx, int | float) and math.isfinite(idx):
-        return round(idx)
-    return idx if isinstance(idx, str) else None
+    if isinstance(idx, float):
+        return round(idx) if math.isfinite(idx) else None
+    return idx if isinstance(idx, int | str) else None
 
 
 def _unexpected(path: Path, content: str) -> KeypointsError:

@@ -7,7 +7,7 @@ import numpy as np
 from pace.pose import skeleton
 from pace.pose.keypoints import Keypoints, KeypointsError
 
-MAX_OUTSIDE = 0.25  # share of a frame's joints, weighed with their confidence: half a body's invented legs make 0.1
+MAX_OUTSIDE = 0.25  # share of a frame's joints, weighed with their confidence: half a body's invented legs make 0.15
 MIN_TURNED = 0.75  # share of frames in which the head points to one wrong side: 0.3 at most in breaking (AIST++)
 CORNER = 0.505  # share of width and height within which a copy of half the size fits; AIST++'s dancers reach 0.65
 SMALL = 1 / 8  # body size in short sides of the frame: 0.23 at least in AIST++
@@ -28,10 +28,12 @@ def check(keypoints: Keypoints, results: str, video: str) -> None:
         return
     width, height = keypoints.size
     picture = f"the {width} x {height} pixels of {video}"
-    points, confidence = body[..., :2], body[..., 2]
-    outside = ((points < 0) | (points >= keypoints.size)).any(axis=2)
+    points = body[..., :2]
+    found = keypoints.keypoints[keypoints.detected].astype(np.float64)
+    confidence = found[..., 2]
+    outside = ((found[..., :2] < 0) | (found[..., :2] >= keypoints.size)).any(axis=2)
     share = (outside * confidence).sum(axis=1) / np.maximum(confidence.sum(axis=1), 1e-9)
-    far = points[confidence > 0.1] if (confidence > 0.1).any() else points.reshape(-1, 2)
+    far = found[confidence > 0.1][:, :2] if (confidence > 0.1).any() else points.reshape(-1, 2)
     right, bottom = np.percentile(far, 99, axis=0)
     if (share > MAX_OUTSIDE).mean() > 0.5:
         turned = width != height and right < 1.05 * height and bottom < 1.05 * width and far.min() > -0.05 * width

@@ -150,3 +150,37 @@ def test_file_contract(tmp_path):
     assert table.time_s[45] == 1.5
     assert (table.dtypes.iloc[2:] == np.float32).all()
     np.testing.assert_allclose(table.fast_la, energies(pose, 30.0, PARAMS)[1][:, 1], rtol=1e-6)
+
+
+def test_what_is_not_seen_does_not_move():
+    """A leg invented outside the picture, and a gap between two places: no energy, and the rest as without them."""
+    rng = np.random.default_rng(3)
+    dance = standing(300) + lowpass(rng.normal(size=(300, 17, 3)), FPS, 4.0, 2)
+    slow, fast = energies(dance, FPS, PARAMS)
+    wild = dance.copy()
+    wild[:, [5, 6]] += 3 * rng.normal(size=(300, 2, 3))
+    seen = np.ones((300, 17), np.float32)
+    assert all(np.array_equal(a, b) for a, b in zip(energies(dance, FPS, PARAMS, seen), (slow, fast), strict=True))
+    seen[:, [5, 6]] = 0
+    for whole, part in zip((slow, fast), energies(wild, FPS, PARAMS, seen), strict=True):
+        np.testing.assert_allclose(part[:, [0, 1, 2, 4]], whole[:, [0, 1, 2, 4]])
+        assert (part[:, 3] <= whole[:, 3]).all() and part[:, 3].mean() < 0.5 * whole[:, 3].mean()  # of the hip alone
+    torn = dance.copy()
+    torn[200:] += [7, 0, 0]
+    torn[140:200] = np.linspace(torn[139], torn[200], 62)[1:-1]
+    seen = np.ones((300, 17), np.float32)
+    seen[140:200] = 0
+    slow_torn, fast_torn = energies(torn, FPS, PARAMS, seen)
+    assert fast_torn[140:200].max() < 0.2 * np.median(fast.sum(axis=1))
+    assert fast_torn[[*range(130, 140), *range(200, 210)]].max() < 1.5 * fast.max()
+    assert slow_torn.max() < 1.5 * slow.max() and energies(torn, FPS, PARAMS)[0][150:190].max() > 5 * slow.max()
+
+
+def test_the_torso_is_measured_where_it_is_seen():
+    pose = standing(90)
+    pose[:60, 8, 1] = -5.0
+    seen = np.ones((90, 17))
+    assert energy.torso_length(pose, seen) == 5.0
+    seen[:60, 0] = 0
+    assert energy.torso_length(pose, seen) == 2.0
+    assert energy.torso_length(pose, 0 * seen) == 5.0
