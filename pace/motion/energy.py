@@ -63,14 +63,35 @@ def part_energies(track: np.ndarray, fps: float, masses: np.ndarray) -> np.ndarr
     return np.stack([energy[:, list(joints)].sum(axis=1) for joints in PARTS.values()], axis=1)
 
 
-def torso_length(pose: np.ndarray) -> float:
-    """Median distance of root and neck over a video's pose (N,17,3): the unit of length of the energies."""
-    return float(np.median(np.linalg.norm(pose[:, H36M.index("neck")] - pose[:, 0], axis=-1)))
+def torso_length(pose: np.ndarray, seen: np.ndarray | None = None) -> float:
+    """Median distance of root and neck over a video's pose (N,17,3): the unit of length of the energies.
+
+    seen: weights (N,17); frames without root and neck do not count, unless there are no others.
+    """
+    neck = H36M.index("neck")
+    lengths = np.linalg.norm(pose[:, neck] - pose[:, 0], axis=-1)
+    whole = slice(None) if seen is None else (seen[:, 0] > 0.5) & (seen[:, neck] > 0.5)
+    return float(np.median(lengths[whole] if seen is None or np.any(whole) else lengths))
 
 
-def energies(pose: np.ndarray, fps: float, params: EnergyParams) -> tuple[np.ndarray, np.ndarray]:
+def only_seen(track: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """A track (N,17,3) whose joints stand still where they are not seen; seen: weights (N,17), 0 to 1.
+
+    A step between two frames is scaled by the smaller weight of the two; what follows is shifted to continue it. So a
+    gap between two places, or an invented joint, gives no velocity, and a track seen throughout stays as it is.
+    """
+    weight = np.minimum(seen[1:], seen[:-1])[..., None]
+    out = track.copy()
+    out[1:] -= np.cumsum((1 - weight) * np.diff(track, axis=0), axis=0)
+    return out
+
+
+def energies(
+    pose: np.ndarray, fps: float, params: EnergyParams, seen: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Slow and fast energies S, F, each (N,5), of a whole video's pose (N,17,3), in (torso lengths / s)^2.
 
+    seen: weights (N,17) of the joints, 0 where one is not seen, whose motion then does not count.
     The track is smoothed at `smooth_hz`. Slow is the energy of its part below `split_hz`, fast that of the remainder:
     the two tracks sum to the smoothed one. Raises ValueError for a wrong cutoff, for NaN and infinity, and for a torso
     of length 0.
@@ -80,10 +101,12 @@ def energies(pose: np.ndarray, fps: float, params: EnergyParams) -> tuple[np.nda
     if not len(pose):
         raise ValueError("the pose has no frames; look at the video's keypoints")
     check_finite(pose, "frames of the pose", "look at the video's keypoints")
-    length = torso_length(pose)
+    length = torso_length(pose, seen)
     if not length > 0:
         raise ValueError(f"the torso has length {length:g}: root and neck coincide; look at the video's keypoints")
     track = pose - pose[:, :1] if params.root == "remove" else pose
+    if seen is not None:
+        track = only_seen(track, seen)
     smooth = lowpass(track / length, fps, params.smooth_hz, params.order)
     slow = lowpass(smooth, fps, params.split_hz, params.order)
     masses = MASSES[params.masses]
@@ -96,8 +119,9 @@ def energy_video(params: EnergyParams, video_id: str, inputs: tuple[Path, ...], 
 
     with np.load(inputs[0], allow_pickle=False) as file:
         pose, fps = file["pose"], float(file["fps"])
+        seen = file.get("seen")
     try:
-        bands = np.concatenate(energies(pose, fps, params), axis=1)
+        bands = np.concatenate(energies(pose, fps, params, seen), axis=1)
     except ValueError as error:
         raise ValueError(f"video {video_id}: {error}") from None
     frame = np.arange(len(pose), dtype=np.int32)

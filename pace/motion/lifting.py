@@ -12,8 +12,8 @@ from torch import Tensor
 from pace.finite import check_finite
 from pace.motion.dstformer import DSTformer, load_cached
 from pace.pipeline.params import choice, limits
+from pace.pose import framing, skeleton
 from pace.pose import keypoints as keypoint_files
-from pace.pose import skeleton
 
 MAX_OVERLAP = 242  # frames, one fewer than the network's longest window
 
@@ -145,6 +145,17 @@ def _continue_depth(window: Tensor, before: Tensor) -> Tensor:
     return window + shift * window.new_tensor([0, 0, 1])
 
 
+def read_seen(path: Path) -> np.ndarray:
+    """Weights (N,17) float32 in H36M order of one data/keypoints file: how far each joint is seen.
+
+    1 for a joint in the frame, less outside it (`framing.inside`), 0 in frames without the dancer.
+    """
+    source = keypoint_files.load(path)
+    body = skeleton.to_h36m(source.keypoints, source.layout)
+    weight = framing.inside(body, source.size) * source.detected[:, None]
+    return weight.astype(np.float32)
+
+
 def read_keypoints(path: Path) -> tuple[np.ndarray, tuple[int, int], float]:
     """Keypoints in H36M order (N,17,3), the frame size (w, h) and the frame rate of one data/keypoints file.
 
@@ -157,7 +168,10 @@ def read_keypoints(path: Path) -> tuple[np.ndarray, tuple[int, int], float]:
 
 
 def lift_video(params: LiftParams, video_id: str, inputs: tuple[Path, ...], folder: Path) -> None:
-    """Write `pose3d.npz` (pose (N,17,3) float32, fps) for one video; inputs: its keypoints file, the weights."""
+    """Write `pose3d.npz` (pose (N,17,3) and seen (N,17) float32, fps) for one video.
+
+    inputs: its keypoints file, the weights.
+    """
     source, weights = inputs
     keypoints, size, fps = read_keypoints(source)
     normalised = normalise(keypoints, params.normalise, size)
@@ -167,4 +181,4 @@ def lift_video(params: LiftParams, video_id: str, inputs: tuple[Path, ...], fold
         )
     pose = lift(load_cached(weights), normalised, params.overlap, params.flip, params.root)
     check_finite(pose, f"{weights}: frames lifted for video {video_id}", "look at the weights")
-    np.savez(folder / "pose3d.npz", pose=pose, fps=np.float32(fps))
+    np.savez(folder / "pose3d.npz", pose=pose, seen=read_seen(source), fps=np.float32(fps))

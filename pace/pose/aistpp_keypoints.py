@@ -9,6 +9,7 @@ from pace.datasets import aistpp
 from pace.media.video import VideoInfo, frame_count, probe
 from pace.pose.aistpp_annotations import FPS, read_dictionary, to_array, to_seconds
 from pace.pose.keypoints import Keypoints, KeypointsError, fill_gaps, resample
+from pace.pose.tracks import Detection, follow
 
 VIEWS = 9
 _PAST_END = 1.0  # seconds that keypoints may run past their video
@@ -33,11 +34,11 @@ def estimate(path: Path, video: Path, fps: float) -> Keypoints:
     """
     info = probe(video)
     annotated, times = read(path, aistpp.parse_video_name(video.stem, str(video)).view, info)
-    _check_frame_size(annotated, path, video)
     if times[-1] > info.duration_s + _PAST_END:
         raise KeypointsError(
             f"{path}: runs to {times[-1]:.2f} s, but {video} lasts {info.duration_s:.2f} s; is it of another video?"
         )
+    annotated = _one_dancer(annotated, str(path))
     resampled = resample(annotated, times, fps, frame_count(info, fps))
     grid = np.arange(len(resampled.keypoints)) / fps
     after = np.searchsorted(times, grid).clip(1, len(times) - 1)
@@ -81,13 +82,11 @@ def fill_joints(points: np.ndarray, present: np.ndarray) -> np.ndarray:
     return out
 
 
-def _check_frame_size(annotated: Keypoints, path: Path, video: Path) -> None:
-    """Raise KeypointsError when most joints lie outside the video's frame, which then is not the annotated size."""
-    points = annotated.keypoints[annotated.keypoints[..., 2] > 0]
-    outside = ((points[:, :2] < 0) | (points[:, :2] >= annotated.size)).any(axis=1)
-    if len(points) and outside.mean() > 0.5:
-        width, height = annotated.size
-        raise KeypointsError(
-            f"{path}: {100 * outside.mean():.0f} % of its joints lie outside the {width} x {height} "
-            f"pixels of {video}; give AIST's video at its own size"
-        )
+def _one_dancer(annotated: Keypoints, name: str) -> Keypoints:
+    """The keypoints without the frames that show another person than the main dancer."""
+    detections = [Detection(int(i), annotated.keypoints[i], 0) for i in np.flatnonzero(annotated.detected)]
+    kept = np.zeros(len(annotated.detected), bool)
+    kept[list(follow(detections, annotated.fps, name))] = True
+    if (kept == annotated.detected).all():
+        return annotated
+    return dataclasses.replace(annotated, keypoints=fill_gaps(annotated.keypoints, kept), detected=kept)

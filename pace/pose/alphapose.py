@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,17 @@ def read(path: Path, count: int, info: VideoInfo) -> Keypoints:
 
     The number in `image_id` is the frame's. Raises KeypointsError.
     """
-    detections = _detections(_load(path), path)
-    if not detections:
+    people = _detections(_load(path), path)
+    detections = [person for person in people if np.isfinite(person.points).all()]
+    if not people:
         raise KeypointsError(f"{path}: no person in it; give a video that shows a dancer")
+    if not detections:
+        raise KeypointsError(f"{path}: no person whose keypoints are finite numbers; run AlphaPose again")
+    if len(detections) < len(people):
+        log.warning(
+            "%s: left out %d of %d persons, whose keypoints are not finite numbers",
+            *(path, len(people) - len(detections), len(people)),
+        )
     keypoint_counts = {len(detection.points) for detection in detections}
     if len(keypoint_counts) > 1:
         raise KeypointsError(
@@ -56,7 +65,7 @@ def read(path: Path, count: int, info: VideoInfo) -> Keypoints:
             *(path, last, count),
         )
     points, detected = np.zeros((count, keypoint_count, 3), np.float32), np.zeros(count, bool)
-    for frame, detection in follow(detections, str(path)).items():
+    for frame, detection in follow(detections, info.fps, str(path)).items():
         points[frame - offset], detected[frame - offset] = detection.points, True
     layout, size = skeleton.LAYOUTS[keypoint_count], (info.width, info.height)
     return Keypoints(fill_gaps(points, detected), layout, info.fps, size, detected)
@@ -66,8 +75,8 @@ def _load(path: Path) -> object:
     if not path.is_file():
         raise KeypointsError(f"{path}: no such file; run AlphaPose on the video, or set keypoints.backend: mediapipe")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise KeypointsError(f"{path}: not JSON ({error}); expected a result file of AlphaPose") from None
 
 
@@ -83,9 +92,7 @@ def _detections(content: object, path: Path) -> list[Detection]:
     detections = []
     for image, entry in entries:
         person = _person(entry, path)
-        points = _points(person, image, path)
-        if np.isfinite(points).all():
-            detections.append(Detection(_frame(image, path), points, _person_number(person)))
+        detections.append(Detection(_frame(image, path), _points(person, image, path), _label(person.get("idx"))))
     return detections
 
 
@@ -106,10 +113,7 @@ def _person(entry: object, path: Path) -> dict[str, Any]:
 def _points(person: dict[str, Any], image: object, path: Path) -> np.ndarray:
     """Keypoints (K,3) of one person in a layout of `skeleton.LAYOUTS`, confidence within [0,1]."""
     name = next((key for key in ("keypoints", "joints", "pose_keypoints_2d") if key in person), None)
-    try:
-        points = np.array(person[name], np.float64).reshape(-1, 3) if name else None
-    except (ValueError, TypeError):
-        raise _unexpected(path, f"{name} of {image!r} that are not numbers x, y, confidence") from None
+    points = _numbers(person[name], f"{name} of {image!r}", "x, y, confidence", path) if name else None
     if points is None:
         raise _unexpected(path, f"{image!r} with the keys {', '.join(map(str, person)) or 'none'}")
     if len(points) == 18:
@@ -122,15 +126,26 @@ def _points(person: dict[str, Any], image: object, path: Path) -> np.ndarray:
         layouts = ", ".join(f"{number} ({layout})" for number, layout in skeleton.LAYOUTS.items())
         raise _unexpected(path, f"{len(points)} keypoints per person; known: {layouts}, 18 (OpenPose), 136 (Halpe)")
     points[:, 2] = np.clip(points[:, 2], 0, 1)
-    return points.astype(np.float32)
+    with np.errstate(over="ignore"):  # a coordinate too large for float32 becomes infinite, and the person is left out
+        return points.astype(np.float32)
+
+
+def _numbers(values: object, what: str, columns: str, path: Path) -> np.ndarray:
+    """A list of numbers, flat or in threes, as (K,3) float64. Text, truth values and null are no numbers."""
+    try:
+        flat = np.array(values, object).ravel().tolist()
+        if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in flat):
+            raise TypeError
+        return np.array(flat, np.float64).reshape(-1, 3)
+    except (ValueError, TypeError, OverflowError):
+        raise _unexpected(path, f"{what} that are not numbers {columns}") from None
 
 
 def _project_xyz(joints: object, points: np.ndarray, path: Path) -> np.ndarray:
     """SMPL-24 in the image from the 3D joints `pred_xyz_jts`, scaled and moved onto the box of the 2D keypoints."""
-    try:
-        xyz = np.array(joints, np.float64).reshape(-1, 3)[:24]
-    except (ValueError, TypeError):
-        raise _unexpected(path, "pred_xyz_jts that are not numbers x, y, z") from None
+    xyz = _numbers(joints, "pred_xyz_jts", "x, y, z", path)[:24]
+    if len(xyz) < 24 or not len(points):
+        raise _unexpected(path, f"{len(points)} keypoints and {len(xyz)} pred_xyz_jts; expected at least 1 and 24")
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     scale = (high - low).max() / max(np.ptp(xyz[:, :2], axis=0).max(), 1e-9)
     centre = (xyz[:, :2].min(axis=0) + xyz[:, :2].max(axis=0)) / 2
@@ -142,18 +157,21 @@ def _frame(image: object, path: Path) -> int:
     """Frame index from an image_id such as 12, "12.jpg" or "frame_000012.jpg"."""
     if isinstance(image, int) and not isinstance(image, bool):
         return image
-    numbers = re.findall(r"\d+", Path(image).stem) if isinstance(image, str) else []
-    if not numbers:
-        raise _unexpected(path, f"image_id {image!r} without a frame number")
+    if isinstance(image, float) and image.is_integer():
+        return int(image)
+    numbers = re.findall(r"[0-9]+", Path(image).stem) if isinstance(image, str) else []
+    if not numbers or len(numbers[-1]) > 18:
+        raise _unexpected(path, f"image_id {str(image)[:40]!r} without a frame number")
     return int(numbers[-1])
 
 
-def _person_number(person: dict[str, Any]) -> int | None:
-    """AlphaPose's number of the person: an int, a float or a nested list of one; None where it is absent."""
-    number = person.get("idx")
-    while isinstance(number, list):
-        number = number[0] if number else None
-    return None if number is None else round(number)
+def _label(idx: object) -> int | str | None:
+    """AlphaPose's label of the person: a number, rounded, or a text; also in a nested list. None for anything else."""
+    while isinstance(idx, list):
+        idx = idx[0] if idx else None
+    if isinstance(idx, float):
+        return round(idx) if math.isfinite(idx) else None
+    return idx if isinstance(idx, int | str) else None
 
 
 def _unexpected(path: Path, content: str) -> KeypointsError:

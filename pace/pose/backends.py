@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pace.media.video import read_frames
 from pace.pipeline.params import choice, limits
-from pace.pose import aistpp_keypoints, alphapose, mediapipe, rtmpose
+from pace.pose import aistpp_keypoints, alphapose, framing, mediapipe, plausibility, rtmpose
 from pace.pose.keypoints import require_person
 
 
@@ -47,19 +47,23 @@ def find_keypoints(params: KeypointsParams, fps: float, video_id: str, inputs: t
     """Write keypoints.npz of one video, frame i at i/fps.
 
     inputs: (decoded video, *estimator_files), or (result file, original video) for alphapose and aistpp.
-    Raises ValueError for an unusable file, and where too few frames show a person.
+    Joints outside the frame get a low confidence; a warning names the parts that are not in the picture.
+    Raises ValueError for an unusable file, for results of another picture, and where too few frames show a person.
     """
     if params.backend == "alphapose":
         results, video = inputs
         keypoints = alphapose.estimate(results, video, fps)
+        plausibility.check(keypoints, str(results), str(video))
     elif params.backend == "aistpp":
         annotation, video = inputs
         keypoints = aistpp_keypoints.estimate(annotation, video, fps)
+        plausibility.check(keypoints, str(annotation), str(video))
     elif params.backend == "rtmpose":
         video, detector, pose = inputs
         keypoints = rtmpose.estimate(read_frames(video, fps), fps, detector, pose, video_id)
     else:
         (video,) = inputs
-        keypoints = mediapipe.estimate(read_frames(video, fps), fps)
+        keypoints = mediapipe.estimate(read_frames(video, fps), fps, video_id)
     require_person(keypoints, params.min_detected, str(inputs[0]))
+    keypoints = framing.dim_outside(keypoints, video_id)
     keypoints.save(folder / "keypoints.npz")

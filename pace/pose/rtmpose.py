@@ -42,7 +42,7 @@ def estimate(frames: Iterable[np.ndarray], fps: float, detector: Path, pose: Pat
         detections += [Detection(count, points) for points in networks.people(frame)]
         count += 1
     points, detected = np.zeros((count, 26, 3), np.float32), np.zeros(count, bool)
-    for index, detection in follow(detections, name).items():
+    for index, detection in follow(detections, fps, name).items():
         points[index], detected[index] = detection.points, True
     return Keypoints(fill_gaps(points, detected), "halpe26", fps, size, detected)
 

@@ -160,3 +160,39 @@ def test_a_pose_that_is_not_finite_is_named(tmp_path, bad, message):
     with pytest.raises(ValueError, match=f"video v: frames of the pose: .*{message}; look at the video's keypoints"):
         energy.energy_video(PARAMS, "v", (tmp_path / "v.npz",), tmp_path)
     assert not (tmp_path / "energy.parquet").exists()
+
+
+def test_what_is_not_seen_does_not_move():
+    """A leg invented outside the picture, and a gap between two places: no energy, and the rest as without them."""
+    rng = np.random.default_rng(3)
+    dance = standing(300) + 0.2 * lowpass(rng.normal(size=(300, 17, 3)), FPS, 4.0, 2)
+    slow, fast = energies(dance, FPS, PARAMS)
+    wild = dance.copy()
+    wild[:, [5, 6]] += 3 * rng.normal(size=(300, 2, 3))
+    seen = np.ones((300, 17), np.float32)
+    assert all(np.array_equal(a, b) for a, b in zip(energies(dance, FPS, PARAMS, seen), (slow, fast), strict=True))
+    seen[:, [5, 6]] = 0
+    for whole, part in zip((slow, fast), energies(wild, FPS, PARAMS, seen), strict=True):
+        np.testing.assert_allclose(part[:, [0, 1, 2, 4]], whole[:, [0, 1, 2, 4]])
+        assert (part[:, 3] <= whole[:, 3]).all() and part[:, 3].mean() < 0.5 * whole[:, 3].mean()  # of the hip alone
+    torn = dance.copy()
+    torn[200:] += [20, 0, 0]
+    torn[140:200] = np.linspace(torn[139], torn[200], 62)[1:-1]
+    seen = np.ones((300, 17), np.float32)
+    seen[140:200] = 0
+    before, after = energies(torn, FPS, PARAMS), energies(torn, FPS, PARAMS, seen)
+    for whole, burst, still in zip((slow, fast), before, after, strict=True):
+        usual = np.median(whole)
+        assert burst[135:205].max() > 5 * usual
+        assert still[145:195].max() < 0.5 * usual
+        assert still[20:280].max() < 1.5 * whole[20:280].max()
+
+
+def test_the_torso_is_measured_where_it_is_seen():
+    pose = standing(90)
+    pose[:60, 8, 1] = -5.0
+    seen = np.ones((90, 17))
+    assert energy.torso_length(pose, seen) == 5.0
+    seen[:60, 0] = 0
+    assert energy.torso_length(pose, seen) == 2.0
+    assert energy.torso_length(pose, 0 * seen) == 5.0

@@ -1,15 +1,18 @@
 """Normalisation, windows, flip and root of the lifting, and that window borders make no accents."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from helpers.people import dancing
 from safetensors.torch import save_file
 
 from pace.motion import lifting
 from pace.motion.dstformer import DSTformer
-from pace.motion.energy import EnergyParams, energies
+from pace.motion.energy import COLUMNS, EnergyParams, energies, energy_video
 from pace.motion.lifting import LiftParams, in_windows, lift, normalise, window_starts
-from pace.pose import skeleton
+from pace.pose import framing, skeleton
+from pace.pose import keypoints as keypoint_files
 
 
 def random_network(seed=0):
@@ -213,3 +216,33 @@ def test_a_lifted_pose_that_is_not_finite_is_named_and_not_written(tmp_path, mon
     with pytest.raises(ValueError, match=r"w\.safetensors: frames lifted for video v: NaN or infinity in 3 of 20"):
         lifting.lift_video(params, "v", (tmp_path / "v.npz", tmp_path / "w.safetensors"), tmp_path)
     assert not (tmp_path / "pose3d.npz").exists()
+
+
+def test_legs_outside_the_picture_give_no_energy(tmp_path, monkeypatch):
+    """A dancer filmed down to the hips, with legs invented below; the lifting itself is replaced by z = 0."""
+    points = dancing(150, 128, 20, 340)
+    legs = [
+        i for i, name in enumerate(skeleton.HALPE26) if any(part in name for part in ("knee", "ankle", "toe", "heel"))
+    ]
+    points[:, legs, :2] += 20 * np.random.default_rng(0).normal(size=(150, len(legs), 2))
+    monkeypatch.setattr(lifting, "load_cached", lambda _: None)
+    monkeypatch.setattr(lifting, "lift", lambda _, track, *__: np.dstack([track[..., :2], 0 * track[..., 0]]))
+    params = LiftParams(source="keypoints", weights="w", normalise="bbox", overlap=81, flip=True, root="relative")
+    settings = EnergyParams(smooth_hz=6.0, split_hz=1.2, order=2, masses="winter", root="keep")
+    tables = {}
+    for name, height in (("whole", 500), ("half", 215)):
+        dancer = keypoint_files.Keypoints(points, "halpe26", 30.0, (256, height), np.ones(150, bool))
+        framing.dim_outside(dancer, name).save(tmp_path / f"{name}.npz")
+        lifting.lift_video(params, name, (tmp_path / f"{name}.npz", tmp_path / "w"), tmp_path)
+        energy_video(settings, name, (tmp_path / "pose3d.npz",), tmp_path)
+        tables[name] = pd.read_parquet(tmp_path / "energy.parquet")
+        with np.load(tmp_path / "pose3d.npz") as file:
+            seen = file["seen"]
+        assert seen.shape == (150, 17) and seen.dtype == np.float32
+        assert (seen[:, [2, 3, 5, 6]] == (name == "whole")).all() and (seen[:, [0, 1, 4, 8, 11, 13]] == 1).all()
+    for column in COLUMNS:
+        whole, half = tables["whole"][column], tables["half"][column]
+        if column.startswith("fast_") and column.endswith("l"):
+            assert half.mean() < 0.01 * whole.mean()
+        elif not column.endswith("l"):
+            np.testing.assert_array_equal(half, whole)

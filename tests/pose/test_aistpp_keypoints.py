@@ -11,7 +11,7 @@ from helpers.dataset_layouts import SIZE, VIEWS, project, write_pickle
 from pace.datasets.listing import DatasetError
 from pace.media.video import VideoInfo, read_frames
 from pace.media.writing import write_video
-from pace.pose import aistpp_annotations, aistpp_keypoints, numpy_pickles
+from pace.pose import aistpp_annotations, aistpp_keypoints, numpy_pickles, plausibility
 from pace.pose.keypoints import KeypointsError
 
 INFO = VideoInfo(5.4, 60.0, *SIZE, True)
@@ -125,8 +125,9 @@ def test_joints_outside_the_frame(dataset, tmp_path):
     (tmp_path / "small").mkdir()
     small = tmp_path / "small" / video.name
     write_video(small, read_frames(video, short_side=20), 60)
-    with pytest.raises(KeypointsError, match=r"% of its joints lie outside the 30 x 20 pixels of .*small.*own size"):
-        aistpp_keypoints.estimate(path, small, 30.0)
+    message = r"% of frames joints lie outside the 30 x 20 pixels of .*small.*its own size"
+    with pytest.raises(KeypointsError, match=message):
+        plausibility.check(aistpp_keypoints.estimate(path, small, 30.0), str(path), str(small))
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, "text", [[1], [2, 3]], [{}]])

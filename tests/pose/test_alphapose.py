@@ -138,3 +138,95 @@ def test_estimate_follows_the_times_of_a_variable_rate_video(tmp_path):
     dancer = alphapose.estimate(tmp_path / "r.json", tmp_path / "v.mp4", 30)
     assert dancer.keypoints.shape == (120, 26, 3) and dancer.fps == 30
     assert np.allclose(dancer.keypoints[:118, 0, 0], np.arange(118) / 30 * 25, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "idx", ["1", "person_1", None, [], [[]], [["a"]], float("nan"), float("inf"), {"id": 3}, True, 7.4, -1, 10**400]
+)
+def test_any_label_of_a_person(tmp_path, idx):
+    dancer = read(tmp_path, [entry(frame, idx=idx) for frame in range(30)])
+    assert dancer.detected.all() and np.allclose(dancer.keypoints, [person(frame) for frame in range(30)])
+
+
+def test_text_labels_tell_two_people_apart(tmp_path, caplog):
+    """The second person, at the same place, has a label of her own and fewer frames."""
+    entries = [entry(frame, idx="person_1") for frame in range(30)]
+    entries += [entry(frame, shift=3.0, idx="person_2") for frame in range(20)]
+    dancer = read(tmp_path, entries)
+    assert np.allclose(dancer.keypoints, [person(frame) for frame in range(30)])
+    assert "dropped 20 detections of 1 other tracks" in caplog.text
+
+
+FORMS = {
+    "default": lambda values, image: [{"image_id": image, "keypoints": values}],
+    "nested": lambda values, image: [{"image_id": image, "keypoints": [values[i : i + 3] for i in range(0, 54, 3)]}],
+    "cmu": lambda values, image: {image: {"bodies": [{"joints": values}]}},
+    "open": lambda values, image: {image: {"people": [{"pose_keypoints_2d": values}]}},
+    "smpl": lambda values, image: [{"image_id": image, "keypoints": [1.0] * 87, "pred_xyz_jts": values}],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("wrong", [True, None, "1.5", "x", [1], {}, 10**400])
+def test_coordinates_that_are_no_numbers(tmp_path, form, wrong):
+    values = person(0, 24 if form == "smpl" else 18).ravel().tolist()
+    values[7] = wrong
+    with pytest.raises(KeypointsError, match=r"r\.json: found .* that are not numbers"):
+        read(tmp_path, FORMS[form](values, "0.jpg"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("wrong", [float("nan"), float("-inf")])
+def test_infinite_coordinates(tmp_path, form, wrong):
+    values = person(0, 24 if form == "smpl" else 18).ravel().tolist()
+    values[7] = wrong
+    with pytest.raises(KeypointsError, match=r"r\.json: no person whose keypoints are finite numbers"):
+        read(tmp_path, FORMS[form](values, "0.jpg"))
+
+
+def test_persons_that_are_not_finite_are_left_out(tmp_path, caplog):
+    entries = [entry(frame) for frame in range(30)]
+    entries[9]["keypoints"][4] = float("nan")
+    entries[20]["keypoints"][4] = 1e300  # beyond float32
+    dancer = read(tmp_path, entries)
+    assert list(np.flatnonzero(~dancer.detected)) == [9, 20]
+    assert "r.json: left out 2 of 30 persons, whose keypoints are not finite numbers" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("[" * 100_000, "not JSON"),
+        ("\x00", "not JSON"),
+        ({}, "no person in it"),
+        ([[]], r"found \[\] instead of a person"),
+        ([None], "found null instead of a person"),
+        ([entry(0, "9" * 5000 + ".jpg")], "without a frame number"),
+        ([{**entry(0), "image_id": 1.5}], "image_id '1.5' without a frame number"),
+        ([{**entry(0), "image_id": True}], "image_id 'True' without a frame number"),
+        ([{**entry(0), "image_id": 10**30}], "has frame 10+, but its video has 30 frames"),
+        ([{**entry(0), "keypoints": [1.0, 2.0] * 17}], "that are not numbers x, y, confidence"),
+        ([{**entry(0), "keypoints": [[1.0, 2.0]] * 24}], "found 16 keypoints per person"),
+        ([{**entry(0), "keypoints": []}], "found 0 keypoints per person"),
+        ([{**entry(0), "keypoints": None}], "that are not numbers"),
+        ([{**entry(0), "keypoints": {"x": 1}}], "that are not numbers"),
+        ([{**entry(0, count=29), "pred_xyz_jts": [1.0, 2.0, 3.0]}], "29 keypoints and 1 pred_xyz_jts"),
+        ([{**entry(0), "keypoints": [], "pred_xyz_jts": [0.0] * 72}], "0 keypoints and 24 pred_xyz_jts"),
+        ({"0.jpg": {"people": [7]}}, "found 7 instead of a person"),
+        ({"0.jpg": {"bodies": None}}, "without a list `bodies` or `people`"),
+    ],
+)
+def test_mangled_files(tmp_path, content, message):
+    with pytest.raises(KeypointsError, match=rf"r\.json: .*{message}"):
+        read(tmp_path, content)
+
+
+def test_the_same_person_twice_in_a_frame(tmp_path):
+    entries = [entry(frame, idx=1) for frame in range(30) for _ in range(2)]
+    assert np.allclose(read(tmp_path, entries).keypoints, [person(frame) for frame in range(30)])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_encodings_of_windows(tmp_path, encoding):
+    (tmp_path / "r.json").write_text(json.dumps([entry(frame) for frame in range(30)]), encoding=encoding)
+    assert alphapose.read(tmp_path / "r.json", 30, INFO).detected.all()

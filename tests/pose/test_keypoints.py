@@ -9,7 +9,7 @@ import pytest
 from helpers.dataset_layouts import write_params
 
 from pace.media import writing
-from pace.pose import backends
+from pace.pose import backends, skeleton
 from pace.pose import keypoints as kp
 from stages import index as index_stage
 from stages import keypoints as keypoints_stage
@@ -22,6 +22,16 @@ def straight(count, fps=30.0, detected=None):
     points[..., 2] = 0.9
     detected = np.ones(count, bool) if detected is None else detected
     return kp.Keypoints(points, "halpe26", fps, (640, 360), detected)
+
+
+def standing(x):
+    """A person (26,3) that stands at `x` in a picture of 64 x 36: the head at y = 4, the feet at 32."""
+    names = skeleton.HALPE26
+    y = {"ankle": 30, "heel": 31, "toe": 32, "knee": 24, "hip": 17, "wrist": 17, "elbow": 14, "shoulder": 9, "neck": 8}
+    heights = [next((value for part, value in y.items() if part in name), 4) for name in names]
+    return np.array(
+        [(x + 5 + 6 * name.startswith("r"), height, 1.0) for name, height in zip(names, heights, strict=True)]
+    )
 
 
 def test_save_and_load(tmp_path):
@@ -104,14 +114,7 @@ def test_stage_with_result_files(project, tmp_path):
     (tmp_path / "results").mkdir()
 
     def people(frames):
-        return [
-            {
-                "image_id": f"{i}.jpg",
-                "keypoints": [i + k if c == 0 else 1 for k in range(26) for c in range(3)],
-                "idx": 1,
-            }
-            for i in frames
-        ]
+        return [{"image_id": f"{i}.jpg", "keypoints": standing(i / 4).ravel().tolist(), "idx": 1} for i in frames]
 
     (tmp_path / "results/good.json").write_text(json.dumps(people(range(100))))
     (tmp_path / "results/blank.json").write_text(json.dumps(people(range(20))))
@@ -119,7 +122,7 @@ def test_stage_with_result_files(project, tmp_path):
     keypoints_stage.main([])
     dancer = kp.load(tmp_path / "data/keypoints/good.npz")
     assert dancer.keypoints.shape == (150, 26, 3) and dancer.fps == 30 and dancer.size == (64, 36)
-    assert np.allclose(dancer.keypoints[:148, 3, 0], np.arange(148) / 30 * 20 + 3, atol=0.01)
+    assert np.allclose(dancer.keypoints[:148, 3, 0], np.arange(148) / 30 * 5 + standing(0)[3, 0], atol=0.01)
     failures = json.loads((tmp_path / "data/keypoints/failures.json").read_text())
     assert set(failures) == {"torn", "lost", "blank"}
     assert "torn.json: not JSON" in failures["torn"]

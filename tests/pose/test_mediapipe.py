@@ -1,5 +1,7 @@
 """BlazePose on a rendered dancer, and its landmarks in Halpe-26."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,7 @@ def delay(truth, seen):
 def test_rendered_dancer(dance):
     """Every frame found, joints within 10 % of body height, wrists and ankles not delayed, the same again."""
     frames, truth = dance
-    dancer = mediapipe.estimate(iter(frames), 30.0)
+    dancer = mediapipe.estimate(iter(frames), 30.0, "v")
     assert dancer.keypoints.shape == (len(frames), 26, 3) and dancer.detected.all()
     assert (dancer.layout, dancer.fps, dancer.size) == ("halpe26", 30.0, (256, 256))
     pose = skeleton.to_h36m(dancer.keypoints, "halpe26")
@@ -59,17 +61,44 @@ def test_rendered_dancer(dance):
     assert (error < 0.1 * height).mean() > 0.95
     delays = [delay(truth[:, j, c], pose[:, j, c]) for j in (3, 6, 13, 16) for c in (0, 1)]
     assert abs(np.median(delays)) <= 0.15  # 5 ms
-    assert np.array_equal(mediapipe.estimate(iter(frames), 30.0).keypoints, dancer.keypoints)
+    assert np.array_equal(mediapipe.estimate(iter(frames), 30.0, "v").keypoints, dancer.keypoints)
 
 
 @pytest.mark.long
 def test_frames_without_a_person_are_gaps(dance):
     frames, _ = dance
     blank = np.full_like(frames[0], 128)
-    dancer = mediapipe.estimate([*frames[:20], *[blank] * 5, *frames[25:40]], 30.0)
+    dancer = mediapipe.estimate([*frames[:20], *[blank] * 5, *frames[25:40]], 30.0, "v")
     missing = np.flatnonzero(~dancer.detected)
     assert set(missing) <= set(range(20, 27)) and len(missing) >= 4
     assert (dancer.keypoints[missing, :, 2] == 0).all()
     assert np.isfinite(dancer.keypoints).all()
-    nobody = mediapipe.estimate([blank] * 3, 30.0)
+    nobody = mediapipe.estimate([blank] * 3, 30.0, "v")
     assert not nobody.detected.any() and nobody.keypoints.shape == (3, 26, 3)
+
+
+def beside(first, second):
+    """Two pictures side by side."""
+    return np.ascontiguousarray(np.concatenate([first, second], axis=1))
+
+
+@pytest.mark.slow
+def test_the_followed_dancer_leaves_and_comes_back(dance, caplog):
+    """Of two dancers one is followed; where that one is not, nobody is, until BlazePose finds the same one again."""
+    frames, _ = dance
+    blank = np.full_like(frames[0], 128)
+    together = [beside(frame[:, ::-1], frame) for frame in frames]
+    first = mediapipe.estimate(iter(together[:5]), 30.0, "v")
+    right = bool(first.keypoints[0, 19, 0] > 256)
+    assert not caplog.records
+    seen = [
+        (beside(frame[:, ::-1], blank) if right else beside(blank, frame)) if 40 <= i < 55 else together[i]
+        for i, frame in enumerate(frames)
+    ]
+    dancer = mediapipe.estimate(iter(seen), 30.0, "v")
+    assert re.search(
+        r"v: followed one person until 1\.2 s; another appears at 1\.[34] s; the first is found", caplog.text
+    )
+    assert dancer.detected[:37].all() and not dancer.detected[40:55].any() and dancer.detected[60:].all()
+    assert ((dancer.keypoints[dancer.detected, 19, 0] > 256) == right).all()
+    assert (dancer.keypoints[~dancer.detected, :, 2] == 0).all()

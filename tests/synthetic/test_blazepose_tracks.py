@@ -24,7 +24,7 @@ def tracked():
         rng = np.random.default_rng([77, number])
         motion = choreograph(style, 95.0 + 8 * number, 0.2, 2.5, FPS, rng)
         camera = random_camera(rng, 256, motion)
-        estimate = mediapipe.estimate(render(motion, camera, 256, rng), FPS)
+        estimate = mediapipe.estimate(render(motion, camera, 256, rng), FPS, style)
         pose, truth = halpe26_to_h36m(estimate.keypoints)[..., :2], camera.project(motion.joints)
         stature = motion.body.height * camera.focal / camera.to_camera(motion.joints[:, 0])[:, 2]
         smooth = sosfiltfilt(butter(2, 6.0, fs=FPS, output="sos"), pose, axis=0)
