@@ -28,6 +28,10 @@ class ShiftedClip:
         rows = {row: earlier(sounds.read(path), seconds) for row, (path, seconds) in self.late.items()}
         return ClipSounds({TRUTH: sounds.read(self.files.reference)} | rows)
 
+    def failed(self, reason: str) -> dict[str, str]:
+        """As `FileClip.failed`, for the rows of `late`."""
+        return {row: f"{reason} (files: {self.files.reference}, {path})" for row, (path, _) in self.late.items()}
+
     def compared_lengths(self, protocol: str, truth: int, row: int) -> tuple[int, int]:
         """As `FileClip.compared_lengths`."""
         return self.files.compared_lengths(protocol, truth, row)
