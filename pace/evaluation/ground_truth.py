@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pace.datasets.listing import stored_file
+
 
 @dataclasses.dataclass(frozen=True)
 class TruthParams:
@@ -34,7 +36,7 @@ class Truth:
 
 def read_truth(folder: Path | str, video_id: str) -> Truth | None:
     """Read the truth of a video; None where the dataset has none. Raises ValueError for a file that lacks an array."""
-    path = Path(folder) / f"{video_id}.npz"
+    path = stored_file(Path(folder) / f"{video_id}.npz")
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as file:

@@ -107,10 +107,10 @@ def path(root: Path) -> Iterator[Finding]:
     cache = root.resolve() / dvc_cache(root)
     if os.pathsep in place:
         yield Finding(FAIL, "path", place, f"Python makes no environment below a {os.pathsep!r}: rename the folder")
-    elif " " in place and set(place) & set("\"$`'\\"):
+    elif " " in place and set(place) & set('"$`'):
         yield Finding(FAIL, "path", place, "the environment's commands do not start there: rename the folder")
     elif set(place) & set("{}"):
-        yield Finding(NOTE, "path", place, "`dvc exp run` fails below a brace: rename the folder")
+        yield Finding(FAIL, "path", place, "DVC cannot run below a folder with a brace: rename it")
     elif set(place) & set("#?"):
         yield Finding(NOTE, "path", place, f"{COPIES} fail below `#` and `?`: rename the folder")
     elif not str(cache).isascii():
