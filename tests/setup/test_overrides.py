@@ -50,7 +50,7 @@ def test_the_lines_of_the_documentation(tmp_path):
     lines = {
         "-S 'dataset.root=\"/data/dances (2024)\"'": "/data/dances (2024)",
         "-S \"dataset.root='/data/a=b'\"": "/data/a=b",
-        "-S \"dataset.root=\\\"/data/Bob's dances\\\"\"": "/data/Bob's dances",
+        '-S "dataset.root=\\"/data/Bob\'s dances\\""': "/data/Bob's dances",
         "-S 'dataset.root=\"torchrun --nproc-per-node=4\"'": "torchrun --nproc-per-node=4",
     }
     for line, value in lines.items():
@@ -86,6 +86,12 @@ def test_they_reach_the_commands_whole(tmp_path):
     run(project, "git", "commit", "-q", "-m", "one")
     launcher = "python write.py --nproc-per-node=4 'a b' \"Bob's\""
     values = {"dataset.root": str(folder), "train.launcher": launcher}
-    run(project, "dvc", "exp", "run", *[word for key, value in values.items() for word in ("-S", f"{key}={hydra(value)}")])
+    run(
+        project,
+        "dvc",
+        "exp",
+        "run",
+        *[word for key, value in values.items() for word in ("-S", f"{key}={hydra(value)}")],
+    )
     words = ["--nproc-per-node=4", "a b", "Bob's", "-m", "stages.train_diffusion"]
     assert json.loads((project / "out.json").read_text()) == [words, "content"]
