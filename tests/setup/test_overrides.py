@@ -6,6 +6,7 @@ import shlex
 import pytest
 from helpers.projects import overridden, run
 
+from pace import __main__
 from pace.setup.presets import hydra
 
 VALUES = [
@@ -95,3 +96,18 @@ def test_they_reach_the_commands_whole(tmp_path):
     )
     words = ["--nproc-per-node=4", "a b", "Bob's", "-m", "stages.train_diffusion"]
     assert json.loads((project / "out.json").read_text()) == [words, "content"]
+
+
+def test_arguments_of_our_commands_know_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~kept").mkdir()
+    words = {
+        "~/a.mp4": "/home/me/a.mp4",
+        "--keypoints=~/a.json": "/home/me/a.json",
+        "~kept": "~kept",
+        "--": "--",
+        "": "",
+    }
+    for word, expanded in words.items():
+        assert __main__._with_home(word).removeprefix("--keypoints=") == expanded
