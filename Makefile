@@ -10,12 +10,17 @@
 # make coverage     which lines of pace/ and stages/ the whole suite runs
 # make bench        speed and memory of the stages and of the generator on this machine
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 VENV := .venv
 PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# DVC asks for the user's name, and a container's bare user id has none.
+ifeq ($(shell id -un 2>/dev/null | grep -v '^[0-9]'),)
+export LOGNAME ?= uid-$(shell id -u)
+export HOME ?= /
+endif
 
-.PHONY: repro baseline test test-quick test-all lint deps pictures overview coverage bench venv
+.PHONY: repro baseline test test-quick test-all lint deps pictures overview coverage bench venv preflight
 
 repro: venv
 	python -m pace check
@@ -57,10 +62,17 @@ pictures: venv
 overview: venv
 	python -m pace.pictures.overview
 
-venv: $(VENV)/.installed
+venv: $(VENV)/.installed preflight
 
-$(VENV)/.installed: $(wildcard requirements*.txt)
-	$(PYTHON) -m venv $(VENV)
+# Says in one line each what would fail later, and how to mend it.
+preflight:
+	@"$(PYTHON)" -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { \
+		echo "make: no Python 3.11: $(PYTHON) is missing or older. Install it, or name it:" \
+		"make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -m pace.setup.preflight
+
+$(VENV)/.installed: $(wildcard requirements*.txt) | preflight
+	"$(PYTHON)" -m venv $(VENV)
 	pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-test.txt
 	pip install --quiet --disable-pip-version-check --no-deps -r requirements-mediapipe.txt -r requirements-rtmpose.txt
 	touch $@

@@ -5,7 +5,9 @@ The module named here declares a command's arguments and runs it: `add_arguments
 
 import argparse
 import importlib
+import os
 import sys
+from pathlib import Path
 
 from pace.pipeline.workers import keep_to_cores
 
@@ -27,7 +29,7 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> None:
     """Run one command. On an error of the input or the set-up, print one line on stderr and exit with status 1."""
-    argv = sys.argv[1:] if argv is None else argv
+    argv = [_with_home(word) for word in (sys.argv[1:] if argv is None else argv)]
     parser = argparse.ArgumentParser(prog="python -m pace", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in argv if not word.startswith("-")), None)
@@ -46,6 +48,12 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(130)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"python -m pace {arguments.command}: {error}")
+
+
+def _with_home(word: str) -> str:
+    """An argument with the home folder for a `~` that the shell left, as in `--keypoints=~/file` and in quotes."""
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return word if not value.startswith("~") or Path(value).exists() else f"{option}{equals}{os.path.expanduser(value)}"
 
 
 if __name__ == "__main__":

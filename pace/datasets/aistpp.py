@@ -153,4 +153,4 @@ def _read_lines(path: Path, required: bool) -> set[str]:
         if required:
             raise DatasetError(f"{path}: no such file; set dataset.annotations to AIST++'s annotation folder")
         return set()
-    return {line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()}
+    return {line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()}

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,16 @@ import pandas as pd
 
 from pace.clip import CLIP_SECONDS
 from pace.datasets import leaks, splits
-from pace.datasets.listing import END_SLACK, DatasetError, IndexParams, Listing, VideoRecord, count_note, find_videos
+from pace.datasets.listing import (
+    END_SLACK,
+    DatasetError,
+    IndexParams,
+    Listing,
+    VideoRecord,
+    count_note,
+    find_videos,
+    normalised,
+)
 from pace.media import audio_tracks, streams
 from pace.media.video import probe
 from pace.pipeline import isolated
@@ -59,7 +67,10 @@ def read(params: IndexParams) -> Listing:
 def described(root: Path) -> tuple[list[VideoRecord], list[str]]:
     """The videos of a folder as its table describes them, and notes; opens no video. Raises DatasetError."""
     files, table = find_videos(root), root / TABLE
-    return _read_table(table, files) if table.is_file() else ([{"file": file} for file in files], [])
+    counts = Counter(map(normalised, files))
+    alike = [file for file in files if counts[normalised(file)] > 1]
+    videos, notes = _read_table(table, files) if table.is_file() else ([{"file": file} for file in files], [])
+    return videos, notes + count_note(alike, "videos whose names differ only in how Unicode writes their accents")
 
 
 def video_ids(files: list[str]) -> dict[str, str]:
@@ -91,10 +102,10 @@ def video_ids(files: list[str]) -> dict[str, str]:
 
 
 def _safe(text: str) -> str:
-    name = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text)).lstrip(".-")
+    name = re.sub(r"[^\w.-]+", "_", normalised(text)).lstrip(".-")
     if len(name.encode()) > _LONGEST_ID:
         kept = name.encode()[: _LONGEST_ID - 9].decode(errors="ignore")
-        name = f"{kept}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        name = f"{kept}-{hashlib.sha256(normalised(text).encode()).hexdigest()[:8]}"
     return name or "video"
 
 
@@ -115,8 +126,10 @@ def _read_table(path: Path, files: list[str]) -> tuple[list[VideoRecord], list[s
     ]
     nameless = [f"row {number}" for number, video in enumerate(videos, 1) if not video["file"]]
     videos = [video for video in videos if video["file"]]
+    as_stored = {normalised(file): file for file in files} | {file: file for file in files}
     for video in videos:
-        video["file"] = Path(video["file"].replace("\\", "/")).as_posix()
+        file = Path(video["file"].replace("\\", "/")).as_posix()
+        video["file"] = as_stored.get(file) or as_stored.get(normalised(file), file)
         if video.get("split"):
             splits.check_split(video["split"], f"{path}: {video['file']}")
         try:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,25 @@ def find_videos(root: Path) -> list[str]:
     if not videos:
         raise DatasetError(f"{root}: no video in it; set dataset.root to the folder of your videos")
     return sorted(videos)
+
+
+def normalised(name: str) -> str:
+    """A name with each accented letter as one character (Unicode's NFC), as most systems write it.
+
+    macOS' older disks keep letter and accent apart (NFD), so that equal names compare unequal.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def stored_file(path: Path) -> Path:
+    """The file of a folder that `path` names: itself, or the one whose name only writes its accents in another way.
+
+    `path` itself where there is none or several.
+    """
+    if path.name.isascii() or path.exists() or not path.parent.is_dir():
+        return path
+    same = [other for other in path.parent.iterdir() if normalised(other.name) == normalised(path.name)]
+    return same[0] if len(same) == 1 else path
 
 
 def count_note(names: Sequence[str], description: str) -> list[str]:

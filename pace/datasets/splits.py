@@ -27,7 +27,7 @@ def read_lists(folder: Path) -> dict[str, str]:
             continue
         lists += 1
         (split,) = words
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8-sig").splitlines():
             name = _SEGMENT.sub("", Path(line.strip().replace("\\", "/")).stem)
             if name and splits.setdefault(name, split) != split:
                 raise DatasetError(

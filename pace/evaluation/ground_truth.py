@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pace.datasets.listing import stored_file
+
 
 @dataclasses.dataclass(frozen=True)
 class TruthParams:
@@ -37,7 +39,7 @@ def read_truth(folder: Path | str, video_id: str) -> Truth | None:
 
     Raises ValueError, naming the file, where an array is missing, and for beats or a frame rate that are not finite.
     """
-    path = Path(folder) / f"{video_id}.npz"
+    path = stored_file(Path(folder) / f"{video_id}.npz")
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as file:

@@ -37,7 +37,7 @@ def direct_imports(path: Path) -> frozenset[Path]:
 def closure(module: str) -> list[Path]:
     """All of the project's files that running `module` executes, its own included; sorted, relative to the root.
 
-    The packages' `__init__.py` files are empty and not listed.
+    The packages' `__init__.py` files are not listed: they are empty, or decide no result.
     Raises ValueError for a module from elsewhere.
     """
     start = module_path(module)

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from pace.datasets.listing import stored_file
 from pace.media.video import read_frames
 from pace.pipeline.params import choice, limits
 from pace.pose import aistpp_keypoints, alphapose, framing, mediapipe, plausibility, rtmpose
@@ -40,7 +41,7 @@ def result_file(params: KeypointsParams, video_id: str) -> Path:
     source = Path(params.source)
     if params.backend == "aistpp":
         return aistpp_keypoints.keypoints_file(source, video_id)
-    return source / f"{video_id}.json"
+    return stored_file(source / f"{video_id}.json")
 
 
 def find_keypoints(params: KeypointsParams, fps: float, video_id: str, inputs: tuple[Path, ...], folder: Path) -> None:

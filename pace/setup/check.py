@@ -3,10 +3,13 @@
 import argparse
 import dataclasses
 import importlib
+from pathlib import Path
 from typing import Any
 
 from pace.pipeline import closure, params
 from pace.setup import presets
+from pace.setup.doctor_findings import Setup, path_fault, read_graph
+from pace.setup.parameter_conflicts import find_conflicts
 
 
 def add_arguments(_: argparse.ArgumentParser) -> None:
@@ -14,12 +17,13 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace) -> None:
-    """Check params.yaml. Raises ParamsError naming the file, the key and what is allowed."""
+    """Check params.yaml. Raises ParamsError naming the file, the key and what is allowed or the remedy."""
     content = params.read()
     try:
         sections = check(content)
     except params.ParamsError as error:
         raise params.ParamsError(f"{params.FILE}: {error}") from None
+    check_inputs(Path(), content)
     print(f"{params.FILE}: {len(sections)} sections are valid")
 
 
@@ -43,3 +47,18 @@ def check(content: dict[str, Any]) -> dict[str, set[str]]:
         if key not in allowed[name]:
             raise params.ParamsError(f"unknown key `{name}.{key}`; known keys: {', '.join(sorted(allowed[name]))}")
     return allowed
+
+
+def check_inputs(root: Path, content: dict[str, Any]) -> None:
+    """Check what would stop `dvc repro` at `root` later: paths that cannot be meant so, and settings that conflict.
+
+    Raises ParamsError naming the key and the remedy. A path that does not exist is no error here: DVC names it before
+    it runs a stage.
+    """
+    setup = Setup(root, content, *read_graph(root))
+    for key in setup.inputs:
+        if fault := path_fault(root, setup.value(key)):
+            raise params.ParamsError(f"{params.FILE}: `{key}`: {': '.join(fault)}")
+    for conflict in find_conflicts(root, setup.values()):
+        if conflict.stops:
+            raise params.ParamsError(f"{params.FILE}: `{conflict.key}`: {conflict.message}: {conflict.remedy}")

@@ -1,7 +1,8 @@
 """`python -m pace doctor`: look at the whole set-up and report what is there, what is missing, and the consequences.
 
-The checks are in `doctor_environment` (Python, packages, devices, DVC, disk), `doctor_inputs` (dataset, input paths,
-settings, trained models) and `doctor_weights` (weights files).
+The checks are in `preflight` (Python, system, user, folders, git, disk: what `make` looks at too), `doctor_environment`
+(packages, devices, DVC), `doctor_inputs` (dataset, input paths, settings, trained models) and `doctor_weights` (weights
+files).
 """
 
 import argparse
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from pace.pipeline import params
-from pace.setup import doctor_environment, doctor_inputs, doctor_weights
+from pace.setup import doctor_environment, doctor_inputs, doctor_weights, preflight
 from pace.setup.check import check
 from pace.setup.doctor_findings import FAIL, OK, Finding, Setup, first_line, read_graph
 
 # (name of the check, the check, whether it needs params.yaml)
 CHECKS: tuple[tuple[str, Callable[[Setup], Iterable[Finding]], bool], ...] = (
-    ("Python", doctor_environment.python, False),
+    ("surroundings", lambda setup: preflight.surroundings(setup.root), False),
+    ("caches", doctor_environment.caches, False),
     ("packages", doctor_environment.packages, False),
     ("extras", doctor_environment.extras, False),
     ("devices", doctor_environment.devices, False),

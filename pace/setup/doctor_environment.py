@@ -1,18 +1,16 @@
-"""The doctor's checks of the machine: Python, packages, devices, DVC and its cache, free disk space."""
+"""The doctor's checks of the machine: packages, devices, DVC and its cache."""
 
-import configparser
 import importlib.metadata
 import os
 import re
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pace
 from pace.pipeline import workers
 from pace.setup.doctor_findings import FAIL, NOTE, OK, Finding, Setup
+from pace.setup.doctor_machine import dvc_cache
 
-PYTHON = (3, 11)
 BACKENDS = {"mediapipe": ("mediapipe",), "rtmpose": ("rtmlib", "onnxruntime")}  # keypoints.backend -> packages
 # Packages outside requirements.txt -> the setting that needs them.
 EXTRAS = {
@@ -23,14 +21,6 @@ EXTRAS = {
     "distributed": "PACE_DASK",
 }
 EXTRA_REQUIREMENTS = ("mediapipe", "rtmpose", "clap", "dask")  # requirements-{name}.txt
-MIN_FREE_GB = 5
-
-
-def python(_: Setup) -> Iterator[Finding]:
-    """The version of Python."""
-    version = ".".join(map(str, sys.version_info[:3]))
-    wrong = sys.version_info[:2] != PYTHON
-    yield Finding(NOTE if wrong else OK, "Python", version, "the project targets Python 3.11" if wrong else "")
 
 
 def packages(setup: Setup) -> Iterator[Finding]:
@@ -70,6 +60,15 @@ def extras(setup: Setup) -> Iterator[Finding]:
             yield Finding(OK, name, installed)
 
 
+def caches(_: Setup) -> Iterator[Finding]:
+    """Where librosa's compiled code is kept, if neither its own folder nor the home folder can be written to."""
+    if pace.TEMPORARY_CACHES:
+        message = (
+            f"neither the environment nor the home folder can be written to; caches are in {pace.TEMPORARY_CACHES}"
+        )
+        yield Finding(NOTE, "caches", message, "to keep them, `export NUMBA_CACHE_DIR=FOLDER MPLCONFIGDIR=FOLDER`")
+
+
 def devices(_: Setup) -> Iterator[Finding]:
     """The GPUs, or the CPU cores if there are none."""
     import torch
@@ -84,28 +83,27 @@ def devices(_: Setup) -> Iterator[Finding]:
 
 
 def storage(setup: Setup) -> Iterator[Finding]:
-    """DVC's files and cache, and the free disk space."""
+    """DVC's files and cache."""
     faults = [*setup.dvc_faults]
     if not (setup.root / ".dvc/config").is_file():
         faults.append(".dvc/config is missing")
     if faults:
         yield Finding(FAIL, "DVC", "; ".join(faults), "`dvc repro` cannot run here; go to the project's root folder")
     else:
-        config = configparser.ConfigParser()
-        config.read([setup.root / ".dvc/config", setup.root / ".dvc/config.local"], encoding="utf-8")
-        cache = setup.root / ".dvc" / config.get("cache", "dir", fallback="cache")
+        cache = setup.root / dvc_cache(setup.root)
         sizes = [path.stat().st_size for path in cache.rglob("*") if path.is_file()]
         message = f"{cache}: {len(sizes)} files, {sum(sizes) / 1e9:.1f} GB"
         yield Finding(OK, "DVC cache", message, "" if sizes else "empty: the first `dvc repro` runs every stage")
-    free = shutil.disk_usage(setup.root).free / 1e9
-    advice = f"a run with the default settings and its cache need a few GB; have at least {MIN_FREE_GB} GB free"
-    enough = free > MIN_FREE_GB
-    yield Finding(OK if enough else NOTE, "free disk", f"{free:.1f} GB", "" if enough else advice)
 
 
 def pins(path: Path) -> dict[str, str]:
-    """Package -> version, as a requirements file pins them."""
-    return dict(re.findall(r"^([\w.-]+)==([\w.]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+    """Package -> version, as a requirements file pins them for this machine."""
+    from packaging.requirements import Requirement
+
+    lines = re.findall(r"^[\w.-]+==[^#\n]+", path.read_text(encoding="utf-8"), re.MULTILINE)
+    wanted = (Requirement(line) for line in lines)
+    fitting = (requirement for requirement in wanted if requirement.marker is None or requirement.marker.evaluate())
+    return {requirement.name: next(iter(requirement.specifier)).version for requirement in fitting}
 
 
 def installed_version(name: str) -> str | None:

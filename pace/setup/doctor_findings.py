@@ -1,5 +1,6 @@
 """Shared types of the doctor's checks: the project that they look at, and the findings that they return."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,13 +86,45 @@ def read_graph(root: Path) -> tuple[dict[str, str], tuple[str, ...], tuple[str, 
 def check_path(setup: Setup, key: str) -> Finding:
     """Whether the path that a parameter names exists, will be created by a stage, is not used, or is missing."""
     value = setup.value(key)
+    if fault := path_fault(setup.root, value):
+        return Finding(FAIL, key, *fault)
+    path = str(value)
+    if (setup.root / path).exists():
+        if path.startswith(".."):
+            remedy = "runs with `--temp` or `--queue` work in another folder and do not find it: give the whole path"
+            return Finding(NOTE, key, f"{path}, outside the project", remedy)
+        return Finding(OK, key, f"not used ({NO_INPUT})" if path == NO_INPUT else path)
+    if stage := setup.stage_of(path):
+        return Finding(OK, key, f"{path}, not built yet", f"created by `dvc repro` (stage {stage})")
+    return Finding(FAIL, key, f"{path} does not exist", "stages that read it fail; correct params.yaml")
+
+
+def path_fault(root: Path, value: object) -> tuple[str, str] | None:
+    """What is wrong with the text of a path in params.yaml, and the remedy; None for a path that stages can read.
+
+    DVC and the stages take a path as it stands: no `~`, no variable, no address.
+    """
     if not isinstance(value, str) or not value:
-        return Finding(FAIL, key, f"{value!r} is not a path", f"use {NO_INPUT} for an input that you do not have")
-    if (setup.root / value).exists():
-        return Finding(OK, key, f"not used ({NO_INPUT})" if value == NO_INPUT else value)
-    if stage := setup.stage_of(value):
-        return Finding(OK, key, f"{value}, not built yet", f"created by `dvc repro` (stage {stage})")
-    return Finding(FAIL, key, f"{value} does not exist", "stages that read it fail; correct params.yaml")
+        return f"{value!r} is not a path", f"use {NO_INPUT} for an input that you do not have"
+    if Path(value).suffix == ".dvc" or Path(value).name in ("dvc.yaml", "dvc.lock"):
+        return f"{value!r} is a name that DVC keeps for itself", "rename it"
+    if re.match(r"[A-Za-z][\w+.-]+://", value):
+        return f"{value} is an address", "download it and give the path"
+    if (root / value).exists():
+        return None
+    expanded = os.path.expandvars(os.path.expanduser(value))
+    if expanded != value:
+        return f"{value}: `~` and variables are not expanded here", f"write the whole path, {expanded}"
+    if value != value.strip():
+        return f"{value!r} begins or ends with a space", "remove it"
+    if re.match(r"[A-Za-z]:[\\/]", value) and os.name != "nt":
+        path = value[2:].replace("\\", "/")
+        return f"{value} is a path of Windows", f"in WSL it is /mnt/{value[0].lower()}{path}"
+    if "\\" in value and (root / value.replace("\\", "/")).exists():
+        return f"{value}: a backslash separates no folders here", f"write {value.replace(chr(92), '/')}"
+    if value[0] == value[-1] and value[0] in "'\"":
+        return f"{value} has quotes of its own", "remove the inner or the outer ones"
+    return None
 
 
 def first_line(error: Exception) -> str:

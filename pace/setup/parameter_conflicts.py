@@ -1,5 +1,6 @@
 """Settings of params.yaml that conflict with each other although each of them is valid."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ def find_conflicts(root: Path, values: Mapping[str, Any]) -> Iterator[Conflict]:
     yield from _dataset_conflicts(root, values)
     yield from _keypoint_conflicts(root, values)
     yield from _network_conflicts(values)
+    yield from _launcher_conflicts(values)
 
 
 def _dataset_conflicts(root: Path, values: Mapping[str, Any]) -> Iterator[Conflict]:
@@ -84,3 +86,22 @@ def _network_conflicts(values: Mapping[str, Any]) -> Iterator[Conflict]:
     if values.get("encoder.parts") == "whole" and not values.get("encoder.residual") and values.get("encoder.motion"):
         remedy = "attention over a single part ignores the energies; set encoder.residual to true"
         yield Conflict(False, "encoder.parts", "whole, but encoder.residual is false", remedy)
+
+
+def _launcher_conflicts(values: Mapping[str, Any]) -> Iterator[Conflict]:
+    """The launcher is a piece of a shell's command line, which ` -m stages.train_diffusion` must be able to follow."""
+    launcher, key = values.get("train.launcher"), "train.launcher"
+    if not isinstance(launcher, str):
+        return  # absent here; `check` reports one of another type
+    remedy = (
+        "it is a piece of the shell's command line: put quotes around a path with spaces or quotes inside the value"
+    )
+    try:
+        words = shlex.split(launcher)
+    except ValueError as error:  # an open quotation, a last backslash
+        yield Conflict(True, key, f"{launcher!r} is not a command ({str(error).lower()})", remedy)
+        return
+    if not words:
+        yield Conflict(True, key, f"{launcher!r} is empty", "set it to python, for one process")
+    elif words != shlex.split(launcher, comments=True) or "\n" in launcher:
+        yield Conflict(True, key, f"{launcher!r} ends the command before `-m stages.train_diffusion`", remedy)

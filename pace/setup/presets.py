@@ -122,7 +122,10 @@ def hydra(value: object) -> str:
     if not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) else str(value)
     plain = re.fullmatch(r"[A-Za-z/][\w/.+-]*", value, re.ASCII) and value.lower() not in _NOT_TEXT
-    return value if plain else "'" + value.replace("'", r"\'") + "'"
+    if plain:
+        return value
+    doubled = re.sub(r"(\\+)(?='|\Z)", r"\1\1", value)  # in Hydra's quotes, backslashes count before a quote alone
+    return "'" + doubled.replace("'", r"\'") + "'"
 
 
 def _check_shell_safe(value: object) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import re
+import unicodedata
 
 import av
 import pandas as pd
@@ -304,3 +305,50 @@ def test_a_file_whose_packets_cannot_be_read_has_no_known_music(root, monkeypatc
     monkeypatch.setattr(folder.audio_tracks, "audio_stream", fail)
     videos = folder.read(params(root)).videos.set_index("video_id")
     assert videos.music_id["dance4"] == "" and videos.music_id["dance5"] != ""
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+def test_accents_are_matched_however_they_are_written(tmp_path, stored):
+    """macOS writes letter and accent apart on older disks, other systems as one character."""
+    for number, name in enumerate(("Übung/Bär.mp4", "plain.mp4")):
+        tiny_video(tmp_path / unicodedata.normalize(stored, name), number)
+    for listed in ("NFC", "NFD"):
+        rows = [f"{unicodedata.normalize(listed, 'Übung/Bär.mp4')},train,waltz", "plain.mp4,test,tango"]
+        (tmp_path / "videos.csv").write_text("\n".join(["file,split,genre", *rows]), encoding="utf-8")
+        tables = index.build(params(tmp_path))
+        assert not tables.failures and not any("not in videos.csv" in note for note in tables.notes)
+        assert dict(zip(tables.videos.video_id, tables.videos.genre, strict=True)) == {"Bär": "waltz", "plain": "tango"}
+
+
+def test_names_that_differ_in_their_accents_alone_are_told_and_kept_apart(tmp_path):
+    names = [unicodedata.normalize(form, "Bär.mp4") for form in ("NFC", "NFD")]
+    for number, name in enumerate(names):
+        (tmp_path / name).write_bytes(bytes([number]))
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("this file system takes them for one name")
+    videos, notes = folder.described(tmp_path)
+    assert {video["file"] for video in videos} == set(names) and len(folder.video_ids(names)) == 2
+    assert any(
+        note.startswith("2 videos whose names differ only in how Unicode writes their accents") for note in notes
+    )
+    (tmp_path / "videos.csv").write_text("file,genre\n" + "".join(f"{name},{len(name)}\n" for name in names))
+    assert {video["file"]: video["genre"] for video in folder.described(tmp_path)[0]} == dict(
+        zip(names, "78", strict=True)
+    )
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+def test_result_files_are_found_however_their_accents_are_written(tmp_path, stored):
+    file = tmp_path / unicodedata.normalize(stored, "Bär.json")
+    file.touch()
+    for asked in ("NFC", "NFD"):
+        assert listing.stored_file(tmp_path / unicodedata.normalize(asked, "Bär.json")).is_file()
+    absent = tmp_path / "Bar.json"
+    assert listing.stored_file(absent) == absent
+    assert listing.stored_file(tmp_path / "none" / "Bär.json") == tmp_path / "none" / "Bär.json"
+
+
+def test_lists_with_a_byte_order_mark(tmp_path):
+    """As editors on Windows write them."""
+    (tmp_path / "train.txt").write_text("a_1.npy\nb_2.npy\n", encoding="utf-8-sig")
+    assert splits.read_lists(tmp_path) == {"a_1": "train", "b_2": "train"}

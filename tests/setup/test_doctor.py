@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 from pace import __main__
 from pace.motion.dstformer import DSTformer
 from pace.pipeline import params
-from pace.setup import doctor, doctor_environment, official
+from pace.setup import check, doctor, doctor_environment, official
 from pace.setup.code_deps import DVC_FILES
-from pace.setup.doctor_findings import FAIL, NOTE, OK, Finding
+from pace.setup.doctor_findings import FAIL, NOTE, OK, Finding, Setup, check_path
 from pace.setup.official import Official, OfficialFile
 from pace.visual.i3d import I3D
 
@@ -30,6 +30,7 @@ def root(tmp_path):
     for name in (*DVC_FILES, "requirements.txt", ".dvc/config", "data/none/README.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    run(tmp_path, "git", "init", "-q")
     return tmp_path
 
 
@@ -239,6 +240,73 @@ def test_lpips_weights(root):
     findings = look(root, train_vae__lpips_weights="lpips")["train_vae.lpips_weights"]
     assert [finding.state for finding in findings] == ["ok", "ok"]
     assert [finding.message.split(";")[0] for finding in findings] == ["LPIPS heads", "VGG-16"]
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "consequence"),
+    [
+        ("~/videos", "`~` and variables are not expanded here", "write the whole path, /home/me/videos"),
+        ("$HOME/videos", "`~` and variables are not expanded here", "write the whole path, /home/me/videos"),
+        ("videos ", "ends with a space", "remove it"),
+        ("C:\\dances\\a", "a path of Windows", "in WSL it is /mnt/c/dances/a"),
+        ("data\\none", "a backslash separates no folders", "write data/none"),
+        ("'/data/dances'", "has quotes of its own", "remove the inner or the outer ones"),
+        ("s3://bucket/videos", "is an address", "download it"),
+        ("videos.dvc", "DVC keeps for itself", "rename it"),
+    ],
+)
+def test_paths_that_cannot_be_meant_so(root, value, message, consequence, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    finding = one(look(root, dataset__root=value), "dataset.root")
+    assert finding.state == FAIL and message in finding.message and consequence in finding.consequence
+    content = copy.deepcopy(CONTENT)
+    content["dataset"]["root"] = value
+    with pytest.raises(params.ParamsError, match=r"^params.yaml: `dataset.root`: ") as error:
+        check.check_inputs(root, content)
+    assert message in str(error.value) and consequence in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["~", "$HOME", "a ", "dances (2024)", "Bob's dances", "50 %", "a#b", "C:\\x", "ä"])
+def test_folders_with_odd_names_are_taken(root, name):
+    (root / name).mkdir()
+    (root / name / "a.mp4").touch()
+    content = copy.deepcopy(CONTENT)
+    content["dataset"] |= {"root": name, "name": "folder"}
+    check.check_inputs(root, content)
+    assert one(look(root, dataset__root=name, dataset__name="folder"), "dataset.root").state == OK
+
+
+def test_a_relative_path_out_of_the_project(root):
+    (root / "inner").mkdir()
+    (root / "w.json").touch()
+    finding = check_path(Setup(root / "inner", {"a": {"b": "../w.json"}}, {}, ("a.b",), ()), "a.b")
+    assert finding.state == NOTE and "`--temp`" in finding.consequence
+
+
+@pytest.mark.parametrize(
+    ("launcher", "message"),
+    [
+        ("python", None),
+        ("torchrun --nproc-per-node=4", None),
+        ("OMP_NUM_THREADS=2 srun --export=ALL,A=1 '/opt/my env/bin/python'", None),
+        ("'/opt/Bob\\'s/python'", "is not a command (no closing quotation)"),
+        ("/opt/Bob's/python", "is not a command (no closing quotation)"),
+        ("python \\", "is not a command (no escaped character)"),
+        ("", "is empty"),
+        (" ", "is empty"),
+        ("python # four GPUs", "ends the command before"),
+        ("python\n", "ends the command before"),
+    ],
+)
+def test_launchers(root, launcher, message):
+    content = copy.deepcopy(CONTENT)
+    content["train"]["launcher"] = launcher
+    if message is None:
+        check.check_inputs(root, content)
+        return
+    with pytest.raises(params.ParamsError, match=r"`train\.launcher`") as error:
+        check.check_inputs(root, content)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
