@@ -70,6 +70,10 @@ def embed_video(params: EmbedMotionParams, video_id: str, inputs: tuple[Path, ..
         track = normalise(keypoints, "bbox", size)
     else:
         with np.load(source, allow_pickle=False) as file:
-            track, fps = normalise_pose(file["pose"]), float(file["fps"])
+            pose, fps = file["pose"], float(file["fps"])
+        try:
+            track = normalise_pose(pose)
+        except ValueError as error:
+            raise ValueError(f"video {video_id}: {error}") from None
     embedding = embed(load_cached(weights), track, params.parts)
     np.savez(folder / "motion.npz", embedding=embedding.astype(np.float16), fps=np.float32(fps))
