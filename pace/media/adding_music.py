@@ -1,13 +1,12 @@
 """A video with other sound: its pictures are copied where possible, else encoded anew, and checked in the result."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from pace.media.copying import CannotCopyError, copy
 from pace.media.encoding import encode, encoded_size
-from pace.media.shown import DifferenceError, Pictures, pictures, require_same
+from pace.media.shown import DifferenceError, pictures, require_same
 from pace.media.streams import MediaError
 
 
@@ -32,4 +31,4 @@ def add_music(video: Path | str, audio: np.ndarray, sample_rate: int, out: Path)
         require_same(out, shown, encoded_size(shown), copied=False)
     except (DifferenceError, MediaError) as error:
         raise MediaError(f"{video}: encoded anew it would show {error}; convert it to H.264 in an mp4 file") from error
-    return reason
+    return f"{reason}; its {shown.bits} bits per colour became 8" if shown.bits > 8 else reason

@@ -94,7 +94,9 @@ def _graph(frame: av.VideoFrame, display: Display, size: tuple[int, int]) -> Gra
         a, d = c, b
     filters += [("vflip", "")] * (d < 0) + [("hflip", "")] * (a < 0) + [("setsar", "1")]
     graph = Graph()
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, _TICKS))
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, _TICKS)
+    )
     nodes = [graph.add(name, arguments) for name, arguments in filters]
     graph.link_nodes(source, *nodes, graph.add("buffersink")).configure()
     return graph

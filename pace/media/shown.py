@@ -24,12 +24,13 @@ class Pictures:
     """The pictures of a video in the order of showing.
 
     times: (N,) float64, seconds after the first. digests: (N,) uint32 of their pixels. sizes: the stored (width, height)
-    in the order of their first use. size: (width, height) as shown, duration: in seconds.
+    in the order of their first use. bits: the most per colour. size: (width, height) as shown. duration: in seconds.
     """
 
     times: np.ndarray
     digests: np.ndarray
     sizes: tuple[tuple[int, int], ...]
+    bits: int
     size: tuple[int, int]
     duration: float
 
@@ -37,15 +38,17 @@ class Pictures:
 def pictures(path: Path | str) -> Pictures:
     """Decode a video and note what it shows. Raises MediaError."""
     info = probe(path)
-    times, digests, sizes = [], [], {}
+    times, digests, sizes, bits = [], [], {}, 0
     for time, frame in timed_frames(path, info.duration_s):
         times.append(time)
         digests.append(_digest(frame))
         sizes[frame.width, frame.height] = None
+        bits = max(bits, *(component.bits for component in frame.format.components))
     return Pictures(
         np.array(times, np.float64),
         np.array(digests, np.uint32),
         tuple(sizes),
+        bits,
         (info.width, info.height),
         max(info.duration_s, times[-1]),
     )

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+from helpers import tiny_autoencoder, tiny_generator
 from safetensors.torch import save_file
 
-from helpers import tiny_autoencoder, tiny_generator
 from pace.compose import ComposeParams, Models
 from pace.diffusion.generator import save_generator
 from pace.media.video import frame_times, probe
