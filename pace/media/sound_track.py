@@ -5,11 +5,9 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.stream import Disposition
 
 from pace.clip import SAMPLE_RATE
-from pace.media import streams
-from pace.media.frames import first_frame
+from pace.media import streams, timeline
 
 AUDIO_SLACK = 0.01  # seconds that audio time stamps may wander before silence is inserted or samples are dropped
 
@@ -34,18 +32,17 @@ def audio_chunks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
     with streams.open_media(path) as container:
         if streams.audio_stream(container) is None:
             return
-        has_video = any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
-        zero = first_frame(container, path)[0] if has_video else None
-    written = 0
+    shown = timeline.of(path)
+    zero, written = shown.start, 0
     with streams.open_media(path) as container:
         stream = streams.audio_stream(container)
         assert stream is not None
-        for frame in _resampled(streams.decoded(container, stream, av.AudioFrame), sample_rate):
+        for frame in _resampled(_on_clock(container, stream, shown.sound_shift), sample_rate):
             samples = frame.to_ndarray().mean(axis=0)
-            if frame.time is None:
-                raise streams.MediaError(f"{path}: its audio has no time stamps; convert it")
-            zero = frame.time if zero is None else zero
-            gap = round((frame.time - zero) * sample_rate) - written
+            gap = 0
+            if frame.time is not None:  # else it follows directly on the samples before
+                zero = frame.time if zero is None else zero
+                gap = round((frame.time - zero) * sample_rate) - written
             if written and abs(gap) <= AUDIO_SLACK * sample_rate:
                 gap = 0
             for start in range(0, gap, sample_rate):
@@ -54,6 +51,18 @@ def audio_chunks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
             written += max(0, gap) + len(samples)
             if len(samples):
                 yield samples
+
+
+def _on_clock(
+    container: av.container.InputContainer, stream: av.AudioStream, shift: np.ndarray
+) -> Iterator[av.AudioFrame]:
+    """Frames of the sound, with time stamps on the clock of the video; shift: see `Timeline.sound_shift`."""
+    for packet in streams.packets(container, stream):
+        ticks = round(shift[streams.packet_number(packet)] / streams.time_base(stream))
+        packet.pts = None if packet.pts is None else packet.pts + ticks
+        packet.dts = None if packet.dts is None else packet.dts + ticks
+        yield from streams.decode_packet(stream, packet, av.AudioFrame) or ()
+    yield from streams.decode_packet(stream, None, av.AudioFrame) or ()
 
 
 def _resampled(frames: Iterator[av.AudioFrame], sample_rate: int) -> Iterator[av.AudioFrame]:

@@ -1,15 +1,31 @@
 """Opening media files, and choosing and decoding their streams."""
 
 import contextlib
+import dataclasses
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
 import av
+import numpy as np
 from av.stream import Disposition
 
 _Frame = TypeVar("_Frame", av.VideoFrame, av.AudioFrame)
+
+# A video stream that is no picture of its own: a cover, one still, a thumbnail for each chapter.
+STILLS = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+MOVING_SHARE = 0.25  # of the pictures and of the area of the other video streams, below which one is a preview of them
+LONG_SHARE = 0.9  # of the longest video stream, above which one counts as long
+RATES = (0.1, 1000)  # frames per second that a header may state and be believed
+
+
+@dataclasses.dataclass(frozen=True)
+class _Number:
+    """What a packet carries through the decoder: an object of its own, since PyAV finds it by its address."""
+
+    value: int
 
 
 class MediaError(ValueError):
@@ -38,13 +54,23 @@ def open_media(path: Path | str) -> Iterator[av.container.InputContainer]:
         raise MediaError(f"{path}: FFmpeg cannot process it ({error.strerror}); get an intact copy") from None
 
 
+def video_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
+    """The video streams that can be decoded, without covers and thumbnails of chapters."""
+    return [stream for stream in container.streams.video if stream.codec_context and not stream.disposition & STILLS]
+
+
 def video_stream(container: av.container.InputContainer, path: Path | str) -> av.VideoStream:
-    """The first video stream that is not a cover picture. Raises MediaError when there is none."""
-    for stream in container.streams.video:
-        if stream.codec_context and not stream.disposition & Disposition.attached_pic:
-            stream.thread_type, stream.codec_context.thread_count = "AUTO", 2
-            return stream
-    raise MediaError(f"{path}: no video stream that can be decoded; give an undamaged video file")
+    """The video stream that a viewer wants to see. Raises MediaError when there is none.
+
+    Of several: one that moves (no poster, no preview of few or small pictures), and of those the one marked as the
+    default, then a long one, then the first.
+    """
+    candidates = video_streams(container)
+    if not candidates:
+        raise MediaError(f"{path}: no video stream that can be decoded; give an undamaged video file")
+    stream = candidates[0] if len(candidates) == 1 else _moving(candidates, path)
+    stream.thread_type, stream.codec_context.thread_count = "AUTO", 2
+    return stream
 
 
 def audio_stream(container: av.container.InputContainer) -> av.AudioStream | None:
@@ -53,26 +79,100 @@ def audio_stream(container: av.container.InputContainer) -> av.AudioStream | Non
 
 
 def frame_rate(stream: av.VideoStream) -> Fraction:
-    """Nominal frames per second, 30 where the file does not say."""
-    return stream.average_rate or stream.guessed_rate or Fraction(30)
+    """Nominal frames per second, 30 where the file states none that is plausible."""
+    rates = (stream.average_rate, stream.guessed_rate)
+    return next((rate for rate in rates if rate and RATES[0] <= rate <= RATES[1]), Fraction(30))
 
 
-def time_base(stream: av.VideoStream) -> Fraction:
+def time_base(stream: av.VideoStream | av.AudioStream) -> Fraction:
     """The unit of a stream's time stamps in seconds. Every stream of an opened file has one."""
     assert stream.time_base is not None
     return stream.time_base
 
 
-def decoded(
-    container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream, kind: type[_Frame]
-) -> Iterator[_Frame]:
-    """Frames of a stream, which are of `kind`; packets that do not decode are skipped."""
-    packets = container.demux(stream)
+def packets(
+    container: av.container.InputContainer, *chosen: av.VideoStream | av.AudioStream
+) -> Iterator["av.Packet[av.VideoStream | av.AudioStream]"]:
+    """Packets of the streams in the order of the file; see `packet_number`.
+
+    Ends where the rest of the file cannot be read. Errors of the operating system pass.
+    """
+    numbers = dict.fromkeys((stream.index for stream in chosen), 0)
+    demuxed = container.demux(list(chosen))
     while True:
         try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            yield from (frame for frame in packet.decode() if isinstance(frame, kind))
+            packet = next(demuxed, None)
+        except OSError:
+            raise
         except av.error.FFmpegError:
-            continue
+            return
+        if packet is None:
+            return
+        if packet.size:
+            packet.opaque = _Number(numbers[packet.stream_index])
+            numbers[packet.stream_index] += 1
+            yield packet
+
+
+def decoded(
+    container: av.container.InputContainer,
+    stream: av.VideoStream | av.AudioStream,
+    kind: type[_Frame],
+    damaged: list[int] | None = None,
+) -> Iterator[_Frame]:
+    """Frames of a stream, which are of `kind`, in the order of showing; see `packet_number`.
+
+    Packets that do not decode are skipped, and their numbers put into `damaged`.
+    """
+    stream.codec_context.copy_opaque = True
+    for packet in packets(container, stream):
+        frames = decode_packet(stream, packet, kind)
+        if frames is None:
+            if damaged is not None:
+                damaged.append(packet_number(packet))
+        else:
+            yield from frames
+    yield from decode_packet(stream, None, kind) or ()
+
+
+def packet_number(item: av.VideoFrame | av.AudioFrame | av.Packet) -> int:
+    """Number in its stream, from 0, of a packet of `packets`, or of the one that a frame comes from; -1 if unknown."""
+    return item.opaque.value if isinstance(item.opaque, _Number) else -1
+
+
+def from_first(frames: Iterator[av.VideoFrame], first: int) -> Iterator[av.VideoFrame]:
+    """Frames from that of the packet number `first` on."""
+    return itertools.dropwhile(lambda frame: packet_number(frame) != first, frames)
+
+
+def decode_packet(
+    stream: av.VideoStream | av.AudioStream, packet: av.Packet | None, kind: type[_Frame]
+) -> list[_Frame] | None:
+    """The frames that a decoder gives for its next packet, or at the end (None); None where the packet is damaged."""
+    try:
+        frames = [frame for frame in stream.codec_context.decode(packet) if isinstance(frame, kind)]
+    except av.error.FFmpegError:
+        return None
+    for frame in frames if packet is None else ():
+        frame.time_base = time_base(stream)
+    return frames
+
+
+def _moving(candidates: list[av.VideoStream], path: Path | str) -> av.VideoStream:
+    """Choose among several video streams, by their packets: what a header says of them is often missing or wrong."""
+    stamps: dict[int, list[float]] = {stream.index: [] for stream in candidates}
+    with open_media(path) as container:
+        for packet in packets(container, *(stream for stream in container.streams.video if stream.index in stamps)):
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            stamps[packet.stream_index].append(float("nan") if stamp is None else float(stamp * packet.time_base))
+    counts = np.array([len(stamps[stream.index]) for stream in candidates])
+    areas = np.array([stream.codec_context.width * stream.codec_context.height for stream in candidates])
+    moves = (counts > 1) & (counts >= MOVING_SHARE * counts.max())
+    fit = moves & (areas >= MOVING_SHARE * areas[moves].max()) if moves.any() else counts == counts.max()
+    seconds = [np.nan_to_num(np.ptp(stamps[stream.index])) for stream in candidates if stamps[stream.index]]
+
+    def rank(stream: av.VideoStream) -> tuple[bool, bool]:
+        own = np.nan_to_num(np.ptp(stamps[stream.index] or [0.0]))
+        return bool(stream.disposition & Disposition.default), bool(own >= LONG_SHARE * max(seconds, default=0.0))
+
+    return max((stream for stream, good in zip(candidates, fit, strict=True) if good), key=rank)

@@ -14,8 +14,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from pace.clip import SAMPLE_RATE
-from pace.media import frames, sound_track, streams
-from pace.media.streams import MediaError
+from pace.media import display, frames, sound_track, streams, timeline
 from pace.media.writing import write_video
 from pace.pipeline.params import limits
 
@@ -30,27 +29,25 @@ class DecodeParams:
 
 @dataclasses.dataclass(frozen=True)
 class VideoInfo:
-    """A video's properties as shown: duration in seconds from the first frame, size in pixels after rotation."""
+    """A video's properties as shown: duration in seconds from the first frame, size in pixels after rotation.
+
+    Where the size changes midway, it is that of most frames. remarks: sentences on what is unusual about the file.
+    """
 
     duration_s: float
     fps: float
     width: int
     height: int
     has_audio: bool
+    remarks: tuple[str, ...] = ()
 
 
 def probe(path: Path | str) -> VideoInfo:
-    """Read a video's properties from its header and its first frame. Raises MediaError."""
+    """Read a video's properties from its packets and some of its frames. Raises MediaError."""
+    shown = _timeline(path)
     with streams.open_media(path) as container:
-        stream = streams.video_stream(container, path)
-        first, frame = frames.first_frame(container, path)
-        rate = float(streams.frame_rate(stream))
-        if stream.duration:
-            duration = float(stream.duration * streams.time_base(stream))
-        else:
-            duration = float(frames.packet_times(path).max(initial=0.0)) + 1 / rate - first
-        width, height = frames.Display.of(stream, frame).size(frame)
-        return VideoInfo(duration, rate, width, height, streams.audio_stream(container) is not None)
+        has_audio = streams.audio_stream(container) is not None
+    return VideoInfo(shown.duration, shown.rate, *shown.size, has_audio, shown.remarks)
 
 
 def codec(path: Path | str) -> str:
@@ -61,37 +58,33 @@ def codec(path: Path | str) -> str:
 
 def frame_count(info: VideoInfo, fps: float) -> int:
     """Number of frames at the constant rate `fps` that cover a video, at least 1."""
-    return max(1, round(info.duration_s * fps))
+    return _count(info.duration_s, fps)
 
 
 def frame_times(path: Path | str) -> np.ndarray:
-    """When each frame is shown (N,) float64, in seconds after the first, without decoding. Raises MediaError."""
-    times = frames.packet_times(path)
-    if not len(times):
-        raise MediaError(f"{path}: its video has no time stamps; convert it")
-    return np.asarray(times - times[0])
+    """When each frame is shown (N,) float64, in seconds after the first. Decodes the video. Raises MediaError."""
+    return np.array([time for time, _ in frames.timed_frames(path, _timeline(path))])
 
 
 def read_frames(path: Path | str, fps: float | None = None, short_side: int | None = None) -> Iterator[np.ndarray]:
-    """Frames (H,W,3) uint8 RGB as shown: rotation applied, pixels square.
+    """Frames (H,W,3) uint8 RGB as shown: rotation applied, pixels square, all of the size that most of them have.
 
+    A frame of another shape (the phone was turned) is scaled to fit and gets black borders.
     fps: read round(duration * fps) frames at that constant rate; frame i is the one nearest to i/fps. Without it, read
     each stored frame once.
     short_side: area-filter the frames to that size, both sides even.
     Raises MediaError, also at the end when the file is truncated.
     """
-    info = probe(path)
-    with streams.open_media(path) as container:
-        stream = streams.video_stream(container, path)
-        display = frames.Display.of(stream, frames.first_frame(container, path)[1])
-    timed = frames.timed_frames(path, info.duration_s)
-    chosen = (frame for _, frame in timed) if fps is None else frames.on_grid(timed, fps, frame_count(info, fps))
+    shown = _timeline(path)
+    size = display.scaled(shown.size, short_side)
+    timed = frames.timed_frames(path, shown)
+    chosen = (item for _, item in timed) if fps is None else frames.on_grid(timed, fps, _count(shown.duration, fps))
     reformatter = VideoReformatter()
     last: av.VideoFrame | None = None
     image = np.zeros(0, np.uint8)
-    for frame in chosen:
+    for frame, how in chosen:
         if frame is not last:  # the grid may repeat a frame
-            last, image = frame, display.rgb(frame, short_side, reformatter)
+            last, image = frame, how.rgb(frame, size, reformatter)
         yield image
 
 
@@ -116,3 +109,14 @@ def decode(path: Path | str, video_out: Path, audio_out: Path, fps: float, short
             written += len(chunk)
             chunk = next(chunks, None)
         file.writeframes(bytes(2 * (sample_count - written)))
+
+
+def _count(seconds: float, fps: float) -> int:
+    return max(1, round(seconds * fps))
+
+
+def _timeline(path: Path | str) -> timeline.Timeline:
+    """The timeline of a file that has video. Raises MediaError."""
+    with streams.open_media(path) as container:
+        streams.video_stream(container, path)
+    return timeline.of(path)
