@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import dataclasses
-import errno
 import io
 import re
 import signal
@@ -31,7 +30,7 @@ from pace.media.output import ENDINGS
 from pace.media.video import DecodeParams, probe, read_frames
 from pace.media.writing import write_video
 from pace.motion import embedding, energy, lifting
-from pace.output_files import replacing
+from pace.output_files import FULL, replacing, written
 from pace.pipeline import params
 from pace.pose import backends
 from pace.sampling.sampling import SampleParams, sample_latents
@@ -125,7 +124,8 @@ def compose(
         for folder in (models.vae, models.diffusion):
             if not folder.is_dir():
                 raise FileNotFoundError(f"{folder}: no trained model; run `make repro` first")
-        # Place for: for remark in info.remarks: log(f"{video}: {remark}")
+        for remark in info.remarks:
+            log(f"{video}: {remark}")
         with tempfile.TemporaryDirectory(prefix="pace-") as name, _about(video, Path(name)):
             conditions, clips = _conditions(video, Path(name), settings, keypoints, log)
         music = _generate(conditions, [start for _, start in clips], info.duration_s, settings, models)
@@ -133,9 +133,10 @@ def compose(
         if reason := add_music(video, music, SAMPLE_RATE, new_video):
             log(f"{video}: encoded anew as H.264, at full size and rate, because {reason}")
         if wav:
-            content = io.BytesIO()
+            content = io.BytesIO()  # for Python to write, which reports a full disk; soundfile does not
             soundfile.write(content, music, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-            new_wav.write_bytes(content.getvalue())  # Python reports a full disk, soundfile does not
+            with written(new_wav) as file:
+                file.write(content.getbuffer())
     log(f"{out}: {info.duration_s:.1f} s of music")
 
 
@@ -145,7 +146,7 @@ def _about(video: Path, folder: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, RuntimeError) as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in FULL:
             fault = f"{error.strerror} for the temporary files of {video} in {folder.parent}"
             raise OSError(f"{fault}; free some, or set TMPDIR to a folder with more") from error
         text = re.sub(re.escape(str(folder)) + r"[\\/][\w.]*\w", lambda _: str(video), str(error))

@@ -2,11 +2,18 @@
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, a file larger than the file system can hold
 
 
 @contextlib.contextmanager
@@ -30,17 +37,48 @@ def replacing(
         ) from None
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
         if real.exists():
             temporary.chmod(real.stat().st_mode & 0o777)
         os.replace(temporary, real)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.filename != str(temporary):
             raise
-        raise OSError(f"{option} {target}: {error.strerror}; free some space and run the command again") from error
+        remedy = "free some space" if error.errno in FULL else "look after its disk, or choose another place"
+        raise OSError(f"{option} {target}: {error.strerror}; {remedy} and run the command again") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+class _NamedFile(io.FileIO):
+    """A file whose errors name it, and that remembers them: FFmpeg reports all errors alike, or not at all."""
+
+    error: OSError | None = None
+
+    def write(self, content: "ReadableBuffer", /) -> int:
+        """Write some bytes. Raises OSError."""
+        try:
+            return super().write(content)
+        except OSError as error:
+            self.error = OSError(error.errno, error.strerror, str(self.name))
+            raise self.error from None
+
+
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[io.BufferedWriter]:
+    """A file to write, on the disk when the `with` block ends.
+
+    Raises OSErrors that name it, also where the writer hides them or raises another error.
+    """
+    raw = _NamedFile(str(path), "w")
+    with io.BufferedWriter(raw) as file:
+        try:
+            yield file
+        except Exception:
+            if raw.error:
+                raise raw.error from None
+            raise
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _check(target: Path, option: str, endings: tuple[str, ...], inputs: Iterable[tuple[str, Path]]) -> Path:

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
+from pace import output_files
 from pace.output_files import replacing
 
 ENDINGS = (".mp4", ".mov")
@@ -112,7 +114,13 @@ def test_a_link_is_followed(tmp_path, video):
 
 
 @pytest.mark.parametrize(
-    "error", [KeyboardInterrupt(), SystemExit(143), ValueError("bad"), OSError(errno.ENOSPC, "No space left on device")]
+    "error",
+    [
+        KeyboardInterrupt(),
+        SystemExit(143),
+        ValueError("bad"),
+        OSError(errno.ENOSPC, "No space left on device", "another file"),
+    ],
 )
 def test_failure_leaves_the_older_file(tmp_path, video, error):
     with pytest.raises(type(error)) as caught, replacing(video, "-o", ENDINGS) as temporary:
@@ -120,5 +128,41 @@ def test_failure_leaves_the_older_file(tmp_path, video, error):
         raise error
     assert video.read_bytes() == b"original"
     assert list(tmp_path.iterdir()) == [video]
-    if isinstance(error, OSError):
-        assert str(caught.value) == f"-o {video}: No space left on device; free some space and run the command again"
+    assert caught.value is error
+
+
+@pytest.fixture
+def small_files():
+    """The system refuses to make files larger than 100,000 bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("length", [50_000, 100_001, 300_000])
+def test_a_full_disk_is_said_whoever_writes(tmp_path, video, small_files, length):
+    """At once, or when the buffered rest is written; also where the writer raises another error, as FFmpeg does."""
+
+    def write(hide):
+        with replacing(video, "-o", ENDINGS) as temporary, output_files.written(temporary) as file:
+            for _ in range(length // 1000):
+                try:
+                    file.write(bytes(1000))
+                except OSError:
+                    if hide:
+                        raise RuntimeError("something failed") from None
+                    raise
+            file.write(bytes(length % 1000))
+
+    for hide in (False, True):
+        video.write_bytes(b"original")
+        if length < 100_000:
+            write(hide)
+            assert video.read_bytes() == bytes(length)
+            continue
+        with pytest.raises(OSError) as caught:
+            write(hide)
+        assert str(caught.value) == f"-o {video}: File too large; free some space and run the command again"
+        assert video.read_bytes() == b"original"
+        assert list(tmp_path.iterdir()) == [video]

@@ -1,11 +1,12 @@
 """Copying a video stream as it is into an mp4 with other sound."""
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
+from av.packet import PacketSideData
 
 from pace.media import streams
 from pace.media.output import Clock, open_output
@@ -35,7 +36,7 @@ def copy(video: Path | str, shown: Pictures, audio: np.ndarray, sample_rate: int
         if len(shown.sizes) > 1:
             raise CannotCopyError("its size changes")
         clock = Clock.of(shown.times, shown.duration, _tick_rate(streams.time_base(stream)))
-    slots = _slots(video, clock)
+    slots = _slots(video, shown, clock)
     decode_times = iter(_decode_times([start for start, _ in filter(None, slots)]))
     with streams.open_media(video) as source, open_output(out) as container:
         template = streams.video_stream(source, video)
@@ -46,7 +47,7 @@ def copy(video: Path | str, shown: Pictures, audio: np.ndarray, sample_rate: int
             stream.time_base = Fraction(1, clock.rate)
             sound = AudioWriter(container, audio, sample_rate)
             container.start_encoding()
-            for packet, slot in zip(_packets(source, template), slots, strict=True):
+            for packet, slot in zip(streams.packets(source, template), slots, strict=True):
                 if slot is None:
                     continue
                 packet.stream, packet.time_base = stream, Fraction(1, clock.rate)
@@ -66,67 +67,59 @@ def _tick_rate(unit: Fraction) -> int:
     return rate * -(-_TICKS[0] // rate) if rate <= _TICKS[1] else 90_000
 
 
-def _packets(source: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
-    """The packets of a stream that hold something; damaged ones are passed over."""
-    packets = source.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.FFmpegError:
-            continue
-        if packet is None:
-            return
-        if packet.size:
-            yield packet
-
-
-def _slots(video: Path | str, clock: Clock) -> list[tuple[int, int] | None]:
+def _slots(video: Path | str, shown: Pictures, clock: Clock) -> list[tuple[int, int] | None]:
     """Start and length in ticks of the picture in each packet, None for packets to leave out.
 
     Those are packets before the first picture, which cannot be decoded, and after the last. Packets that an edit list
     hides before the first picture start before 0; later ones may need them.
     Raises CannotCopyError where not every picture has a packet of its own, or not every packet a picture.
     """
-    order: list[int] = []  # numbers of the packets in the order in which their pictures are shown
-    stamps: list[int | None] = []
-    hidden: set[int] = set()
+    order = shown.packets.tolist()
+    if len(set(order)) < len(order):
+        raise CannotCopyError("several of its pictures share a packet")
+    times = dict(zip(order, zip(clock.starts.tolist(), clock.lengths.tolist(), strict=True), strict=True))
+    slots: list[tuple[int, int] | None] = []
     with streams.open_media(video) as source:
         stream = streams.video_stream(source, video)
         unit = streams.time_base(stream)
-        stream.codec_context.copy_opaque = True
-        for number, packet in enumerate(_packets(source, stream)):
-            stamps.append(packet.pts)
-            if packet.is_discard:
-                hidden.add(number)
-            packet.opaque = number
-            order += _decoded(stream, packet)
-        order += _decoded(stream, None)
-    if len(order) != len(clock.starts):
-        raise CannotCopyError(f"{len(order)} of its {len(clock.starts)} pictures have packets of their own")
-    slots: list[tuple[int, int] | None] = [None] * len(stamps)
-    for number, start, length in zip(order, clock.starts.tolist(), clock.lengths.tolist(), strict=True):
-        slots[number] = start, length
-    if slots.count(None) > len(slots) - len(order):
-        raise CannotCopyError("several of its pictures share a packet")
-    first = stamps[order[0]]
-    for number in range(max(order)):
-        stamp = stamps[number]
-        if slots[number] is not None:
-            continue
+        parameters = _Parameters(stream)
+        packets = []
+        for packet in streams.packets(source, stream):
+            packets.append((packet.pts, packet.is_discard))
+            parameters.see(packet)
+    first = packets[order[0]][0]
+    for number, (stamp, hidden) in enumerate(packets):
         early = stamp is not None and first is not None and stamp < first
-        if early and number in hidden:
-            slots[number] = round((stamp - first) * unit * clock.rate), 0
-        elif not early and number > min(order):
+        if number in times:
+            slots.append(times[number])
+        elif early and hidden:
+            slots.append((round((stamp - first) * unit * clock.rate), 0))
+        elif early or not min(order) < number < max(order):
+            slots.append(None)
+        else:
             raise CannotCopyError("some of its packets show no picture of their own")
     return slots
 
 
-def _decoded(stream: av.VideoStream, packet: av.Packet | None) -> list[int]:
-    """The numbers of the packets whose pictures come out when `packet` goes in; None: no more packets."""
-    try:
-        return [frame.opaque for frame in stream.decode(packet)]
-    except av.error.FFmpegError:
-        return []
+class _Parameters:
+    """Watches a stream for a second set of parameters, as in recordings that were joined: an mp4 states one set.
+
+    FFmpeg would play such a copy, other players show nothing or garbage from there on.
+    """
+
+    def __init__(self, stream: av.VideoStream) -> None:
+        start_codes = bytes(stream.codec_context.extradata or b"").startswith((b"\0\0\1", b"\0\0\0\1"))
+        within = start_codes and stream.codec.canonical_name in ("h264", "hevc")  # as in transport streams and AVI
+        self._extract = BitStreamFilterContext("extract_extradata", stream) if within else None
+        self._first: bytes | None = None
+
+    def see(self, packet: av.Packet) -> None:
+        """Take the next packet, which is used up. Raises CannotCopyError where its parameters are new."""
+        for item in self._extract.filter(packet) if self._extract else [packet]:
+            found = bytes(PacketSideData.from_packet(item, "new_extradata"))
+            self._first = self._first or found
+            if found and (found != self._first or self._extract is None):
+                raise CannotCopyError("the parameters of its stream change midway")
 
 
 def _decode_times(starts: list[int]) -> list[int]:

@@ -9,8 +9,9 @@ import numpy as np
 from av.filter import Graph
 from av.video.frame import PictureType
 
-from pace.media import streams
-from pace.media.frames import Display, first_frame, timed_frames
+from pace.media import timeline
+from pace.media.display import Display
+from pace.media.frames import timed_frames
 from pace.media.output import Clock, open_output
 from pace.media.shown import Pictures
 from pace.media.writing import AudioWriter
@@ -60,11 +61,9 @@ def encode(video: Path | str, shown: Pictures, audio: np.ndarray, sample_rate: i
 
 def _displayed(video: Path | str, shown: Pictures, size: tuple[int, int]) -> Iterator[av.VideoFrame]:
     """The video's frames as shown, all of one size, yuv420p."""
-    with streams.open_media(video) as container:
-        display = Display.of(streams.video_stream(container, video), first_frame(container, video)[1])
     graph, current = Graph(), None
-    for _, frame in timed_frames(video, shown.duration):
-        kind = (frame.format.name, frame.width, frame.height)
+    for _, (frame, display) in timed_frames(video, timeline.of(video)):
+        kind = (frame.format.name, frame.width, frame.height, display)
         if kind != current:
             graph, current = _graph(frame, display, size), kind
         frame.pts = None

@@ -2,28 +2,23 @@
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 
+from pace.output_files import written
+
 ENDINGS = (".mp4", ".m4v", ".mov")
 
 
 @contextlib.contextmanager
 def open_output(path: Path) -> Iterator[av.container.OutputContainer]:
-    """A container in a file of one of `ENDINGS`.
-
-    Python writes the file, not FFmpeg: so a full disk raises its OSError at once and in every case.
-    """
+    """A container in a file of one of `ENDINGS`. Python writes the file: FFmpeg does not report every full disk."""
     kind = "mov" if path.suffix.lower() == ".mov" else "mp4"
-    with path.open("wb") as file:
-        with av.open(file, "w", format=kind) as container:
-            yield container
-        file.flush()
-        os.fsync(file.fileno())
+    with written(path) as file, av.open(file, "w", format=kind) as container:
+        yield container
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from pace.media import sound_track, streams
+from pace.media import sound_track, streams, timeline
 from pace.media.frames import first_frame, timed_frames
-from pace.media.video import probe
 
 TIME_SLACK = 0.002  # seconds by which the time of a picture may differ
 END_SLACK = 0.06  # seconds by which ends of picture and sound may differ: AAC comes in pieces of 46 ms
@@ -23,11 +22,13 @@ class DifferenceError(ValueError):
 class Pictures:
     """The pictures of a video in the order of showing.
 
-    times: (N,) float64, seconds after the first. digests: (N,) uint32 of their pixels. sizes: the stored (width, height)
-    in the order of their first use. bits: the most per colour. size: (width, height) as shown. duration: in seconds.
+    times: (N,) float64, seconds after the first. packets: (N,) numbers of the packets that they come from. digests:
+    (N,) uint32 of their pixels. sizes: the stored (width, height) in the order of their first use. bits: the most per
+    colour. size: (width, height) as shown. duration: in seconds.
     """
 
     times: np.ndarray
+    packets: np.ndarray
     digests: np.ndarray
     sizes: tuple[tuple[int, int], ...]
     bits: int
@@ -37,21 +38,16 @@ class Pictures:
 
 def pictures(path: Path | str) -> Pictures:
     """Decode a video and note what it shows. Raises MediaError."""
-    info = probe(path)
-    times, digests, sizes, bits = [], [], {}, 0
-    for time, frame in timed_frames(path, info.duration_s):
-        times.append(time)
-        digests.append(_digest(frame))
+    known = timeline.of(path)
+    rows: list[tuple[float, int, int]] = []
+    sizes: dict[tuple[int, int], None] = {}
+    bits = 0
+    for time, (frame, _) in timed_frames(path, known):
+        rows.append((time, streams.packet_number(frame), _digest(frame)))
         sizes[frame.width, frame.height] = None
         bits = max(bits, *(component.bits for component in frame.format.components))
-    return Pictures(
-        np.array(times, np.float64),
-        np.array(digests, np.uint32),
-        tuple(sizes),
-        bits,
-        (info.width, info.height),
-        max(info.duration_s, times[-1]),
-    )
+    times, packets, digests = (np.array(column) for column in zip(*rows, strict=True))
+    return Pictures(times, packets, digests, tuple(sizes), bits, known.size, max(known.duration, times[-1]))
 
 
 def _digest(frame: av.VideoFrame) -> int:

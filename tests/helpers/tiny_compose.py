@@ -17,11 +17,13 @@ from pace.visual.i3d import I3D
 
 ROOT = Path(__file__).resolve().parents[2]
 # A standing body's 17 keypoints in COCO's order: x and y in heights of the body, from its head down.
-BODY = np.array(
-    [[0, 6], [2, 4], [-2, 4], [4, 5], [-4, 5], [10, 19], [-10, 19], [14, 34], [-14, 34], [16, 48], [-16, 48]]
-    + [[7, 50], [-7, 50], [8, 73], [-8, 73], [8, 95], [-8, 95]],
-    np.float64,
-) / [100, 100]  # fmt: skip
+BODY = 0.01 * np.array(
+    [
+        *([0, 6], [2, 4], [-2, 4], [4, 5], [-4, 5]),
+        *([10, 19], [-10, 19], [14, 34], [-14, 34], [16, 48], [-16, 48]),
+        *([7, 50], [-7, 50], [8, 73], [-8, 73], [8, 95], [-8, 95]),
+    ]
+)
 
 
 def make(folder: Path) -> tuple[ComposeParams, Models]:

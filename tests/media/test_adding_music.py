@@ -123,7 +123,9 @@ def test_pixel_aspect_is_kept_and_applied(tmp_path):
     for codec, container in (("libx264", "mp4"), ("mpeg2video", "mpg")):
         path = numbered_video.write(tmp_path / f"in.{container}", STEADY, codec, ((96, 64),), aspect=Fraction(4, 3))
         out, _, _ = added(path)
-        assert (probe(out).width, probe(out).height) == (128, 64)
+        before, after = probe(path), probe(out)
+        assert before.width >= 128
+        assert (after.width, after.height) == (before.width // 2 * 2, 64)
         assert list(map(numbered_video.number, read_frames(out))) == list(range(40))
 
 
@@ -142,6 +144,36 @@ def test_edit_list_hides_what_it_hid(tmp_path):
     numbers, times = numbered_video.numbers(out)
     assert numbers == list(range(6, 40))
     np.testing.assert_allclose(times, STEADY[:-6], atol=0.001)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_joined_recordings(tmp_path, changed):
+    """Time stamps start anew in the middle. Where the stream's parameters change too, an mp4 cannot hold it."""
+    first = numbered_video.write(tmp_path / "a.ts", STEADY)
+    second = numbered_video.write(tmp_path / "b.ts", STEADY, options={"bf": "0", "refs": "1"} if changed else None)
+    path = tmp_path / "in.ts"
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    out, reason, _ = added(path)
+    assert reason == ("the parameters of its stream change midway" if changed else None)
+    numbers, times = numbered_video.numbers(out)
+    assert numbers == 2 * list(range(40))
+    np.testing.assert_allclose(times, np.arange(80) / 30, atol=0.001)
+
+
+@pytest.mark.parametrize("codec, container", [("libx264", "mkv"), ("libvpx", "webm"), ("libx264", "ts")])
+def test_a_size_that_changes_is_letterboxed(tmp_path, codec, container):
+    """A phone that was turned: the pictures of the rarer shape lie between black borders, not stretched."""
+    sizes = ((96, 64), (96, 64), (64, 96))
+    path = numbered_video.write(tmp_path / f"in.{container}", np.arange(60) / 30, codec, sizes)
+    out, reason, _ = added(path)
+    assert codec == "libvpx" or reason == "its size changes"
+    images = list(read_frames(out))
+    assert {image.shape for image in images} == {(64, 96, 3)}
+    assert [numbered_video.number(image) for image in images[:40]] == list(range(40))
+    for number, image in enumerate(images[40:], 40):
+        left, right = (96 - 43) // 2, (96 + 43) // 2
+        assert max(image[:, : left - 2].max(), image[:, right + 3 :].max()) < 12
+        assert numbered_video.number(image[:, left:right]) == number
 
 
 def test_full_range_and_high_bit_depth_keep_their_brightness(tmp_path):
