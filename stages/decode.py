@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import logging
 from pathlib import Path
 
 import pandas as pd
@@ -9,12 +10,16 @@ import pandas as pd
 from pace.media import video
 from pace.pipeline import params, per_video, stage
 
+log = logging.getLogger(__name__)
+
 PARAMS = {"decode": video.DecodeParams}
 VIDEOS, DECODED, AUDIO = Path("data/index/videos.parquet"), Path("data/decoded"), Path("data/audio")
 
 
 def decode_video(decode: video.DecodeParams, _: str, inputs: tuple[Path, ...], folder: Path) -> None:
-    """Write video.mp4 and, where there is audio, audio.wav."""
+    """Write video.mp4 and, where there is audio, audio.wav; log what is unusual about the video."""
+    for remark in video.probe(inputs[0]).remarks:
+        log.warning("%s: %s", inputs[0], remark)
     video.decode(inputs[0], folder / "video.mp4", folder / "audio.wav", decode.fps, decode.short_side)
 
 

@@ -17,6 +17,8 @@ from pace.media.streams import MediaError
 
 # Consequence of a split without audio.
 SILENT_SPLIT = {"train": "nothing can be trained", "val": "there is no validation", "test": "there is nothing to score"}
+# What the table of videos takes from `video.VideoInfo`.
+PROPERTIES = ("duration_s", "fps", "width", "height", "has_audio")
 # Name of a dataset -> its reader.
 READERS: dict[str, Callable[[IndexParams], Listing]] = {
     "synthetic": synthetic.read,
@@ -35,12 +37,14 @@ class Index:
     clips: clip_id, video_id, split, start_s.
     failures: video left out -> reason.
     notes: the reader's sentences on what it left out.
+    remarks: path of a video -> sentences on what is unusual about it.
     """
 
     videos: pd.DataFrame
     clips: pd.DataFrame
     failures: dict[str, str]
     notes: tuple[str, ...]
+    remarks: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 def build(params: IndexParams) -> Index:
@@ -53,6 +57,7 @@ def build(params: IndexParams) -> Index:
     described = [*COLUMNS[2:], *OPTIONAL_COLUMNS]
     usable: list[dict[str, Any]] = []
     failures: dict[str, str] = {}
+    remarks: dict[str, tuple[str, ...]] = {}
     for listed in _records(listing.videos.sort_values("video_id")):
         path = root / listed["file"]
         try:
@@ -62,12 +67,15 @@ def build(params: IndexParams) -> Index:
             failures[listed["video_id"]] = str(error)
             continue
         description = {name: listed[name] for name in ("video_id", *described)}
-        usable.append({**description, **dataclasses.asdict(info), "path": path.as_posix()})
+        properties = {name: getattr(info, name) for name in PROPERTIES}
+        usable.append({**description, **properties, "path": path.as_posix()})
+        if info.remarks:
+            remarks[path.as_posix()] = info.remarks
     if not usable:
         raise DatasetError(
             f"{root}: none of its {len(listing.videos)} videos can be used; the first: {next(iter(failures.values()))}"
         )
-    order = ["video_id", "path", *described, *(field.name for field in dataclasses.fields(video.VideoInfo))]
+    order = ["video_id", "path", *described, *PROPERTIES]
     clips = [
         {
             "clip_id": clip_id(row["video_id"], start),
@@ -80,7 +88,7 @@ def build(params: IndexParams) -> Index:
             row["duration_s"], params.train_stride if row["split"] == "train" else params.eval_stride
         )
     ]
-    return Index(pd.DataFrame(usable)[order], pd.DataFrame(clips), failures, listing.notes)
+    return Index(pd.DataFrame(usable)[order], pd.DataFrame(clips), failures, listing.notes, remarks)
 
 
 def read(params: IndexParams) -> Listing:
@@ -119,6 +127,7 @@ def summary(index: Index) -> str:
     lines.append(leaks.sentence(leaks.count(videos, clips), int((clips.split == "test").sum())))
     notes = [*index.notes, *count_note(silent, "videos without sound, which training and scores cannot use")]
     notes += [f"no {split} clip has sound: {SILENT_SPLIT[split]}" for split in SPLITS if split not in splits_with_sound]
+    notes += [f"{path}: {remark}" for path, remarks in index.remarks.items() for remark in remarks]
     lines += [f"note: {note}" for note in notes]
     return "\n".join(lines + [f"left out: {video_id}: {reason}" for video_id, reason in index.failures.items()])
 

@@ -68,12 +68,13 @@ def _fills(other: Times, other_step: float, low: float, high: float) -> bool:
 
 
 def _complete(stamps: Times, step: float) -> Times:
-    """Stamps in ascending order; missing ones lie between their neighbours, or one step after the other."""
+    """Stamps in ascending order; missing and repeated ones lie between their neighbours, or a step after the last."""
     places = np.arange(len(stamps))
     known = places[np.isfinite(stamps)]
     if not len(known):
-        return places * step
+        return np.arange(len(stamps), dtype=np.float64) * step
     values = np.sort(stamps[known])
-    complete = np.interp(places, known, values)
-    complete += step * (np.minimum(places - known[0], 0) + np.maximum(places - known[-1], 0))
-    return complete
+    new = np.diff(values, prepend=-np.inf) > 0
+    known, values = known[new], values[new]
+    beyond = np.minimum(places - known[0], 0) + np.maximum(places - known[-1], 0)
+    return np.asarray(np.interp(places, known, values) + step * beyond, np.float64)

@@ -19,6 +19,8 @@ from pace.media.streams import MediaError
 
 KEY_INTERVAL = 0.5  # seconds between the key pictures that are decoded
 
+DECODING_ONLY = frozenset(["avi"])  # containers without times of showing; FFmpeg makes some up
+
 
 @dataclasses.dataclass(frozen=True)
 class Track:
@@ -46,14 +48,16 @@ class Pictures:
 
     first: number of the packet of the first picture that can be shown. sizes: size as shown -> number of packets from
     a key picture of that size to the next key picture. reordered: whether pictures can be stored in another order than
-    shown. rate: frames per second; pictured_rate: the same, where the pictures state it. header_s: the duration that
-    the header states, NaN where it states none. table_count, table_end_s: number of samples in the file's table, and
-    the stamp of the last one. choice: a remark on the choice among several video streams, or ''.
+    shown. decoding_only: whether the container has room for the times of decoding alone. rate: frames per second.
+    pictured_rate: the same, where the pictures state it. header_s: the duration that the header states, NaN where it
+    states none. table_count, table_end_s: number of samples in the file's table, and the stamp of the last one.
+    choice: a remark on the choice among several video streams, or ''.
     """
 
     first: int
     sizes: Counter[Size]
     reordered: bool
+    decoding_only: bool
     rate: float
     pictured_rate: float
     header_s: float
@@ -85,6 +89,7 @@ def scan(path: Path | str) -> tuple[Track | None, Track | None, Pictures | None]
             first=keys.begin(path),
             sizes=keys.sizes,
             reordered=bool(video.codec_context.has_b_frames),
+            decoding_only=container.format.name in DECODING_ONLY,
             rate=float(streams.frame_rate(video)),
             pictured_rate=float(video.guessed_rate or streams.frame_rate(video)),
             header_s=_header_seconds(container, video),
@@ -110,10 +115,10 @@ class _KeyPictures:
         self._unmarked: tuple[int, Size] | None = None  # the first picture at all, for codecs that mark no key pictures
         self._size: Size | None = None
         self._interval = max(1, round(KEY_INTERVAL * streams.frame_rate(stream)))
-        self._next = 0
+        self._seen, self._next = 0, 0
         self._key_is_cut = False  # an edit list cuts the key picture off: what is shown begins in the middle
 
-    def see(self, packet: av.Packet) -> None:
+    def see(self, packet: streams.Packet) -> None:
         """Take the next packet of the stream."""
         number = streams.packet_number(packet)
         self._key_is_cut |= packet.is_keyframe and packet.is_discard
@@ -125,8 +130,9 @@ class _KeyPictures:
             frames = streams.decode_packet(self._stream, packet, av.VideoFrame) or []
             frames += streams.decode_packet(self._stream, None, av.VideoFrame) or []
             self._size = self._displays.of(frames[0]).size(frames[0]) if frames else self._size
+        self._seen += 1
         if self._size:
-            self.sizes[self._size] += 1
+            self.sizes[self._size] += self._seen - self.sizes.total()
 
     def begin(self, path: Path | str) -> int:
         """Number of the packet of the first picture, after the last packet. Raises MediaError where there is none."""
@@ -136,7 +142,7 @@ class _KeyPictures:
             self._first, self._size = self._unmarked
         if self._first is None or self._size is None:
             raise MediaError(f"{path}: no frame of its video can be decoded; get an intact copy")
-        self.sizes[self._size] += not self.sizes
+        self.sizes[self._size] += self._seen - self.sizes.total()
         return self._first
 
     def _look_for_first(self, frames: list[av.VideoFrame]) -> None:

@@ -28,21 +28,21 @@ class VideoClock:
         return {part: (float(of.min()), float(of.max())) for part, of in own.items() if len(of)}
 
 
-def alone(sound: Track | None) -> tuple[Times, tuple[str, ...]]:
-    """What to add to each packet's stamp (N,) in seconds in a file without video, and remarks."""
+def alone(sound: Track | None) -> tuple[Times | None, tuple[str, ...]]:
+    """What to add to each packet's stamp (N,) in seconds in a file without video, None for nothing; and remarks."""
     if sound is None or not len(sound.pts):
-        return np.zeros(0), ()
+        return None, ()
     numbers = _parts(sound, np.zeros(0))
     return _shift(sound, numbers, {0: 0.0}), _remarks(sound, numbers[-1] > 0)
 
 
-def beside(sound: Track | None, video: VideoClock) -> tuple[Times, tuple[str, ...]]:
-    """What to add to each packet's stamp (N,) in seconds, so that it is on the clock of the video's first part.
+def beside(sound: Track | None, video: VideoClock) -> tuple[Times | None, tuple[str, ...]]:
+    """What to add to each packet's stamp (N,) in seconds, to be on the clock of the video's first part; and remarks.
 
     A part of the sound moves with the part of the video that it was recorded with, or follows the sound before it.
     """
     if sound is None or not len(sound.pts):
-        return np.zeros(0), ()
+        return None, ()
     numbers = _parts(sound, video.track.pts)
     shifts: dict[int, float] = {}
     used = set()
@@ -88,7 +88,7 @@ def _is_alien(sound: Track, numbers: Numbers, video: VideoClock) -> bool:
     return bool(known.min() > pictures.max() + clock.JUMP or known.max() < pictures.min() - clock.JUMP)
 
 
-def _shift(sound: Track, numbers: Numbers, shifts: dict[int, float]) -> Times:
+def _shift(sound: Track, numbers: Numbers, shifts: dict[int, float]) -> Times | None:
     """The shift of each packet (N,): that of its part, or one by which the part follows the part before."""
     shift = np.zeros(len(numbers))
     end = 0.0
@@ -99,7 +99,7 @@ def _shift(sound: Track, numbers: Numbers, shifts: dict[int, float]) -> Times:
         if known.any():
             shift[own] = shifts.get(int(part), end - stamps[known].min())
             end = float((stamps + lengths)[known].max() + shift[own][0])
-    return shift
+    return shift if shift.any() else None
 
 
 def _remarks(sound: Track, follows: bool, alien: bool = False) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """The sound of a media file on the clock of its video: time zero is the moment its first frame is shown."""
 
 from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -29,10 +31,9 @@ def audio_chunks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
     The first sample is at time zero of the video; without a video it is the first sample of the file.
     Raises MediaError; a file without audio has no pieces.
     """
-    with streams.open_media(path) as container:
-        if streams.audio_stream(container) is None:
-            return
     shown = timeline.of(path)
+    if not shown.has_sound:
+        return
     zero, written = shown.start, 0
     with streams.open_media(path) as container:
         stream = streams.audio_stream(container)
@@ -54,15 +55,20 @@ def audio_chunks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
 
 
 def _on_clock(
-    container: av.container.InputContainer, stream: av.AudioStream, shift: np.ndarray
+    container: av.container.InputContainer, stream: av.AudioStream, shift: np.ndarray | None
 ) -> Iterator[av.AudioFrame]:
     """Frames of the sound, with time stamps on the clock of the video; shift: see `Timeline.sound_shift`."""
-    for packet in streams.packets(container, stream):
-        ticks = round(shift[streams.packet_number(packet)] / streams.time_base(stream))
-        packet.pts = None if packet.pts is None else packet.pts + ticks
-        packet.dts = None if packet.dts is None else packet.dts + ticks
-        yield from streams.decode_packet(stream, packet, av.AudioFrame) or ()
-    yield from streams.decode_packet(stream, None, av.AudioFrame) or ()
+    if shift is None:
+        yield from streams.decoded(container, stream, av.AudioFrame)
+        return
+    seconds = 0.0
+    for packet in chain(streams.packets(container, stream), (None,)):
+        seconds = seconds if packet is None else float(shift[streams.packet_number(packet)])
+        for frame in streams.decode_packet(stream, packet, av.AudioFrame) or ():
+            if frame.time is not None:  # in samples: the file's own unit can be as long as a packet
+                samples = round((frame.time + seconds) * frame.sample_rate)
+                frame.pts, frame.time_base = samples, Fraction(1, frame.sample_rate)
+            yield frame
 
 
 def _resampled(frames: Iterator[av.AudioFrame], sample_rate: int) -> Iterator[av.AudioFrame]:

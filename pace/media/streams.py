@@ -6,14 +6,19 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import av
 import numpy as np
 from av.stream import Disposition
 
+if TYPE_CHECKING:
+    Packet: TypeAlias = av.Packet[av.stream.Stream]
+else:
+    Packet: TypeAlias = av.Packet
 _Frame = TypeVar("_Frame", av.VideoFrame, av.AudioFrame)
 
+NO_VIDEO = "no video stream that can be decoded; give an undamaged video file"
 # A video stream that is no picture of its own: a cover, one still, a thumbnail for each chapter.
 STILLS = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 MOVING_SHARE = 0.25  # of the pictures and of the area of the other video streams, below which one is a preview of them
@@ -67,7 +72,7 @@ def video_stream(container: av.container.InputContainer, path: Path | str) -> av
     """
     candidates = video_streams(container)
     if not candidates:
-        raise MediaError(f"{path}: no video stream that can be decoded; give an undamaged video file")
+        raise MediaError(f"{path}: {NO_VIDEO}")
     stream = candidates[0] if len(candidates) == 1 else _moving(candidates, path)
     stream.thread_type, stream.codec_context.thread_count = "AUTO", 2
     return stream
@@ -90,9 +95,7 @@ def time_base(stream: av.VideoStream | av.AudioStream) -> Fraction:
     return stream.time_base
 
 
-def packets(
-    container: av.container.InputContainer, *chosen: av.VideoStream | av.AudioStream
-) -> Iterator["av.Packet[av.VideoStream | av.AudioStream]"]:
+def packets(container: av.container.InputContainer, *chosen: av.VideoStream | av.AudioStream) -> Iterator[Packet]:
     """Packets of the streams in the order of the file; see `packet_number`.
 
     Ends where the rest of the file cannot be read. Errors of the operating system pass.
@@ -135,7 +138,7 @@ def decoded(
     yield from decode_packet(stream, None, kind) or ()
 
 
-def packet_number(item: av.VideoFrame | av.AudioFrame | av.Packet) -> int:
+def packet_number(item: av.VideoFrame | av.AudioFrame | Packet) -> int:
     """Number in its stream, from 0, of a packet of `packets`, or of the one that a frame comes from; -1 if unknown."""
     return item.opaque.value if isinstance(item.opaque, _Number) else -1
 
@@ -146,7 +149,7 @@ def from_first(frames: Iterator[av.VideoFrame], first: int) -> Iterator[av.Video
 
 
 def decode_packet(
-    stream: av.VideoStream | av.AudioStream, packet: av.Packet | None, kind: type[_Frame]
+    stream: av.VideoStream | av.AudioStream, packet: Packet | None, kind: type[_Frame]
 ) -> list[_Frame] | None:
     """The frames that a decoder gives for its next packet, or at the end (None); None where the packet is damaged."""
     try:

@@ -31,8 +31,8 @@ class Timeline:
     duration: from the first picture to the end of the last one. last: when the last one begins. start: stamp of the
     first picture; None in a file without video. first: number of its packet. times: number of a picture's packet ->
     seconds after the first picture, where its stamp does not tell; None where it does. rate: frames per second.
-    size: that of most pictures as shown. sound_shift: (N,) what to add to the stamps of the sound's packets.
-    remarks: sentences on what is unusual.
+    size: that of most pictures as shown. sound_shift: (N,) what to add to the stamps of the sound's packets; None where
+    nothing is. remarks: sentences on what is unusual.
     """
 
     duration: float
@@ -42,7 +42,8 @@ class Timeline:
     times: dict[int, float] | None
     rate: float
     size: Size
-    sound_shift: Times
+    has_sound: bool
+    sound_shift: Times | None
     remarks: tuple[str, ...]
 
 
@@ -55,12 +56,12 @@ def of(path: Path | str) -> Timeline:
     return _read(str(path), (status.st_ino, status.st_size, status.st_mtime_ns))
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=2048)  # the index probes a video twice
 def _read(path: str, _: object) -> Timeline:
     video, sound, pictures = packets.scan(path)
     if video is None or pictures is None:
         shift, remarks = sound_clock.alone(sound)
-        return Timeline(0.0, 0.0, None, 0, None, 0.0, (0, 0), shift, remarks)
+        return Timeline(0.0, 0.0, None, 0, None, 0.0, (0, 0), sound is not None, shift, remarks)
     step = clock.typical_step(video.pts, 1 / pictures.pictured_rate)
     numbers = clock.parts(video.stamps(), step, sound.pts if sound else np.zeros(0))
     trusted = _trusted(video, pictures, numbers)
@@ -69,17 +70,21 @@ def _read(path: str, _: object) -> Timeline:
     of_picture = np.maximum.accumulate(numbers[order])
     times, offsets = clock.show_times(stamps, of_picture, step)
     length = video.length[order[-1]]
-    duration = float(times[-1] + (length if 0 < length <= clock.JUMP else clock.typical_step(times, step)))
+    length = max(step, length if length <= clock.JUMP else 0.0)
+    duration = round(float(times[-1] + length), 9)
     _check_table(path, pictures, video, duration)
     start = -offsets[int(of_picture[0])]
     shift, sound_remarks = sound_clock.beside(sound, sound_clock.VideoClock(video, numbers, offsets, start))
+    if sound and (delay := _made_up_delay(video, pictures)):
+        shift = (np.zeros(len(sound.pts)) if shift is None else shift) + delay
     joined = bool(of_picture[-1] > of_picture[0])
+    beginning = _beginning(video, pictures, order, trusted)
     remarks = (
         pictures.choice,
-        _beginning(video, pictures, order, trusted),
+        beginning,
         _joints(times, of_picture),
         _missing(stamps, step),
-        "" if joined else _header(pictures, duration, sound, start),
+        "" if joined or beginning else _header(pictures, duration, sound, start),
         _change_of_size(sizes),
         *sound_remarks,
     )
@@ -91,18 +96,30 @@ def _read(path: str, _: object) -> Timeline:
         times=None if trusted else dict(zip(order.tolist(), times.tolist(), strict=True)),
         rate=_rate(pictures, times),
         size=sizes.most_common(1)[0][0],
+        has_sound=sound is not None,
         sound_shift=shift,
         remarks=tuple(remark for remark in remarks if remark),
     )
 
 
 def _only_decoding_order(video: Track, pictures: Pictures) -> bool:
-    """Whether stamps rise in the order of storage although that is not the order of showing.
+    """Whether stamps rise in the order of storage, although the codec stores pictures in another order than shown.
 
-    The container (AVI, for one) or the program that wrote the file knew that order alone.
+    Then the container, or the program that wrote it, knew the times of decoding alone.
     """
     known = video.pts[np.isfinite(video.pts)]
     return pictures.reordered and not (np.diff(known) < 0).any()
+
+
+def _made_up_delay(video: Track, pictures: Pictures) -> float:
+    """Seconds by which FFmpeg shows pictures later than the file says, where the container has times of decoding alone.
+
+    The first picture is decoded and shown at once there; FFmpeg makes up times of showing that follow the decoding.
+    """
+    known = np.isfinite(video.pts) & np.isfinite(video.dts)
+    if not pictures.decoding_only or not known.any():
+        return 0.0
+    return float(np.median(np.sort(video.pts[known]) - np.sort(video.dts[known])))
 
 
 def _trusted(video: Track, pictures: Pictures, numbers: Numbers) -> bool:
@@ -134,7 +151,8 @@ def _decoded_order(path: str, pictures: Pictures) -> tuple[Numbers, Counter[Size
 
 def _stamps(video: Track, pictures: Pictures) -> Times:
     """Stamps of the packets that tell when pictures are shown, or of decoding where the file knows those alone."""
-    return video.stamps() if _only_decoding_order(video, pictures) else video.pts
+    complete = bool(np.isfinite(video.pts).all())
+    return video.stamps() if _only_decoding_order(video, pictures) and not complete else video.pts
 
 
 def _rate(pictures: Pictures, times: Times) -> float:
@@ -179,7 +197,7 @@ def _missing(stamps: Times, step: float) -> str:
 
 def _header(pictures: Pictures, duration: float, sound: Track | None, start: float) -> str:
     ends = (sound.pts + np.nan_to_num(sound.length) - start) if sound else np.zeros(0)
-    longest = max(duration, float(ends[np.isfinite(ends)].max(initial=0.0)))
+    longest = max(duration, float(ends[np.isfinite(ends)].max(initial=0.0))) + max(0.0, start)  # some count from zero
     if duration - HEADER_SLACK <= pictures.header_s <= longest + HEADER_SLACK or np.isnan(pictures.header_s):
         return ""
     return f"its header says {pictures.header_s:.2f} s, its pictures last {duration:.2f} s"

@@ -15,6 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from pace.clip import SAMPLE_RATE
 from pace.media import display, frames, sound_track, streams, timeline
+from pace.media.streams import MediaError
 from pace.media.writing import write_video
 from pace.pipeline.params import limits
 
@@ -45,9 +46,7 @@ class VideoInfo:
 def probe(path: Path | str) -> VideoInfo:
     """Read a video's properties from its packets and some of its frames. Raises MediaError."""
     shown = _timeline(path)
-    with streams.open_media(path) as container:
-        has_audio = streams.audio_stream(container) is not None
-    return VideoInfo(shown.duration, shown.rate, *shown.size, has_audio, shown.remarks)
+    return VideoInfo(shown.duration, shown.rate, *shown.size, shown.has_sound, shown.remarks)
 
 
 def codec(path: Path | str) -> str:
@@ -117,6 +116,7 @@ def _count(seconds: float, fps: float) -> int:
 
 def _timeline(path: Path | str) -> timeline.Timeline:
     """The timeline of a file that has video. Raises MediaError."""
-    with streams.open_media(path) as container:
-        streams.video_stream(container, path)
-    return timeline.of(path)
+    shown = timeline.of(path)
+    if shown.start is None:
+        raise MediaError(f"{path}: {streams.NO_VIDEO}")
+    return shown

@@ -14,7 +14,7 @@ import pytest
 from helpers.dataset_layouts import ROOT, write_params
 
 from pace.datasets import index
-from pace.media import frames, video, writing
+from pace.media import streams, video, writing
 from stages import decode as decode_stage
 from stages import index as index_stage
 
@@ -84,14 +84,14 @@ def test_tables(dataset):
 
 @pytest.mark.parametrize("error", [av.error.PatchWelcomeError(1, "not yet"), OSError(5, "Input/output error")])
 def test_a_video_that_fails_in_ffmpeg_or_on_disk_is_left_out(dataset, monkeypatch, error):
-    real = frames.first_frame
+    real = streams.packets
 
-    def fail(container, path):
-        if str(path).endswith("a.mp4"):
+    def fail(container, *chosen):
+        if container.name.endswith("a.mp4"):
             raise error
-        return real(container, path)
+        return real(container, *chosen)
 
-    monkeypatch.setattr(frames, "first_frame", fail)
+    monkeypatch.setattr(streams, "packets", fail)
     tables = index.build(index.IndexParams(root=str(dataset), **PARAMS))
     assert list(tables.videos.video_id) == ["b", "edge"] and error.strerror in tables.failures["a"]
 
