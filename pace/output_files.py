@@ -64,7 +64,7 @@ class _NamedFile(io.FileIO):
 
 
 @contextlib.contextmanager
-def written(path: Path) -> Iterator[io.BufferedWriter]:
+def written(path: Path) -> "Iterator[io.BufferedWriter[_NamedFile]]":
     """A file to write, on the disk when the `with` block ends.
 
     Raises OSErrors that name it, also where the writer hides them or raises another error.

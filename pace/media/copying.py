@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -113,7 +114,7 @@ class _Parameters:
         self._extract = BitStreamFilterContext("extract_extradata", stream) if within else None
         self._first: bytes | None = None
 
-    def see(self, packet: av.Packet) -> None:
+    def see(self, packet: "av.Packet[Any]") -> None:
         """Take the next packet, which is used up. Raises CannotCopyError where its parameters are new."""
         for item in self._extract.filter(packet) if self._extract else [packet]:
             found = bytes(PacketSideData.from_packet(item, "new_extradata"))

@@ -41,7 +41,7 @@ def encode(video: Path | str, shown: Pictures, audio: np.ndarray, sample_rate: i
         stream.time_base = stream.codec_context.time_base = Fraction(1, _TICKS)
         sound = AudioWriter(container, audio, sample_rate)
 
-        def mux(packets: list[av.Packet]) -> None:
+        def mux(packets: "list[av.Packet[av.VideoStream]]") -> None:
             for packet in packets:
                 packet.duration = lengths[packet.pts]
                 container.mux(packet)

@@ -54,8 +54,8 @@ def _digest(frame: av.VideoFrame) -> int:
     """A checksum of every fourth row of a frame's first plane, without the padding of its rows."""
     component = frame.format.components[0]
     width = frame.width * (2 if component.bits > 8 else 1)
-    rows = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)
-    return zlib.crc32(np.ascontiguousarray(rows[::4, :width]))
+    rows = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(-1, frame.planes[0].line_size)
+    return zlib.crc32(rows[::4, :width].tobytes())
 
 
 def require_same(path: Path | str, expected: Pictures, size: tuple[int, int], copied: bool) -> None:
