@@ -9,8 +9,8 @@ import soundfile
 from safetensors.torch import save_file
 
 from pace.clip import SAMPLE_RATE
-from pace.media.video import DecodeParams
-from pace.media.writing import mux
+from pace.media.adding_music import add_music
+from pace.media.video import DecodeParams, probe
 from pace.motion.dstformer import DSTformer
 from pace.motion.embedding import EmbedMotionParams
 from pace.motion.energy import EnergyParams
@@ -71,7 +71,7 @@ def make_long_video(path: Path, seconds: float, fps: float) -> None:
                     packet.dts, packet.pts, packet.stream = packet.dts + shift, packet.pts + shift, stream
                     target.mux(packet)
                 shift += template.duration
-    mux(silent, noise(seconds), SAMPLE_RATE, path)
+    add_music(silent, noise(probe(silent).duration_s), SAMPLE_RATE, path)
     silent.unlink()
 
 

@@ -1,9 +1,14 @@
 """`python -m pace compose`: generate music for one video, with the pipeline's own steps and its trained models."""
 
 import argparse
+import contextlib
 import dataclasses
+import io
+import re
+import signal
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -20,9 +25,12 @@ from pace.clip import CLIP_SECONDS, SAMPLE_RATE
 from pace.conditioning.condition_files import read_video
 from pace.conditioning.conditions import ConditionStore
 from pace.diffusion.generator import load_generator
-from pace.media.video import DecodeParams, codec, decode, probe
-from pace.media.writing import mux
+from pace.media.adding_music import add_music
+from pace.media.output import ENDINGS
+from pace.media.video import DecodeParams, probe, read_frames
+from pace.media.writing import write_video
 from pace.motion import embedding, energy, lifting
+from pace.output_files import FULL, replacing, written
 from pace.pipeline import params
 from pace.pose import backends
 from pace.sampling.sampling import SampleParams, sample_latents
@@ -33,19 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
     add("video", type=Path, metavar="VIDEO", help="a video of one dancer, 5 s or longer")
-    add("-o", "--out", type=Path, required=True, metavar="OUT.mp4", help="the video with its music")
+    add("-o", "--out", type=Path, required=True, metavar="OUT.mp4", help="the video with its music (or .m4v, .mov)")
     add("--keypoints", type=Path, metavar="FILE.json", help="AlphaPose results to use instead of a pose estimator")
     add("--seed", type=int, help="seed of the music (default: sample.seed); another seed gives other music")
     add("--wav", type=Path, help="also write the music alone, as a wav file")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run the command with the trained models of this project."""
+    """Run the command with the trained models of this project. When it is stopped, nothing is left half written."""
     settings = ComposeParams.of(params.read())
     if arguments.seed is not None:
         settings = dataclasses.replace(settings, sample=dataclasses.replace(settings.sample, seed=arguments.seed))
     models = Models(Path("models/vae"), Path("models/diffusion"))
-    compose(arguments.video, arguments.out, settings, models, arguments.keypoints, arguments.wav)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # as an exception, which cleans up
+    try:
+        compose(arguments.video, arguments.out, settings, models, arguments.keypoints, arguments.wav)
+    except KeyboardInterrupt:
+        print(f"python -m pace compose: interrupted; {arguments.out} was not written", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,41 +97,71 @@ def compose(
     wav: Path | None = None,
     log: Callable[[str], None] = print,
 ) -> None:
-    """Write `video` with generated music to `out` (mp4), and the music alone to `wav` if given.
+    """Write `video` with generated music to `out` (mp4, m4v or mov), and the music alone to `wav` if given.
 
     `keypoints` is an AlphaPose result file of this video. Without it, a pose estimator finds the dancer: RTMPose if it
     is the backend in params.yaml, else MediaPipe. `log` is called with a message after each step.
+    Both files are replaced only when they are complete and checked; an error leaves neither.
     Raises ValueError or FileNotFoundError, naming the file and the remedy, if the video is missing, unreadable or
-    shorter than five seconds, if it shows no person, or if weights or models are missing.
+    shorter than five seconds, if it shows no person, if weights or models are missing, or if a file cannot be written
+    where it should be.
     """
     if not video.is_file():
         raise FileNotFoundError(f"{video}: no such file; give the path of a video")
-    info = probe(video)
-    if info.duration_s < CLIP_SECONDS:
-        raise ValueError(
-            f"{video}: {info.duration_s:.2f} s long; music is made in clips of {CLIP_SECONDS:g} s, give a longer video"
-        )
-    for folder in (models.vae, models.diffusion):
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: no trained model; run `make repro` first")
-    with tempfile.TemporaryDirectory(prefix="pace-") as name:
-        conditions, clips = _conditions(video, Path(name), settings, keypoints, log)
+    if keypoints and not keypoints.is_file():
+        raise FileNotFoundError(f"{keypoints}: no such file; give a result file of AlphaPose for {video}")
+    with contextlib.ExitStack() as stack:
+        inputs = [("the video", video)] + ([("the keypoints file", keypoints)] if keypoints else [])
+        new_video = stack.enter_context(replacing(out, "-o", ENDINGS, inputs))
+        if wav:
+            new_wav = stack.enter_context(replacing(wav, "--wav", (".wav",), [*inputs, ("the file of -o", out)]))
+        info = probe(video)
+        if info.duration_s < CLIP_SECONDS:
+            raise ValueError(
+                f"{video}: {info.duration_s:.2f} s long; music is made in clips of {CLIP_SECONDS:g} s, "
+                "give a longer video"
+            )
+        for folder in (models.vae, models.diffusion):
+            if not folder.is_dir():
+                raise FileNotFoundError(f"{folder}: no trained model; run `make repro` first")
+        for remark in info.remarks:
+            log(f"{video}: {remark}")
+        with tempfile.TemporaryDirectory(prefix="pace-") as name, _about(video, Path(name)):
+            conditions, clips = _conditions(video, Path(name), settings, keypoints, log)
         music = _generate(conditions, [start for _, start in clips], info.duration_s, settings, models)
         log(f"{len(clips)} clips of music")
-        decoded = Path(name) / "video.mp4"
-        mux(video if _can_copy(video) else decoded, music, SAMPLE_RATE, out)
-    if wav:
-        soundfile.write(wav, music, SAMPLE_RATE, subtype="PCM_16")
+        if reason := add_music(video, music, SAMPLE_RATE, new_video):
+            log(f"{video}: encoded anew as H.264, at full size and rate, because {reason}")
+        if wav:
+            content = io.BytesIO()  # for Python to write, which reports a full disk; soundfile does not
+            soundfile.write(content, music, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+            with written(new_wav) as file:
+                file.write(content.getbuffer())
     log(f"{out}: {info.duration_s:.1f} s of music")
+
+
+@contextlib.contextmanager
+def _about(video: Path, folder: Path) -> Iterator[None]:
+    """Make errors about files of the temporary `folder`, which the user never sees, errors about the video."""
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            fault = f"{error.strerror} for the temporary files of {video} in {folder.parent}"
+            raise OSError(f"{fault}; free some, or set TMPDIR to a folder with more") from error
+        text = re.sub(re.escape(str(folder)) + r"[\\/][\w.]*\w", lambda _: str(video), str(error))
+        if text == str(error):
+            raise
+        raise ValueError(text) from error
 
 
 def _conditions(
     video: Path, folder: Path, settings: ComposeParams, keypoints: Path | None, log: Callable[[str], None]
 ) -> tuple[ConditionStore, list[tuple[str, float]]]:
     """Run the per-video stages in a temporary folder, and gather the conditions of the clips."""
-    name, fps = video.stem, settings.decode.fps
+    name, fps = str(video), settings.decode.fps
     decoded, keypoint_file, pose_file = folder / "video.mp4", folder / "keypoints.npz", folder / "pose3d.npz"
-    decode(video, decoded, folder / "audio.wav", fps, settings.decode.short_side)
+    write_video(decoded, read_frames(video, fps, settings.decode.short_side), fps)
     backend = "alphapose" if keypoints else "rtmpose" if settings.keypoints.backend == "rtmpose" else "mediapipe"
     keypoint_params = dataclasses.replace(settings.keypoints, backend=backend)
     inputs = (keypoints, video) if keypoints else (decoded, *backends.estimator_files(keypoint_params))
@@ -147,8 +190,3 @@ def _generate(
     with torch.no_grad():
         images = vae.decode(latents)[:, 0]
     return limit_peaks(join(invert(images, settings.vocoder), starts, duration))
-
-
-def _can_copy(video: Path) -> bool:
-    """Whether an mp4 file can hold the video's stream as it is. It then keeps its full resolution."""
-    return codec(video) in ("h264", "hevc", "mpeg4", "av1", "vp9")

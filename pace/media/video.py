@@ -49,12 +49,6 @@ def probe(path: Path | str) -> VideoInfo:
     return VideoInfo(shown.duration, shown.rate, *shown.size, shown.has_sound, shown.remarks)
 
 
-def codec(path: Path | str) -> str:
-    """Name of the video's codec, such as h264, hevc, vp9 or av1. Raises MediaError."""
-    with streams.open_media(path) as container:
-        return streams.video_stream(container, path).codec.canonical_name
-
-
 def frame_count(info: VideoInfo, fps: float) -> int:
     """Number of frames at the constant rate `fps` that cover a video, at least 1."""
     return _count(info.duration_s, fps)

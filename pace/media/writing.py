@@ -1,4 +1,4 @@
-"""Writing video files with sound, both streams on one clock."""
+"""Writing frames and sound as a video file, both streams on one clock."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -9,9 +9,6 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from pace.clip import SAMPLE_RATE
-from pace.media import streams
-from pace.media.frames import first_frame
-from pace.media.streams import MediaError
 
 
 def write_video(
@@ -39,7 +36,7 @@ def write_video(
         stream = container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = 1 / rate
-        sound = _AudioWriter(container, audio, sample_rate) if audio is not None else None
+        sound = AudioWriter(container, audio, sample_rate) if audio is not None else None
         index, reformatter = 0, VideoReformatter()
         while first is not None:
             pixels = np.ascontiguousarray(first[:height, :width])
@@ -55,38 +52,8 @@ def write_video(
             sound.finish()
 
 
-def mux(video_path: Path | str, audio: np.ndarray, sample_rate: int, out: Path | str) -> None:
-    """Copy a file's video stream into an mp4 and add audio (S,) float32 mono, sample 0 at the first frame.
-
-    Raises MediaError for an unreadable video or one whose codec an mp4 cannot hold.
-    """
-    with streams.open_media(video_path) as source:
-        template = streams.video_stream(source, video_path)
-        first, _ = first_frame(source, video_path)
-    with streams.open_media(video_path) as source, av.open(str(out), "w", format="mp4") as container:
-        template = streams.video_stream(source, video_path)
-        try:
-            stream = container.add_stream_from_template(template)
-            sound = _AudioWriter(container, audio, sample_rate)
-            container.start_encoding()
-        except (ValueError, av.error.FFmpegError) as error:
-            name = template.codec_context.name
-            raise MediaError(f"{video_path}: an mp4 cannot hold its {name} video; convert it to H.264") from error
-        shift = round(Fraction(first) / streams.time_base(template))
-        for packet in source.demux(template):
-            if packet.dts is None:
-                continue
-            time = float((packet.dts - shift) * packet.time_base)
-            packet.dts -= shift
-            packet.pts = packet.dts if packet.pts is None else packet.pts - shift
-            packet.stream = stream
-            container.mux(packet)
-            sound.write_until(time)
-        sound.finish()
-
-
-class _AudioWriter:
-    """Encodes an array as AAC into an open container, piece by piece alongside the video."""
+class AudioWriter:
+    """Encodes samples (S,) float32 mono as AAC into an open container, piece by piece alongside the video."""
 
     def __init__(self, container: av.container.OutputContainer, audio: np.ndarray, sample_rate: int) -> None:
         if audio.ndim != 1:
@@ -95,6 +62,7 @@ class _AudioWriter:
         self.stream = container.add_stream("aac", rate=sample_rate, layout="mono", options={"b": "96000"})
 
     def write_until(self, time: float) -> None:
+        """Encode what sounds before `time` in seconds and is not yet written."""
         while self.done < len(self.audio) and self.done < time * self.sample_rate:
             piece = np.clip(self.audio[self.done : self.done + 1024], -1, 1).astype(np.float32)
             frame = av.AudioFrame.from_ndarray(piece[None], format="fltp", layout="mono")
@@ -103,5 +71,6 @@ class _AudioWriter:
             self.done += len(piece)
 
     def finish(self) -> None:
+        """Encode the rest."""
         self.write_until(float("inf"))
         self.container.mux(self.stream.encode(None))

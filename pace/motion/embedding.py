@@ -71,7 +71,11 @@ def embed_video(params: EmbedMotionParams, video_id: str, inputs: tuple[Path, ..
         track = normalise(keypoints, "bbox", size)
     else:
         with np.load(source, allow_pickle=False) as file:
-            track, fps = normalise_pose(file["pose"]), float(file["fps"])
+            pose, fps = file["pose"], float(file["fps"])
+        try:
+            track = normalise_pose(pose)
+        except ValueError as error:
+            raise ValueError(f"video {video_id}: {error}") from None
     embedding = embed(load_cached(weights), track, params.parts).astype(np.float16)
     check_finite(embedding, f"{weights}: embedded frames of {source}", "look at that file and at the weights")
     np.savez(folder / "motion.npz", embedding=embedding, fps=np.float32(fps))

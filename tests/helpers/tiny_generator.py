@@ -13,16 +13,16 @@ SAMPLE = SampleParams(
 )
 
 
-def generator(objective="v"):
+def generator(objective="v", shape=SHAPE):
     torch.manual_seed(0)
     encoder, unet = build(
         EncoderParams(8, 2, "both", "gate", "five", "mean", False, True, True, True, True),
         UNetParams((8, 8), (False, True), 1, 2, 4, 4, 1, 3, 2),
-        SHAPE,
+        shape,
     )
     task = DenoisingTask(objective, "cosine", min_snr=0.0, drop=0.1)
     scale = LatentScale(torch.tensor([5.0, 0]), torch.tensor([2.0, 1]))
-    return Generator(encoder.eval(), unet.eval(), task, SHAPE, scale)
+    return Generator(encoder.eval(), unet.eval(), task, shape, scale)
 
 
 def draw(batch):
