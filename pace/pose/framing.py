@@ -24,9 +24,8 @@ def inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     finite = np.isfinite(xy).all(axis=-1)
     xy = np.where(finite[..., None], xy, 0)
     beyond = np.maximum(np.maximum(-xy, xy - np.array(size)), 0).max(axis=-1)
-    extent = np.hypot(*np.moveaxis(np.ptp(xy, axis=1), -1, 0))[:, None]
-    weight: np.ndarray = np.where(finite, np.clip(1 - beyond / np.maximum(MARGIN * extent, 1e-6), 0, 1), 0)
-    return weight
+    extent = np.linalg.norm(xy.max(axis=1) - xy.min(axis=1), axis=-1, keepdims=True)
+    return np.asarray(np.where(finite, np.clip(1 - beyond / np.maximum(MARGIN * extent, 1e-6), 0, 1), 0))
 
 
 def dim_outside(keypoints: Keypoints, name: str) -> Keypoints:
