@@ -21,6 +21,8 @@ from pace.pipeline.params import read
 WORK = '''
 import functools
 import json
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -42,6 +44,8 @@ def work(video_id, inputs, folder):
     (folder / "out.txt").write_text("half")
     if (root / "hang").exists() and video_id in (root / "hang").read_text():
         time.sleep(60)
+    if inputs[0].read_text() == "die":
+        os.kill(os.getpid(), signal.SIGSEGV)
     if inputs[0].read_text() == "bad":
         raise ValueError(f"{inputs[0]}: not a number")
     (folder / "out.txt").write_text(str(int(inputs[0].read_text()) * weight(inputs[1]) * helper.FACTOR))
@@ -111,8 +115,9 @@ def dask(tmp_path_factory):
         [*command, "scheduler", "--host", "127.0.0.1", "--port", "0", *common],
         [*command, "worker", "--nworkers", "2", "--nthreads", "1", *common],
     )
+    settings = environment(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")  # a dead worker's item is not tried again
     processes = [
-        subprocess.Popen(line, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.Popen(line, cwd=folder, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for line in commands
     ]
     try:
@@ -181,6 +186,17 @@ def test_cluster_keeps_the_store_and_sees_new_code_and_files(tmp_path, dask):
     other = Project(tmp_path / "other", dask=dask)
     (other.folder / "pace/helper.py").write_text("FACTOR = 30\n")
     assert other.run("ab") == ("ab", products("ab", 30))
+
+
+@pytest.mark.long
+def test_a_video_that_kills_its_worker_on_the_cluster_stops_no_other(tmp_path, dask):
+    project = Project(tmp_path / "project", dask=dask)
+    (project.folder / "b.in").write_text("die")
+    process = project.start("abcdef")
+    assert process.communicate(timeout=60)[1] and process.returncode == 0
+    assert project.results() == products("acdef")
+    failures = json.loads((project.folder / "out/failures.json").read_text())
+    assert failures == {"b": f"b.in: {dask_cluster.DIED}"}
 
 
 def test_worker_with_other_code_is_refused(tmp_path):
