@@ -10,6 +10,7 @@ import numpy as np
 
 from pace.clip import SAMPLE_RATE
 from pace.media import streams, timeline
+from pace.media.clock import JUMP
 
 AUDIO_SLACK = 0.01  # seconds that audio time stamps may wander before silence is inserted or samples are dropped
 
@@ -46,6 +47,8 @@ def audio_chunks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
             if frame.time is not None:  # else it follows directly on the samples before
                 zero = frame.time if zero is None else zero
                 gap = round((frame.time - zero) * sample_rate) - written
+                if gap > JUMP * sample_rate and frame.time - zero > shown.duration + JUMP:
+                    gap = 0  # a damaged stamp
                 while joints and joints[0] < frame.time + AUDIO_SLACK:
                     exact = bool(joints.pop(0))
             if not exact and abs(gap) <= AUDIO_SLACK * sample_rate:
