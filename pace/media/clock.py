@@ -44,17 +44,29 @@ def parts(stamps: Times, step: float, other: Times) -> Numbers:
     return numbers
 
 
-def show_times(stamps: Times, numbers: Numbers, step: float) -> tuple[Times, dict[int, float]]:
+def jumps(ascending: Times, step: float, other: Times) -> Numbers:
+    """Where ascending stamps are followed by a gap that is no pause, since no other stream fills it: their numbers."""
+    other = np.sort(other[np.isfinite(other)])
+    other_step = typical_step(other, 0.0)
+    wide = np.flatnonzero(np.diff(ascending) > max(JUMP, REORDERED * step))
+    empty = [i for i in wide.tolist() if not _fills(other, other_step, ascending[i], ascending[i + 1])]
+    return np.array(empty, np.int64)
+
+
+def show_times(stamps: Times, numbers: Numbers, step: float, other: Times) -> tuple[Times, dict[int, float]]:
     """When pictures are shown (N,), in seconds after the first, and for each part what was added to its stamps.
 
     stamps: (N,) in the order of showing, NaN where missing. Within a part, they are put in ascending order: that also
-    gives the pictures their times where the file knows the order of decoding alone.
+    gives the pictures their times where the file knows the order of decoding alone. Jumps that are left, of stamps of
+    showing that are damaged, become one step. other: stamps of another stream.
     """
     times = np.zeros(len(stamps))
     offsets: dict[int, float] = {}
     begin = 0.0
     for number in np.unique(numbers):
         own = _complete(stamps[numbers == number], step)
+        for i in jumps(own, step, other)[::-1].tolist():
+            own[i + 1 :] -= own[i + 1] - own[i] - step
         offsets[int(number)] = begin - own[0]
         times[numbers == number] = own - own[0] + begin
         begin += own[-1] - own[0] + typical_step(own, step)

@@ -45,7 +45,7 @@ def timed_frames(path: Path | str, shown: Timeline) -> Iterator[tuple[float, tup
             yield time, (frame, displays.of(frame))
     lost = sum(number > shown.first for number in damaged)
     if lost:
-        log.warning("%s: %d of its pictures are damaged and were left out", path, lost)
+        log.warning("%s: pictures left out because they are damaged: %d", path, lost)
     if time + TRUNCATION_SLACK < shown.last:
         raise MediaError(
             f"{path}: truncated, its video ends at {time:.2f} of {shown.duration:.2f} s; get an intact copy"

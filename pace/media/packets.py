@@ -75,6 +75,8 @@ def scan(path: Path | str) -> tuple[Track | None, Track | None, Pictures | None]
         video = streams.video_stream(container, path) if streams.video_streams(container) else None
         sound = audio_tracks.audio_stream(container)
         chosen = [stream for stream in (video, sound) if stream is not None]
+        if not chosen:
+            return None, None, None
         rows: dict[int, list[tuple[int | None, int | None, int | None, bool, int]]] = {s.index: [] for s in chosen}
         table_count, table_end = _table(video) if video else (0, float("nan"))
         keys = _KeyPictures(video) if video else None

@@ -12,6 +12,7 @@ import numpy as np
 from pace.clip import SAMPLE_RATE
 from pace.media import audio_tracks, streams, timeline
 from pace.media.channels import Levels
+from pace.media.clock import JUMP
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ def channel_chunks(path: Path | str, sample_rate: int, options: dict[str, str] |
             if frame.time is not None:  # else it follows directly on the samples before
                 zero = frame.time if zero is None else zero
                 gap = round((frame.time - zero) * sample_rate) - written
+                if gap > JUMP * sample_rate and frame.time - zero > shown.duration + JUMP:
+                    gap = 0  # a damaged stamp
                 while joints and joints[0] < frame.time + AUDIO_SLACK:
                     exact = bool(joints.pop(0))
             if not exact and abs(gap) <= AUDIO_SLACK * sample_rate:

@@ -112,7 +112,7 @@ def packets(container: av.container.InputContainer, *chosen: av.VideoStream | av
             packet = next(demuxed, None)
         except OSError:
             raise
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, IndexError):  # IndexError: PyAV's end of a file in which a stream appears midway
             return
         if packet is None:
             return

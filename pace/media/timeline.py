@@ -63,12 +63,13 @@ def _read(path: str, _: object) -> Timeline:
         shift, remarks = sound_clock.alone(sound)
         return Timeline(0.0, 0.0, None, 0, None, 0.0, (0, 0), sound is not None, shift, remarks)
     step = clock.typical_step(video.pts, 1 / pictures.pictured_rate)
-    numbers = clock.parts(video.stamps(), step, sound.pts if sound else np.zeros(0))
-    trusted = _trusted(video, pictures, numbers)
+    heard = sound.pts if sound else np.zeros(0)
+    numbers = clock.parts(video.stamps(), step, heard)
+    trusted = _trusted(video, pictures, numbers) and not len(clock.jumps(np.sort(video.pts), step, heard))
     order, sizes = (_shown_order(video, pictures), pictures.sizes) if trusted else _decoded_order(path, pictures)
     stamps = _stamps(video, pictures)[order]
     of_picture = np.maximum.accumulate(numbers[order])
-    times, offsets = clock.show_times(stamps, of_picture, step)
+    times, offsets = clock.show_times(stamps, of_picture, step, heard)
     length = video.length[order[-1]]
     length = max(clock.typical_step(times, step), length if length <= clock.JUMP else 0.0)
     duration = round(float(times[-1] + length), 9)

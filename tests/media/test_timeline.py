@@ -214,6 +214,32 @@ def test_sound_packets_without_time_stamps(tmp_path, monkeypatch, missing):
     assert len(probe(path).remarks) == (len(missing) == 1000)
 
 
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_one_damaged_time_stamp(tmp_path, monkeypatch, kind):
+    """It adds no hours."""
+    path = write(tmp_path / "a.mkv", 60, clicks=[0.5, 1.5])
+    real = streams.packets
+
+    def damaged(container, *chosen):
+        for packet in real(container, *chosen):
+            if packet.stream.type == kind and streams.packet_number(packet) == 40:
+                packet.pts += round(36000 / packet.time_base)
+            yield packet
+
+    monkeypatch.setattr(streams, "packets", damaged)
+    numbers, times, clicks = shown(path)
+    assert numbers == list(range(60)) and times == pytest.approx(np.arange(60) * STEP, abs=0.035)
+    assert clicks == pytest.approx([0.5, 1.5], abs=0.001)
+
+
+def test_a_stream_that_appears_midway(tmp_path):
+    """Two recordings joined, the second with other numbers of its streams: FFmpeg takes it as further streams."""
+    one = write(tmp_path / "1.ts", 30, clicks=[0.5])
+    two = write(tmp_path / "2.ts", 30, clicks=[0.5], first=30, container_options={"mpegts_start_pid": "0x300"})
+    numbers, _, clicks = shown(joined(tmp_path / "joined.ts", one, two))
+    assert numbers[:30] == list(range(30)) and clicks[0] == pytest.approx(0.5, abs=0.001)
+
+
 def test_damaged_pictures_are_left_out(tmp_path, caplog):
     path = write(tmp_path / "a.webm", 60, "libvpx")
     content = bytearray(path.read_bytes())
@@ -225,7 +251,7 @@ def test_damaged_pictures_are_left_out(tmp_path, caplog):
     numbers, times, _ = shown(path)
     assert numbers[-10:] == list(range(50, 60))
     assert times[-1] == pytest.approx(59 * STEP, abs=0.001)
-    assert "a.webm" in caplog.text and "of its pictures are damaged and were left out" in caplog.text
+    assert "a.webm: pictures left out because they are damaged: 3" in caplog.text
 
 
 def test_a_header_that_lies(tmp_path):
