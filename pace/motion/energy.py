@@ -69,8 +69,10 @@ def torso_length(pose: np.ndarray, seen: np.ndarray | None = None) -> float:
     """
     neck = H36M.index("neck")
     lengths = np.linalg.norm(pose[:, neck] - pose[:, 0], axis=-1)
-    whole = slice(None) if seen is None else (seen[:, 0] > 0.5) & (seen[:, neck] > 0.5)
-    return float(np.median(lengths[whole] if seen is None or np.any(whole) else lengths))
+    if seen is not None:
+        whole = (seen[:, 0] > 0.5) & (seen[:, neck] > 0.5)
+        lengths = lengths[whole] if whole.any() else lengths
+    return float(np.median(lengths))
 
 
 def only_seen(track: np.ndarray, seen: np.ndarray) -> np.ndarray:

@@ -151,7 +151,7 @@ def read_seen(path: Path) -> np.ndarray:
     """
     source = keypoint_files.load(path)
     body = skeleton.to_h36m(source.keypoints, source.layout)
-    weight = framing.inside(body, source.size) * source.detected[:, None]
+    weight: np.ndarray = framing.inside(body, source.size) * source.detected[:, None]
     return weight.astype(np.float32)
 
 

@@ -21,7 +21,7 @@ def inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     MARGIN is in body sizes, the diagonal of the keypoints' box. Points that are not finite have weight 0.
     """
     xy = points[..., :2].astype(np.float64)
-    finite = np.isfinite(xy).all(axis=-1)
+    finite = np.asarray(np.isfinite(xy).all(axis=-1))
     xy = np.where(finite[..., None], xy, 0)
     beyond = np.maximum(np.maximum(-xy, xy - np.array(size)), 0).max(axis=-1)
     extent = np.hypot(*np.moveaxis(np.ptp(xy, axis=1), -1, 0))[:, None]
