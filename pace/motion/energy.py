@@ -70,8 +70,9 @@ def torso_length(pose: np.ndarray, seen: np.ndarray | None = None) -> float:
     """
     neck = H36M.index("neck")
     lengths = np.linalg.norm(pose[:, neck] - pose[:, 0], axis=-1)
-    if seen is not None and (whole := (seen[:, 0] > 0.5) & (seen[:, neck] > 0.5)).any():
-        lengths = lengths[whole]
+    if seen is not None:
+        whole = (seen[:, 0] > 0.5) & (seen[:, neck] > 0.5)
+        lengths = lengths[whole] if whole.any() else lengths
     return float(np.median(lengths))
 
 

@@ -152,8 +152,8 @@ def read_seen(path: Path) -> np.ndarray:
     """
     source = keypoint_files.load(path)
     body = skeleton.to_h36m(source.keypoints, source.layout)
-    weight = framing.inside(body, source.size) * source.detected[:, None]
-    return np.asarray(weight, np.float32)
+    weight: np.ndarray = framing.inside(body, source.size) * source.detected[:, None]
+    return weight.astype(np.float32)
 
 
 def read_keypoints(path: Path) -> tuple[np.ndarray, tuple[int, int], float]:

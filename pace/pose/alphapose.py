@@ -146,6 +146,8 @@ def _project_xyz(joints: object, points: np.ndarray, path: Path) -> np.ndarray:
     xyz = _numbers(joints, "pred_xyz_jts", "x, y, z", path)[:24]
     if len(xyz) < 24 or not len(points):
         raise _unexpected(path, f"{len(points)} keypoints and {len(xyz)} pred_xyz_jts; expected at least 1 and 24")
+    if not (np.isfinite(xyz).all() and np.isfinite(points).all()):
+        return np.full((24, 3), np.nan)
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     scale = (high - low).max() / max(np.ptp(xyz[:, :2], axis=0).max(), 1e-9)
     centre = (xyz[:, :2].min(axis=0) + xyz[:, :2].max(axis=0)) / 2
