@@ -2,12 +2,10 @@
 
 import csv
 import json
-import os
 import shutil
 import unicodedata
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 import soundfile
@@ -282,7 +280,6 @@ def test_suffixes_and_strict(folders, capsys):
 
 @pytest.mark.long
 def test_two_workers_give_the_same_and_training_music_a_row(folders, monkeypatch):
-    joblib.Parallel(n_jobs=2)(joblib.delayed(os.chdir)("/") for _ in range(8))  # workers are kept, wherever they are
     arguments = ("ref", "mine", "--training", "ref", "--protocols", "strict", "--extractors", "descriptors", "--out")
     command(*arguments, "one.json")
     monkeypatch.setenv("PACE_WORKERS", "2")
