@@ -6,6 +6,7 @@ import pytest
 from pace.audio.silence import is_silent
 from pace.evaluation.metrics.onsets import events
 from pace.media import sounds
+from pace.media.channels import Levels
 
 SR = 22050
 DITHER = np.random.default_rng(0).integers(-1, 2, 3 * SR) / 2**15
@@ -30,12 +31,18 @@ HEARD = {
 }
 
 
+def faults_of(wave):
+    levels = Levels()
+    levels.add(wave[:, None])
+    return sounds.faults(wave, SR, levels)
+
+
 @pytest.mark.parametrize("name", SILENT)
 def test_silent(name):
     wave = SILENT[name].astype(np.float32)
     assert is_silent(wave)
     if len(wave) and np.isfinite(wave).all():
-        assert sounds.faults(wave[:, None], SR) == ("silent",)
+        assert faults_of(wave) == ("silent",)
         found = events(wave, SR)
         assert not found.beats.size and not any(onsets.size for onsets in found.onsets.values())
 
@@ -43,4 +50,4 @@ def test_silent(name):
 @pytest.mark.parametrize("name", HEARD)
 def test_heard(name):
     wave = HEARD[name].astype(np.float32)
-    assert not is_silent(wave) and "silent" not in sounds.faults(wave[:, None], SR)
+    assert not is_silent(wave) and "silent" not in faults_of(wave)
