@@ -23,6 +23,7 @@ NO_VIDEO = "no video stream that can be decoded; give an undamaged video file"
 STILLS = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 MOVING_SHARE = 0.25  # of the pictures and of the area of the other video streams, below which one is a preview of them
 LONG_SHARE = 0.9  # of the longest video stream, above which one counts as long
+RETRIES = 100  # times that a file may ask to read on after damaged data
 RATES = (0.1, 1000)  # frames per second that a header may state and be believed
 
 
@@ -106,10 +107,16 @@ def packets(container: av.container.InputContainer, *chosen: av.VideoStream | av
     Ends where the rest of the file cannot be read. Errors of the operating system pass.
     """
     numbers = dict.fromkeys((stream.index for stream in chosen), 0)
-    demuxed = container.demux(list(chosen))
+    demuxed, retries = container.demux(list(chosen)), 0
     while True:
         try:
             packet = next(demuxed, None)
+        except BlockingIOError:  # what FFmpeg says where it skips damaged data
+            retries += 1
+            if retries > RETRIES:
+                return
+            demuxed = container.demux(list(chosen))
+            continue
         except OSError:
             raise
         except (av.error.FFmpegError, IndexError):  # IndexError: PyAV's end of a file in which a stream appears midway
