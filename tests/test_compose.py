@@ -295,12 +295,14 @@ def test_signals_leave_the_older_file(tmp_path, networks, monkeypatch, capsys, n
     monkeypatch.setattr(command, "write_video", stop)
     monkeypatch.setattr(command, "Models", lambda *_: networks[1])
     monkeypatch.chdir(ROOT)
-    usual = signal.getsignal(signal.SIGTERM)
+    usual = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup has it ignored
     try:
         with pytest.raises(SystemExit) as caught:
             command.run(parser.parse_args([str(video), "-o", str(out), "--wav", str(tmp_path / "out.wav")]))
     finally:
-        signal.signal(signal.SIGTERM, usual)
+        signal.signal(signal.SIGTERM, usual[0])
+        signal.signal(signal.SIGINT, usual[1])
     assert caught.value.code == status
     assert len(seen) == 4  # two temporary files lay beside the targets
     assert sorted(tmp_path.iterdir()) == [video, out]

@@ -154,7 +154,12 @@ def _check_table(videos: pd.DataFrame, root: Path) -> None:
 
 def _probe(path: Path) -> video.VideoInfo:
     """What a video holds. Runs in a worker process. Raises MediaError, among others, for a video that is not usable."""
-    info = video.probe(path)
+    try:
+        info = video.probe(path)
+    except (ValueError, OSError):
+        raise
+    except Exception as error:  # whatever a library makes of a file
+        raise MediaError(f"{path}: cannot be read ({type(error).__name__}: {error}); leave it out") from error
     _check_length(info, path)
     return info
 
