@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from pace.pipeline import failures
 from pace.pipeline.workers import keep_to_cores
 
 COMMANDS = {
@@ -46,7 +47,9 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         print(f"python -m pace {arguments.command}: interrupted", file=sys.stderr)
         sys.exit(130)
-    except (ValueError, OSError, RuntimeError) as error:
+    except OSError as error:
+        sys.exit(f"python -m pace {arguments.command}: {failures.reason(error)}")
+    except (ValueError, RuntimeError) as error:
         sys.exit(f"python -m pace {arguments.command}: {error}")
 
 

@@ -3,7 +3,6 @@
 Files name a clip as the table does, or by its reference's file name without extension.
 """
 
-import csv
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,8 +15,10 @@ import numpy.typing as npt
 from pace.evaluation.clips import Annotations
 from pace.evaluation.metrics.beat_alignment import MotionBeats, read_motion_beats
 from pace.scoring import matching
+from pace.scoring.csv_files import read_rows
 
-LABELS = {"motion_beats": "a pose", "beats": "true beats", "bpm": "a tempo"}  # field of Annotations -> what is given
+# Field of Annotations -> what is given.
+LABELS = {"motion_beats": "a usable pose", "beats": "true beats", "bpm": "a tempo"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,17 +102,17 @@ def _numbers(
     """(clip, number, line) of a table with columns `clip` and `column`."""
     if path is None:
         return
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if missing := [name for name in ("clip", column) if name not in (reader.fieldnames or ())]:
-            raise ValueError(f"{path}:1: no column {missing[0]!r}; the first line must be clip,{column}")
-        for row in reader:
-            try:
-                value = float(row[column])
-            except (TypeError, ValueError):
-                value = math.nan
-            if not (math.isfinite(value) and good(value)):
-                raise ValueError(f"{path}:{reader.line_num}: {column} is {row[column]!r}; give {expected}")
-            if not row["clip"]:
-                raise ValueError(f"{path}:{reader.line_num}: clip is ''; give the name of a clip, without extension")
-            yield matching.normal(row["clip"]), value, reader.line_num
+    columns, rows = read_rows(path)
+    if missing := [name for name in ("clip", column) if name not in columns]:
+        raise ValueError(f"{path}:1: no column {missing[0]!r}; the first line must be clip,{column}")
+    for line, row in rows:
+        clip, text = row["clip"], row[column]
+        try:
+            value = float(text or "")
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and good(value)):
+            raise ValueError(f"{path}:{line}: {column} is {text!r}; give {expected}")
+        if not clip:
+            raise ValueError(f"{path}:{line}: clip is {clip!r}; give the name of a clip, without extension")
+        yield matching.normal(clip), value, line

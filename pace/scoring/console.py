@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pace.evaluation.clips import TRUTH
+from pace.evaluation.metrics.beat_alignment import ALIGNMENT
 from pace.scoring import notes
 from pace.scoring.console_table import (
     DIFFERS,
@@ -24,6 +25,8 @@ from pace.scoring.console_table import (
     width,
 )  # fmt: skip
 from pace.scoring.notes import MARK, Result
+
+OTHERS = {ALIGNMENT: "the other dances have no beats or no usable pose"}  # protocol -> why clips lack it
 
 
 def text(result: Result) -> str:
@@ -112,16 +115,20 @@ def _differences(result: Result, columns: Sequence[Column]) -> list[str]:
 
 
 def _missing(result: Result, columns: Sequence[Column]) -> list[str]:
-    """How many clips lack a figure of the table, for their reference's sake and so in all rows alike."""
+    """How many clips lack a figure of the table, for their reference's or pose's sake and so in all rows alike."""
     truth = result["rows"].get(TRUTH, {})
-    lacking: dict[int, list[str]] = {}
+    of_truth = [record for record in result["per_clip"] if record["row"] == TRUTH]
+    lacking: dict[tuple[str, int], list[str]] = {}
     for column in columns:
         metric = "bhs" if column.metric == "f1" else column.metric
-        if count := truth.get("missing", {}).get(column.protocol, {}).get(metric):
-            lacking.setdefault(count, []).append(" ".join(column.heads))
+        if truth.get("missing", {}).get(column.protocol, {}).get(metric):
+            # alignment has no entry at all for a clip without a usable pose
+            count = sum(record.get(f"{column.protocol}_{metric}") is not None for record in of_truth)
+            others = OTHERS.get(column.protocol, "the other references have none")
+            lacking.setdefault((others, count), []).append(" ".join(column.heads))
     return [
-        f"{', '.join(names)}: of {truth['clips'] - count} of {truth['clips']} clips; the other references have none"
-        for count, names in lacking.items()
+        f"{', '.join(names)}: of {count} of {truth['clips']} clips; {others}"
+        for (others, count), names in lacking.items()
     ]
 
 

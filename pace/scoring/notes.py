@@ -13,7 +13,7 @@ Result = dict[str, Any]  # what `pace.scoring.score.score` returns
 
 MARK = "†"
 WITHOUT = {
-    "a pose": "not in alignment",
+    "a usable pose": "not in alignment",
     "true beats": "scored against the beats tracked in the reference",
     "a tempo": "scored against the tempo of its true beats or that tracked in the reference",
 }

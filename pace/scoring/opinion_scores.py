@@ -12,7 +12,6 @@ paper's user study (5.2, appendix B) has ten raters, a scale of 1-5, and the sha
 """
 
 import argparse
-import csv
 import dataclasses
 import math
 import sys
@@ -22,6 +21,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+
+from pace.scoring.csv_files import read_rows
 
 Values = npt.NDArray[np.float64]
 
@@ -95,23 +96,22 @@ def read(paths: Iterable[Path], scale: int = 5) -> tuple[list[Rating], list[str]
     ratings: dict[tuple[str, str, str], Rating] = {}
     problems = []
     for path in paths:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in KEYS if name not in (reader.fieldnames or ())]
-            if missing or not set(SCORES) & set(reader.fieldnames or ()):
-                raise ValueError(
-                    f"{path}: its columns are {', '.join(reader.fieldnames or ()) or 'none'}; needed are "
-                    f"{', '.join(KEYS)} and at least one of {', '.join(SCORES)}"
-                )
-            for row in reader:
-                try:
-                    rating = _rating(row, scale)
-                    key = rating.rater, rating.clip, rating.system
-                    if key in ratings:
-                        raise ValueError(f"{rating.rater} has rated clip {rating.clip} of {rating.system} before")
-                    ratings[key] = rating
-                except ValueError as error:
-                    problems.append(f"{path}:{reader.line_num}: {error}; the row is left out")
+        columns, rows = read_rows(path)
+        missing = [name for name in KEYS if name not in columns]
+        if missing or not {*SCORES} & {*columns}:
+            raise ValueError(
+                f"{path}: its columns are {', '.join(columns) or 'none'}; needed are "
+                f"{', '.join(KEYS)} and at least one of {', '.join(SCORES)}"
+            )
+        for line, row in rows:
+            try:
+                rating = _rating(row, scale)
+                key = rating.rater, rating.clip, rating.system
+                if key in ratings:
+                    raise ValueError(f"{rating.rater} has rated clip {rating.clip} of {rating.system} before")
+                ratings[key] = rating
+            except ValueError as error:
+                problems.append(f"{path}:{line}: {error}; the row is left out")
     values = [value for rating in ratings.values() for value in (rating.ovl, rating.rel) if value is not None]
     if scale > 5 and values and max(values) <= 5:
         problems.append(f"no rating is over 5 on the scale of 1 to {scale}: was it 1 to 5?")

@@ -83,7 +83,7 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     - `lateness`: of each system that is late or early by a constant the fields of `lateness.Lateness`, and the `row`
       that holds its scores after the `shift`.
     - `group`: what the intervals resample, see `groups.describe`.
-    - `known`: number of clips with `a pose`, `true beats` or `a tempo`, for each annotation given.
+    - `known`: number of clips with `a usable pose`, `true beats` or `a tempo`, for each annotation given.
     - `files`: what was unmatched, unreadable or faulty, by system; `unscored`: `reference` or `pose` -> clip -> of what
       it is left out, in all rows alike, and why. `other_files`: what is no music, by folder. `not_computed`: extractor
       -> reason.
@@ -191,7 +191,7 @@ def _check_readable(scored: Sequence[ScoredClip], systems: Sequence[str]) -> Non
 
 
 def count_annotated(clips: Sequence[Clip], scored: set[str]) -> dict[str, int]:
-    """Number of scored clips with a pose, true beats or a tempo, for each annotation given."""
+    """Number of scored clips with a usable pose, true beats or a tempo, for each annotation given."""
     counts = {}
     for field, label in LABELS.items():
         names = {clip.name for clip in clips if getattr(clip.annotations, field) is not None}

@@ -18,13 +18,24 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace) -> None:
     """Check params.yaml. Raises ParamsError naming the file, the key and what is allowed or the remedy."""
-    content = params.read()
+    content = read_params()
     try:
         sections = check(content)
     except params.ParamsError as error:
         raise params.ParamsError(f"{params.FILE}: {error}") from None
     check_inputs(Path(), content)
     print(f"{params.FILE}: {len(sections)} sections are valid")
+
+
+def read_params() -> dict[str, Any]:
+    """params.yaml. Raises ParamsError, of one line, where it is not YAML in UTF-8."""
+    try:
+        return params.read()
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise params.ParamsError(f"{params.FILE}:{line}: not text in UTF-8; save the file as UTF-8") from None
+    except params.ParamsError as error:
+        raise params.ParamsError(" ".join(str(error).split())) from None
 
 
 def check(content: dict[str, Any]) -> dict[str, set[str]]:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from pace.pipeline import params
 from pace.setup import doctor_environment, doctor_inputs, doctor_weights, preflight
-from pace.setup.check import check
+from pace.setup.check import check, read_params
 from pace.setup.doctor_findings import FAIL, OK, Finding, Setup, first_line, read_graph
 
 # (name of the check, the check, whether it needs params.yaml)
@@ -38,7 +37,7 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace) -> None:
     """Report on the set-up. Exits with status 1 if the pipeline cannot run with it."""
-    findings = examine(Path(), params.read, check)
+    findings = examine(Path(), read_params, check)
     print(report(findings))
     if failures(findings):
         sys.exit(1)

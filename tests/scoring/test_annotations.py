@@ -54,6 +54,15 @@ def test_a_bad_row_is_named(tmp_path, reader, text, message):
         reader(written(tmp_path / "x.csv", text))
 
 
+@pytest.mark.parametrize("reader", [read_beats, read_tempo])
+def test_a_table_that_is_not_in_utf8_is_named(tmp_path, reader):
+    """As spreadsheets of Windows write it: Latin-1, or UTF-16 as \"Unicode text\"."""
+    for encoding in ("latin-1", "utf-16"):
+        (tmp_path / "x.csv").write_bytes("clip,time_s,bpm\ncafé,1,90\n".encode(encoding))
+        with pytest.raises(ValueError, match=r"x\.csv: not text in UTF-8; save the table as CSV in UTF-8"):
+            reader(tmp_path / "x.csv")
+
+
 def test_a_source_of_nothing_and_files_that_are_no_pose_are_errors(tmp_path):
     beats = written(tmp_path / "b.csv", "clip,time_s\nz,1\n")
     with pytest.raises(ValueError, match=r"b\.csv: none of its entries matches a clip; .* names, such as 'a'"):

@@ -134,6 +134,11 @@ def test_missing_figures_are_dashes_and_counted():
     for row in result["rows"].values():
         row["rhythm"]["strict"]["beat_f70"] = None
         row["missing"] = {"strict": {"beat_f70": 20, "cmlt": 20}, "loris": {"bcs": 2, "bhs": 2}}
+    result["per_clip"] = [
+        {"row": row, "strict_beat_f70": None, "loris_bhs": None if i < 2 else 50.0}
+        for row in ("truth", "ours")
+        for i in range(20)
+    ]
     lines = console.text(result).splitlines()
     assert lines[2].split()[:4] == ["ours", "20", "–", "0.500"]
     assert "beat F: of 0 of 20 clips; the other references have none" in lines

@@ -212,3 +212,14 @@ def test_command(tmp_path, capsys):
     path.write_text(HEAD, encoding="utf-8")
     with pytest.raises(SystemExit, match="no rating in"):
         main(["listening", str(path)])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("gone.csv", "gone.csv: No such file or directory"), ("latin.csv", "latin.csv: not text in UTF-8; save the")],
+)
+def test_a_file_that_cannot_be_read_is_named_in_one_line(tmp_path, name, message):
+    (tmp_path / "latin.csv").write_bytes((HEAD + "zoé,c1,pace,4,5,real\n").encode("latin-1"))
+    with pytest.raises(SystemExit) as error:
+        main(["listening", str(tmp_path / name)])
+    assert str(error.value).startswith(f"python -m pace listening: {tmp_path / message}")

@@ -328,13 +328,13 @@ def test_poses_beats_and_tempo_are_heeded_and_their_lack_is_counted(folders, cap
     command(*arguments, "--poses", "poses", "--beats", "beats.csv", "--tempo", "tempo.csv")
     said = capsys.readouterr().out
     lines = said.splitlines()
-    assert "1 of 2 clips without a pose, not in alignment" in lines
+    assert "1 of 2 clips without a usable pose, not in alignment" in lines
     unused = "left out of alignment in every row: b.npz: track of 5 frames; the filter of order 2 needs at least 10"
     assert f"not scored, or not in all metrics: pose 1, b ({unused})" in " ".join(said.split())
     assert "1 of 2 clips without true beats, scored against the beats tracked in the reference" in lines
     assert not [line for line in lines if "without a tempo" in line]
     result = json.loads(Path("x.json").read_text())
-    assert result["known"] == {"a pose": 1, "true beats": 1, "a tempo": 2}
+    assert result["known"] == {"a usable pose": 1, "true beats": 1, "a tempo": 2}
     scores = {(one["clip"], one["row"]): one for one in result["per_clip"]}
     motion = beat_alignment.read_motion_beats(Path("poses/a.npz"), 0, 3).times
     detected = onsets.events(soundfile.read("ref/a.wav", dtype="float32")[0], SR)
@@ -428,6 +428,7 @@ def test_positions_that_are_missing_in_a_pose_leave_the_other_clips_their_scores
     said = capsys.readouterr().out
     assert "not scored, or not in all metrics: pose 2, such as b (left out" in " ".join(said.split())
     assert "nan" not in said
+    assert "dance BAS: of 1 of 3 clips; the other dances have no beats or no usable pose" in " ".join(said.split())
     command(*arguments, "--out", "x.csv")
     with open("x.csv", newline="") as file:
         (line,) = [record for record in csv.DictReader(file) if record["row"] == "truth"]

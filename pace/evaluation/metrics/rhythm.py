@@ -153,8 +153,9 @@ def summarise(scores: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 def tempo_of(beats: np.ndarray) -> float:
-    """Tempo in BPM from the median interval of beat times (B,) in seconds; NaN for fewer than two beats."""
-    return float(60 / np.median(np.diff(beats))) if len(beats) > 1 else math.nan
+    """Tempo in BPM from the median interval of beat times (B,) in seconds; NaN without an interval above 0."""
+    interval = float(np.median(np.diff(beats))) if len(beats) > 1 else 0.0
+    return 60 / interval if interval > 0 else math.nan
 
 
 def _check_annotations(beats: np.ndarray | None, bpm: float | None) -> None:

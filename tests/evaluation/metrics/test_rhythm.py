@@ -354,3 +354,9 @@ def test_errors_say_what_is_wrong():
         events(np.concatenate([wave, [np.nan, np.inf, -np.inf]]), SR)
     with pytest.raises(ValueError, match="empty"):
         summarise([])
+
+
+def test_beats_at_one_time_have_no_tempo():
+    assert tempo_of(np.array([0.5, 1.0, 1.5])) == 120.0
+    for beats in ([], [1.0], [1.0, 1.0], [1.0, 1.0, 1.0, 1.5]):
+        assert math.isnan(tempo_of(np.array(beats)))
