@@ -23,9 +23,11 @@ STEP = 0.25
 SPEED = 2.0  # body sizes per second, besides STEP
 JUMP = 0.45  # in place of STEP: a cut of the video, or the estimator finding the dancer again
 FARTHEST = 0.6
+WINDOW = 0.2  # seconds over which the limits hold between any two sightings: a change of person may take some frames
 EDGE = 0.1  # seconds beside a stretch with another person, in which the estimator is already or still disturbed
 MAX_GROWTH = 1.6  # ratio of the body sizes of two neighbouring frames; 1.43 at most in the same dances
 MAX_ZOOM = 2.5  # the same before and after a jump or a gap
+LABELLED = 0.9  # share of the frames followed without labels that the labels must cover to be believed
 
 log = logging.getLogger(__name__)
 
@@ -63,16 +65,16 @@ def follow(detections: Sequence[Detection], fps: float, name: str) -> dict[int, 
     """The main dancer, frame -> detection: the track with the greatest sum of body sizes over its frames.
 
     Of two who come one after the other, the first, unless the second has more than twice that sum.
-    Tracks come from the estimator's labels where those are unique in every frame, otherwise from matching each
-    frame's keypoints to the last ones of each track. A jump that no body makes ends a track, whatever its label.
+    Tracks come from the estimator's labels where those are unique in every frame, otherwise, or where a body's label
+    keeps changing, from matching each frame's keypoints to the last ones of each track. A jump that no body makes ends
+    a track, whatever its label.
     Tracks that continue the main one, near in place, are joined to it; where they join by a jump between neighbouring
     frames, the frame after it is left out. Warnings under `name` count the detections dropped, and say where the
     dancer is not followed although somebody is seen.
     """
-    tracks = _by_label(detections, fps) or _by_distance(detections, fps)
-    if not tracks:
+    if not detections:
         return {}
-    main, others = _main(tracks, fps)
+    main, others = _followed(detections, fps)
     if others:
         count = sum(map(len, others))
         log.warning(
@@ -90,6 +92,17 @@ def follow(detections: Sequence[Detection], fps: float, name: str) -> dict[int, 
     return {detection.frame: detection for detection in main if detection not in jumps}
 
 
+def _followed(detections: Sequence[Detection], fps: float) -> tuple[Track, list[Track]]:
+    """The main dancer's track and the others, by labels or by distance."""
+    labelled = _by_label(detections, fps)
+    by_label = _main(labelled, fps) if labelled else None
+    frames = len({detection.frame for detection in detections})
+    if by_label and len(by_label[0]) >= LABELLED * frames:
+        return by_label
+    by_distance = _main(_by_distance(detections, fps), fps)
+    return by_label if by_label and len(by_label[0]) >= LABELLED * len(by_distance[0]) else by_distance
+
+
 def distance(first: Detection, second: Detection) -> float:
     """Mean distance of the keypoints in units of the mean body size."""
     gap = np.hypot(*(first.points[:, :2] - second.points[:, :2]).T).mean()
@@ -104,6 +117,17 @@ def moves_on(earlier: Detection, later: Detection, fps: float) -> bool:
 def found_again(earlier: Detection, later: Detection, fps: float) -> bool:
     """Whether the second detection may be the same person after a cut of the video or a time out of sight."""
     return _within(earlier, later, fps, JUMP, MAX_ZOOM)
+
+
+def _continues(track: Track, detection: Detection, fps: float) -> bool:
+    """Whether a track's body can have moved on to a detection, from all its places of the last WINDOW seconds."""
+    return all(moves_on(earlier, detection, fps) for earlier in _last(track, detection.frame, fps))
+
+
+def _last(track: Track, frame: int, fps: float) -> Track:
+    """The last detection of a track, and those within WINDOW seconds before `frame`."""
+    recent = itertools.takewhile(lambda item: frame - item.frame <= WINDOW * fps, reversed(track[:-1]))
+    return [track[-1], *recent]
 
 
 def _within(earlier: Detection, later: Detection, fps: float, step: float, ratio: float) -> bool:
@@ -126,7 +150,7 @@ def _by_label(detections: Sequence[Detection], fps: float) -> list[Track] | None
         track = tracks[detection.person][-1]
         if track and track[-1].frame == detection.frame:
             return None
-        if track and not moves_on(track[-1], detection, fps):
+        if track and not _continues(track, detection, fps):
             tracks[detection.person].append([detection])
         else:
             track.append(detection)
@@ -147,7 +171,7 @@ def _by_distance(detections: Sequence[Detection], fps: float) -> list[Track]:
             (distance(track[-1], detection), frame - track[-1].frame, t, d)
             for t, track in enumerate(alive)
             for d, detection in enumerate(current)
-            if moves_on(track[-1], detection, fps)
+            if _continues(track, detection, fps)
         ]
         matched_tracks: set[int] = set()
         matched_detections: set[int] = set()
@@ -183,10 +207,12 @@ def _join(main: Track, others: list[Track], fps: float) -> tuple[Track, list[Tra
     while True:
         costs = []
         for index, other in enumerate(others):
-            for earlier, later in ((main[-1], other[0]), (other[-1], main[0])):
+            for before, after in ((main, other), (other, main)):
+                earlier, later = before[-1], after[0]
                 gap = later.frame - earlier.frame
                 near = gap <= MAX_ABSENCE * fps or earlier.person == later.person
-                if gap > 0 and near and found_again(earlier, later, fps):
+                places = _last(before, later.frame, fps)
+                if gap > 0 and near and all(found_again(place, later, fps) for place in places):
                     costs.append((gap, distance(earlier, later), index))
         if not costs:
             return main, others

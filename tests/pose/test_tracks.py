@@ -148,3 +148,26 @@ def test_a_cut_to_another_zoom_keeps_the_dancer(caplog):
     main = follow(people(dance), 30.0, "v")
     assert sorted(main) == [i for i in range(90) if i != 45]
     assert "v: the dancer jumps at 1.5 s; this does not count as motion" in caplog.text
+
+
+@pytest.mark.parametrize("person", [None, 3])
+@pytest.mark.parametrize("frames, heights", [(2, 0.7), (3, 1.2), (4, 1.2), (8, 1.2), (10, 2.0)])
+def test_a_change_of_person_that_takes_some_frames_is_one(frames, heights, person, caplog):
+    """An estimator that glides from one person to the next in a third of a second."""
+    size = at(0, 0).extent
+    path = np.concatenate(
+        [np.full(75, 0.0), np.linspace(0, heights * size, frames + 1)[1:], np.full(60, heights * size)]
+    )
+    with caplog.at_level(logging.WARNING):
+        main = follow([at(i, 300 + x, person=person) for i, x in enumerate(path)], 30.0, "v")
+    assert set(range(70)) <= set(main) and max(main) < 75 + frames
+    assert max(centres(main).values()) < 300 + 0.65 * size
+    assert "another appears" in caplog.text
+
+
+@pytest.mark.parametrize("period", [2, 3])
+def test_labels_that_flicker_are_not_believed(period, caplog):
+    people = [at(i, 100 + i, person=str(i % period)) for i in range(60)]
+    with caplog.at_level(logging.WARNING):
+        main = follow(people, 30.0, "v")
+    assert sorted(main) == list(range(60)) and "another" not in caplog.text
