@@ -25,6 +25,7 @@ MOVING_SHARE = 0.25  # of the pictures and of the area of the other video stream
 LONG_SHARE = 0.9  # of the longest video stream, above which one counts as long
 RETRIES = 100  # times that a file may ask to read on after damaged data
 RATES = (0.1, 1000)  # frames per second that a header may state and be believed
+LONG_LOOK = {"probesize": "50000000", "analyzeduration": "300000000"}  # bytes and microseconds: for streams that begin late
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +57,9 @@ def open_media(path: Path | str, options: dict[str, str] | None = None) -> Itera
     check_file(path)
     try:
         container = av.open(str(path), options=options, metadata_errors="replace")
+        if any(_is_unknown(stream) for stream in (*container.streams.video, *container.streams.audio)):
+            container.close()
+            container = av.open(str(path), options=LONG_LOOK | (options or {}), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: not a readable media file ({error.strerror}); get an intact copy") from None
     try:
@@ -171,6 +175,12 @@ def decode_packet(
     for frame in frames if packet is None else ():
         frame.time_base = time_base(stream)
     return frames
+
+
+def _is_unknown(stream: av.VideoStream | av.AudioStream) -> bool:
+    """Whether a stream's properties are not in the beginning of the file, at which FFmpeg looks when it opens one."""
+    context = stream.codec_context
+    return context is not None and not (context.width if isinstance(stream, av.VideoStream) else context.sample_rate)
 
 
 def _moving(candidates: list[av.VideoStream], path: Path | str) -> av.VideoStream:
