@@ -268,6 +268,21 @@ def test_damaged_pictures_are_left_out(tmp_path, caplog):
     assert "a.webm: pictures left out because they are damaged: 3" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "times, clicks",
+    [
+        ({"sound_start": 9.0}, [9.5]),  # FFmpeg looks at the first 5 s, or the first 5 MB
+        ({"start": 9.0, "sound_start": 0.0}, [0.5]),
+    ],
+)
+def test_a_stream_that_begins_late(tmp_path, times, clicks):
+    path = write(tmp_path / "a.ts", 300, clicks=clicks, **times)
+    numbers, pictures, heard = shown(path)
+    assert numbers[:200] == list(range(200)) and probe(path).remarks == ()
+    assert pictures == pytest.approx(np.arange(300) * STEP, abs=1e-6)
+    assert heard == pytest.approx(clicks, abs=0.001)
+
+
 def test_a_header_that_lies(tmp_path):
     path = write(tmp_path / "a.mp4", 60)
     content = bytearray(path.read_bytes())
