@@ -25,7 +25,10 @@ MOVING_SHARE = 0.25  # of the pictures and of the area of the other video stream
 LONG_SHARE = 0.9  # of the longest video stream, above which one counts as long
 RETRIES = 100  # times that a file may ask to read on after damaged data
 RATES = (0.1, 1000)  # frames per second that a header may state and be believed
-LONG_LOOK = {"probesize": "50000000", "analyzeduration": "300000000"}  # bytes and microseconds: for streams that begin late
+LONG_LOOK = {
+    "probesize": "50000000",
+    "analyzeduration": "300000000",
+}  # bytes and microseconds: for streams that begin late
 
 
 @dataclasses.dataclass(frozen=True)
