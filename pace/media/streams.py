@@ -60,7 +60,7 @@ def open_media(path: Path | str, options: dict[str, str] | None = None) -> Itera
     check_file(path)
     try:
         container = av.open(str(path), options=options, metadata_errors="replace")
-        if any(_is_unknown(stream) for stream in (*container.streams.video, *container.streams.audio)):
+        if _begins_late(container):
             container.close()
             container = av.open(str(path), options=LONG_LOOK | (options or {}), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
@@ -180,10 +180,11 @@ def decode_packet(
     return frames
 
 
-def _is_unknown(stream: av.VideoStream | av.AudioStream) -> bool:
+def _begins_late(container: av.container.InputContainer) -> bool:
     """Whether a stream's properties are not in the beginning of the file, at which FFmpeg looks when it opens one."""
-    context = stream.codec_context
-    return context is not None and not (context.width if isinstance(stream, av.VideoStream) else context.sample_rate)
+    pictures = (stream.codec_context for stream in container.streams.video)
+    sounds = (stream.codec_context for stream in container.streams.audio)
+    return any(of and not of.width for of in pictures) or any(of and not of.sample_rate for of in sounds)
 
 
 def _moving(candidates: list[av.VideoStream], path: Path | str) -> av.VideoStream:

@@ -244,14 +244,14 @@ def test_reading_goes_on_where_ffmpeg_asks_to_try_again(tmp_path):
     with av.open(str(write(tmp_path / "a.mkv", 5))) as container:
         stored = [packet for packet in container.demux(video=0) if packet.size]
 
-    class Container:
-        def demux(self, chosen):
-            while stored:
-                yield stored.pop(0)
-                if len(stored) == 2:
-                    raise av.error.BlockingIOError(11, "try again")
+        class Container:
+            def demux(self, chosen):
+                while stored:
+                    yield stored.pop(0)
+                    if len(stored) == 2:
+                        raise av.error.BlockingIOError(11, "try again")
 
-    assert [streams.packet_number(p) for p in streams.packets(Container(), stored[0].stream)] == [0, 1, 2, 3, 4]
+        assert [streams.packet_number(p) for p in streams.packets(Container(), stored[0].stream)] == [0, 1, 2, 3, 4]
 
 
 def test_damaged_pictures_are_left_out(tmp_path, caplog):
