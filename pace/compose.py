@@ -106,6 +106,8 @@ def compose(
     shorter than five seconds, if it shows no person, if weights or models are missing, or if a file cannot be written
     where it should be.
     """
+    if video.exists() and not video.is_file():
+        raise ValueError(f"{video}: a folder, device or pipe; give the path of a video")
     if not video.is_file():
         raise FileNotFoundError(f"{video}: no such file; give the path of a video")
     if keypoints and not keypoints.is_file():

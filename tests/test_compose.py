@@ -197,6 +197,8 @@ def test_missing_short_and_untrained_are_named(tmp_path, settings):
     out = tmp_path / "out.mp4"
     with pytest.raises(FileNotFoundError, match=r"gone\.mp4: no such file"):
         compose(tmp_path / "gone.mp4", out, settings, models)
+    with pytest.raises(ValueError, match="a folder, device or pipe; give the path of a video"):
+        compose(tmp_path, out, settings, models)
     frames = [np.zeros((64, 64, 3), np.uint8)] * 180
     write_video(tmp_path / "short.mp4", frames[:90], 30)
     with pytest.raises(ValueError, match=r"short\.mp4: 3\.00 s long"):

@@ -19,7 +19,11 @@ COLUMNS = ("video_id", "file", "split", "genre", "music_id", "dancer")
 OPTIONAL_COLUMNS: dict[str, object] = {"bpm": float("nan"), "camera": "", "sequence": "", "source": ""}
 PLACEHOLDER = Path("data/none")  # the value of a path parameter that is not set; DVC needs a folder that exists
 VIDEO_SUFFIXES = frozenset(
-    [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts", ".ogv", ".3gp"]
+    [
+        ".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".f4v", ".flv", ".mkv", ".webm", ".ogv", ".avi", ".divx", ".wmv",
+        ".asf", ".mpg", ".mpeg", ".mpe", ".m2v", ".vob", ".mod", ".ts", ".m2t", ".mts", ".m2ts", ".tod", ".mxf", ".dv",
+        ".nut", ".rm", ".rmvb",
+    ]
 )  # fmt: skip
 
 # One video as a reader describes it: some of COLUMNS and OPTIONAL_COLUMNS.

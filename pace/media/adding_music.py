@@ -24,8 +24,10 @@ def add_music(video: Path | str, audio: np.ndarray, sample_rate: int, out: Path)
         return None
     except CannotCopyError as error:
         reason = str(error)
-    except (DifferenceError, MediaError) as error:
+    except DifferenceError as error:
         reason = f"a copy would show {error}"
+    except MediaError:
+        reason = "a copy of its stream could not be read"
     encode(video, shown, audio, sample_rate, out)
     try:
         require_same(out, shown, encoded_size(shown), copied=False)

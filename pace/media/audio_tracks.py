@@ -115,6 +115,6 @@ def declared_seconds(container: av.container.InputContainer, stream: av.AudioStr
         return None
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    if container.duration and not container.streams.video:
-        return container.duration / av.time_base
+    if container.duration and not container.streams.video:  # Matroska counts it from zero, also if the sound is later
+        return (container.duration - max(0, container.start_time or 0)) / av.time_base
     return None

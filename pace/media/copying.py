@@ -59,7 +59,8 @@ def copy(video: Path | str, shown: Pictures, audio: np.ndarray, sample_rate: int
         except (ValueError, av.error.FFmpegError) as error:
             if isinstance(error, OSError):
                 raise
-            raise CannotCopyError(f"it cannot hold this {codec} stream ({error})") from error
+            fault = error.strerror if isinstance(error, av.error.FFmpegError) else error  # without the name of `out`
+            raise CannotCopyError(f"it cannot hold this {codec} stream ({fault})") from error
 
 
 def _tick_rate(unit: Fraction) -> int:

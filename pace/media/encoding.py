@@ -35,7 +35,9 @@ def encode(video: Path | str, shown: Pictures, audio: np.ndarray, sample_rate: i
     lengths = dict(zip(clock.starts.tolist(), clock.lengths.tolist(), strict=True))
     rate = Fraction(len(shown.times) / shown.duration).limit_denominator(1001)
     with open_output(out) as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast"})
+        # No B-frames: an mp4 states how long the last stored picture is shown, which must be the last one shown.
+        options = {"crf": "18", "preset": "veryfast", "bf": "0"}
+        stream = container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height = encoded_size(shown)
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, _TICKS)

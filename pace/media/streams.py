@@ -25,6 +25,10 @@ MOVING_SHARE = 0.25  # of the pictures and of the area of the other video stream
 LONG_SHARE = 0.9  # of the longest video stream, above which one counts as long
 RETRIES = 100  # times that a file may ask to read on after damaged data
 RATES = (0.1, 1000)  # frames per second that a header may state and be believed
+LONG_LOOK = {
+    "probesize": "50000000",
+    "analyzeduration": "300000000",
+}  # bytes and microseconds: for streams that begin late
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +60,9 @@ def open_media(path: Path | str, options: dict[str, str] | None = None) -> Itera
     check_file(path)
     try:
         container = av.open(str(path), options=options, metadata_errors="replace")
+        if _begins_late(container):
+            container.close()
+            container = av.open(str(path), options=LONG_LOOK | (options or {}), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: not a readable media file ({error.strerror}); get an intact copy") from None
     try:
@@ -171,6 +178,13 @@ def decode_packet(
     for frame in frames if packet is None else ():
         frame.time_base = time_base(stream)
     return frames
+
+
+def _begins_late(container: av.container.InputContainer) -> bool:
+    """Whether a stream's properties are not in the beginning of the file, at which FFmpeg looks when it opens one."""
+    pictures = (stream.codec_context for stream in container.streams.video)
+    sounds = (stream.codec_context for stream in container.streams.audio)
+    return any(of and not of.width for of in pictures) or any(of and not of.sample_rate for of in sounds)
 
 
 def _moving(candidates: list[av.VideoStream], path: Path | str) -> av.VideoStream:

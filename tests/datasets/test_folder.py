@@ -273,6 +273,13 @@ def test_seeded_split(tmp_path, seed):
     )
 
 
+def test_recordings_of_every_container_are_found(tmp_path):
+    names = [f"a.{ending}" for ending in ("M2T", "MOD", "TS", "asf", "f4v", "mkv", "mpg", "mxf", "vob", "wmv")]
+    for name in [*names, "a.wav", "a.ts.txt"]:
+        (tmp_path / name).touch()
+    assert listing.find_videos(tmp_path) == names
+
+
 def test_linked_folders_are_searched_once(tmp_path):
     root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
     for path in (root / "in/a.mp4", elsewhere / "deep/b.mp4", tmp_path / "c.mp4"):

@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from helpers import numbered_video
+from helpers import numbered_video, numbered_videos
 
 from pace.media.adding_music import add_music
 from pace.media.sound_track import read_audio
@@ -192,3 +192,21 @@ def test_unreadable_video_is_named(tmp_path):
     (tmp_path / "in.mp4").write_bytes(b"no video")
     with pytest.raises(MediaError, match=r"in\.mp4: not a readable media file"):
         add_music(tmp_path / "in.mp4", with_click(1.0), RATE, tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize("codec", ["ffv1", "libx264"])
+@pytest.mark.parametrize("count", [40, 41, 42])
+def test_a_last_picture_that_is_held(tmp_path, codec, count):
+    """Whether or not it is the last one stored: of a copy, an mp4 knows how long that one lasts."""
+    times = np.arange(count) / 30
+
+    def held(kind, number, packet):
+        if packet.pts * packet.time_base > times[-1] - 0.01:
+            packet.duration = round(0.5 / packet.time_base)
+
+    options = {"b_frames": 2, "options": {"b_strategy": "0"}} if codec == "libx264" else {}
+    path = numbered_videos.write(tmp_path / "in.mkv", count, codec, alter=held, **options)
+    out, reason, _ = added(path)
+    assert probe(out).duration_s == pytest.approx(times[-1] + 0.5, abs=0.002)
+    assert numbered_video.numbers(out)[1] == pytest.approx(times, abs=0.001)
+    assert codec == "libx264" or reason.startswith("players expect no ffv1")

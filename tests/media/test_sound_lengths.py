@@ -2,11 +2,12 @@
 
 import struct
 
+import av
 import numpy as np
 import pytest
 import soundfile
 from helpers.projects import ROOT
-from helpers.sound_files import lag, write
+from helpers.sound_files import encode, lag, write
 
 from pace.media import sounds, wav_header
 
@@ -117,3 +118,15 @@ def test_other_endings_tags_and_joined_files(music, tmp_path):
     (tmp_path / "cut.mp3").write_bytes(content[: len(content) // 3])
     (fault,) = sounds.read(tmp_path / "cut.mp3").faults
     assert fault.startswith("cut short: 6.00 s by its header, 1.9")
+
+
+def test_sound_that_begins_late_is_not_cut_short(music, tmp_path):
+    """The header of Matroska counts from zero."""
+    samples = np.concatenate([np.zeros(3 * 22050, np.float32), music])
+    with av.open(str(tmp_path / "a.mka"), "w") as container:
+        stream = container.add_stream("flac", rate=22050, layout="mono")
+        for packet in encode(stream, samples[:, None], 22050):
+            if packet.pts is None or packet.pts * packet.time_base > 2.9:
+                container.mux(packet)
+    sound = sounds.read(tmp_path / "a.mka")
+    assert sound.seconds == pytest.approx(6, abs=0.2) and sound.faults == ()

@@ -244,14 +244,14 @@ def test_reading_goes_on_where_ffmpeg_asks_to_try_again(tmp_path):
     with av.open(str(write(tmp_path / "a.mkv", 5))) as container:
         stored = [packet for packet in container.demux(video=0) if packet.size]
 
-    class Container:
-        def demux(self, chosen):
-            while stored:
-                yield stored.pop(0)
-                if len(stored) == 2:
-                    raise av.error.BlockingIOError(11, "try again")
+        class Container:
+            def demux(self, chosen):
+                while stored:
+                    yield stored.pop(0)
+                    if len(stored) == 2:
+                        raise av.error.BlockingIOError(11, "try again")
 
-    assert [streams.packet_number(p) for p in streams.packets(Container(), stored[0].stream)] == [0, 1, 2, 3, 4]
+        assert [streams.packet_number(p) for p in streams.packets(Container(), stored[0].stream)] == [0, 1, 2, 3, 4]
 
 
 def test_damaged_pictures_are_left_out(tmp_path, caplog):
@@ -266,6 +266,21 @@ def test_damaged_pictures_are_left_out(tmp_path, caplog):
     assert numbers[-10:] == list(range(50, 60))
     assert times[-1] == pytest.approx(59 * STEP, abs=0.001)
     assert "a.webm: pictures left out because they are damaged: 3" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "times, clicks",
+    [
+        ({"sound_start": 9.0}, [9.5]),  # FFmpeg looks at the first 5 s, or the first 5 MB
+        ({"start": 9.0, "sound_start": 0.0}, [0.5]),
+    ],
+)
+def test_a_stream_that_begins_late(tmp_path, times, clicks):
+    path = write(tmp_path / "a.ts", 300, clicks=clicks, **times)
+    numbers, pictures, heard = shown(path)
+    assert numbers[:200] == list(range(200)) and probe(path).remarks == ()
+    assert pictures == pytest.approx(np.arange(300) * STEP, abs=1e-6)
+    assert heard == pytest.approx(clicks, abs=0.001)
 
 
 def test_a_header_that_lies(tmp_path):
