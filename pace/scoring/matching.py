@@ -11,7 +11,8 @@ from pathlib import Path
 EXTENSIONS = (
     ".wav", ".w64", ".flac", ".aiff", ".aif", ".aifc", ".au", ".caf", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".m4b",
     ".aac", ".ac3", ".wma", ".mka", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg",
-    ".ts", ".mts", ".m2ts", ".ogv", ".3gp",
+    ".ts", ".mts", ".m2ts", ".ogv", ".3gp", ".qt", ".3g2", ".f4v", ".divx", ".asf", ".mpe", ".m2v", ".vob", ".mod",
+    ".m2t", ".tod", ".mxf", ".dv", ".nut", ".rm", ".rmvb",
 )  # fmt: skip
 GENERATED_ENDINGS = ("_generated", "_gen", "_pred", "_fake", "_sample", "_output")
 REFERENCE_ENDINGS = ("_reference", "_ref", "_gt", "_real")

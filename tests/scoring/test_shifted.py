@@ -23,7 +23,7 @@ def write_aac(path, wave):
             container.mux(packet)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_encoded_early_and_other_music(tmp_path, monkeypatch):
     """Four pieces: AAC, copies 30 ms early, other pieces."""
     monkeypatch.setenv("PACE_WORKERS", "1")
