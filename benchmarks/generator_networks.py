@@ -12,7 +12,8 @@ from pace.clip import LATENT_SIZE
 from pace.conditioning.hsf_encoder import SEMANTIC_WIDTH, Conditions, EncoderParams, HSFEncoder
 from pace.diffusion.generator import DataShape, build
 from pace.diffusion.unet import UNet, UNetParams
-from pace.diffusion_training.training import DiffusionParams, Model
+from pace.diffusion_training.params import DiffusionParams
+from pace.diffusion_training.step import Model
 from pace.pipeline import params
 from pace.pipeline.closure import ROOT
 from pace.pose.skeleton import PARTS

@@ -18,7 +18,7 @@ from pace.conditioning.hsf_encoder import Conditions, EncoderParams, Encoding, H
 from pace.diffusion.flops import GeneratorSize, generator_lines, generator_size, parameter_count
 from pace.diffusion.generator import DataShape, Generator, LatentScale
 from pace.diffusion.unet import UNet, UNetParams
-from pace.diffusion_training.training import DiffusionParams
+from pace.diffusion_training.params import DiffusionParams
 from pace.pipeline.params import FILE, limits, read, section
 from pace.sampling.sampling import SampleParams, sample_latents
 from pace.setup import presets

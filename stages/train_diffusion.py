@@ -12,7 +12,8 @@ from pace.diffusion.flops import GeneratorSize, generator_lines, generator_size
 from pace.diffusion.generator import DataShape, Generator, save_generator
 from pace.diffusion.unet import UNetParams
 from pace.diffusion_training.latent_files import DataFolders, load_data
-from pace.diffusion_training.training import DiffusionParams, fresh_networks, total_steps, train
+from pace.diffusion_training.params import DiffusionParams
+from pace.diffusion_training.training import fresh_networks, total_steps, train
 from pace.pipeline import closure, params, stage
 from pace.training import accelerate, distributed
 from pace.training.progress import TrainingProgress

@@ -12,7 +12,7 @@ from pace.__main__ import main
 from pace.autoencoder.vae import VaeParams
 from pace.diffusion.generator import DataShape
 from pace.diffusion.unet import UNet
-from pace.diffusion_training.training import DiffusionParams
+from pace.diffusion_training.params import DiffusionParams
 from pace.pipeline import params
 from pace.sampling.sampling import SampleParams
 from pace.setup import presets

@@ -65,7 +65,7 @@ class Alignment(nn.Module):
 
     def forward(self, frames: torch.Tensor) -> list[torch.Tensor]:
         """The addends of the residual blocks, in the order of `blocks`."""
-        x = (self.weights @ frames).transpose(1, 2)
+        x = (self.weights.to(frames.dtype) @ frames).transpose(1, 2)
         for convolution in self.convolutions:
             x = F.silu(convolution(x))
         levels = {columns: self._fold(x, columns) for columns in sorted(set(self.columns))}

@@ -82,7 +82,8 @@ class ConditionStore:
         mirror: torch.Tensor | None = None,
         device: torch.device | None = None,
     ) -> Conditions:
-        """The conditions of the clips `index` (B,), float32. Frames past a video's end repeat its last frame.
+        """The conditions of the clips `index` (B,), in the types in which they are stored: float32 for the energies,
+        float16 for the embeddings. Frames past a video's end repeat its last frame.
 
         Where `mirror` (B,) is true, left and right parts are exchanged. The result is on `device`, by default the
         store's own.
@@ -101,7 +102,7 @@ class ConditionStore:
         weight = self.right_weight[frame][..., None]
         visual = torch.lerp(self.visual[self.left[frame]].float(), self.visual[self.right[frame]].float(), weight)
         tensors = (slow, fast, semantic, visual)
-        return Conditions(*(x.to(device or store_device, non_blocking=True).float() for x in tensors))
+        return Conditions(*(x.to(device or store_device, non_blocking=True) for x in tensors))
 
 
 def _neighbours(video: VideoConditions, frames: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:

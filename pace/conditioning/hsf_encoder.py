@@ -37,7 +37,7 @@ class EncoderParams:
 
 
 class Conditions(NamedTuple):
-    """Conditions of a batch of clips. The order of the parts is to, la, ra, ll, rl."""
+    """Conditions of a batch of clips, in any floating type. The order of the parts is to, la, ra, ll, rl."""
 
     slow: torch.Tensor  # S: slow energy (B,N,5)
     fast: torch.Tensor  # F: fast energy (B,N,5)
@@ -93,7 +93,7 @@ class Branch(nn.Module):
 
         Without part gates every part has the weight 1/P.
         """
-        motion = self.mlp(zscore(energy)[..., None])  # (3): S' or F' (B,N,P,d)
+        motion = self.mlp(zscore(energy)[..., None].to(semantic.dtype))  # (3): S' or F' (B,N,P,d)
         # (4) prints S' in the query of the fast branch too; we take that for a misprint and use F' there.
         attended = self.attend(self.query(motion), self.key(semantic), self.value(semantic))  # (4): H_p,n (B,N,P,d)
         if self.residual:
@@ -105,10 +105,14 @@ class Branch(nn.Module):
         return (gates[..., None] * attended).sum(dim=2), gates  # (5)
 
     def attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        """MHA of (4): multi-head attention over the parts of each frame; all (B,N,P,d)."""
-        q, k, v = (torch.unflatten(x, -1, (self.heads, -1)).transpose(2, 3) for x in (query, key, value))
+        """MHA of (4): multi-head attention over the parts of each frame; all (B,N,P,d).
+
+        Clips and frames are one axis: PyTorch's compiler rewrites attention over four axes, and fails at five.
+        """
+        split = (x.flatten(0, 1).unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (query, key, value))
+        q, k, v = split  # (B*N,heads,P,d/heads)
         weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(dim=-1)
-        out: torch.Tensor = self.out((weights @ v).transpose(2, 3).flatten(3))
+        out: torch.Tensor = self.out((weights @ v).transpose(1, 2).flatten(2).view(query.shape))
         return out
 
 
@@ -144,14 +148,17 @@ class HSFEncoder(nn.Module):
             self.register_buffer("position", position_code(TIME_TOKENS, self.context_width), persistent=False)
 
     def forward(self, conditions: Conditions) -> Encoding:
-        """Encode a batch of clips. Without motion and visual features, the tokens are zeros."""
+        """Encode a batch of clips. Without motion and visual features, the tokens are zeros.
+
+        The results have the type of the encoder's weights, float32 if it has none.
+        """
         gates: dict[str, torch.Tensor] = {}
         alpha, features = None, []
         if self.params.motion:
             hidden, gates, alpha = self.hidden(conditions)
             features.append(hidden)
         if self.params.visual:
-            features.append(conditions.visual)
+            features.append(conditions.visual.to(features[0].dtype) if features else conditions.visual.float())
         if not features:
             tokens = conditions.slow.new_zeros(conditions.slow.shape[0], 1, self.context_width)
             return Encoding(tokens, None, None, None, None)
@@ -161,7 +168,7 @@ class HSFEncoder(nn.Module):
 
     def hidden(self, conditions: Conditions) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor | None]:
         """(2)-(7): H_n (B,N,d), the part gates by branch, and alpha."""
-        energy = {"slow": conditions.slow, "fast": conditions.fast}
+        energy = {"slow": conditions.slow.float(), "fast": conditions.fast.float()}
         semantic = conditions.semantic
         if self.params.parts == "whole":
             energy = {name: value.sum(dim=-1, keepdim=True) for name, value in energy.items()}
@@ -188,13 +195,14 @@ class HSFEncoder(nn.Module):
         """
         weight = self.project.weight * self.norm.weight
         bias = self.project.weight @ self.norm.bias + self.project.bias
-        return F.linear(F.layer_norm(semantic, self.norm.normalized_shape), weight, bias)
+        normal = F.layer_norm(semantic.float(), self.norm.normalized_shape)
+        return F.linear(normal.to(weight.dtype), weight, bias)
 
     def tokens(self, sequence: torch.Tensor) -> torch.Tensor:
         """Frame sequence (B,N,C) -> tokens (B,T,C): the mean over all frames (end of paper 4.2), or time tokens."""
         if self.params.pooling == "mean":
             return sequence.mean(dim=1, keepdim=True)
-        return self.pool @ sequence + self.position
+        return self.pool.to(sequence.dtype) @ sequence + self.position.to(sequence.dtype)
 
 
 def _check(params: EncoderParams) -> None:

@@ -6,12 +6,18 @@ from typing import NamedTuple
 
 import torch
 
+from pace.conditioning.alignment import Alignment
 from pace.conditioning.conditions import ConditionStore
 from pace.conditioning.hsf_encoder import Conditions, EncoderParams, Encoding, HSFEncoder
 from pace.diffusion import objectives
+from pace.diffusion.attention import SpatialTransformer
 from pace.diffusion.unet import FrameShape, UNet, UNetParams
+from pace.diffusion.unet_blocks import Resample, ResnetBlock
 from pace.pipeline.params import ParamsError, choice, limits, section
 from pace.training.checkpoint import load_weights, read_config, save_model, write_config
+
+# The modules of encoder and U-Net that are compiled, each kind and size once.
+COMPILED = (HSFEncoder, Alignment, ResnetBlock, SpatialTransformer, Resample)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -106,10 +106,15 @@ class UNet(nn.Module):
     def forward(
         self, z: torch.Tensor, t: torch.Tensor, context: torch.Tensor, frames: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """`z` (B,C,32,32), t (B,) time steps, context (B,T,K), frames (B,N,F) with `align` -> (B,C,32,32)."""
-        time = F.silu(self.time_embedding(time_code(t, self.params.widths[0])))
+        """`z` (B,C,32,32), t (B,) time steps, context (B,T,K), frames (B,N,F) with `align` -> (B,C,32,32).
+
+        Computes in the type of the weights, which the prediction has too.
+        """
+        dtype = self.conv_in.weight.dtype
+        context, frames = context.to(dtype), None if frames is None else frames.to(dtype)
+        time = F.silu(self.time_embedding(time_code(t, self.params.widths[0]).to(dtype)))
         addends: Iterator[torch.Tensor | None] = repeat(None) if self.align is None else iter(self.align(frames))
-        x = self.conv_in(z)
+        x = self.conv_in(z.to(dtype))
         skips = [x]
         for down in self.down_blocks:
             x, new_skips = down(x, time, context, addends)

@@ -4,7 +4,6 @@ Each step draws its random numbers from a generator seeded by that step. A resum
 averages and optimiser to end as an uninterrupted one does.
 """
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -12,68 +11,20 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from pace.conditioning.hsf_encoder import Conditions, EncoderParams, HSFEncoder
-from pace.diffusion import objectives
-from pace.diffusion.generator import DataShape, DenoisingTask, build
+from pace.conditioning.hsf_encoder import EncoderParams, HSFEncoder
+from pace.diffusion.generator import COMPILED, DataShape, build
+from pace.diffusion.objectives import ForwardProcess
 from pace.diffusion.unet import UNet, UNetParams
-from pace.diffusion_training.latents import LatentDataset, batch_index
-from pace.pipeline.params import choice, limits
+from pace.diffusion_training.latents import LatentDataset
+from pace.diffusion_training.params import DiffusionParams
+from pace.diffusion_training.step import Batch, Model, TrainingStep, batch_losses, draw_batch
 from pace.training import accelerate
 from pace.training.distributed import ALONE, Processes
-from pace.training.ema import Ema
-from pace.training.learning_rate import DECAYS, learning_rate
+from pace.training.optimiser import Optimiser
 from pace.training.resume import Resume
 
 CHECK_EVERY = 25  # steps between checks of the loss: each check synchronises the GPU
 VAL_REPEATS = 4  # time steps at which each validation clip is evaluated
-
-
-@dataclasses.dataclass(frozen=True)
-class DiffusionParams:
-    """Section `train_diffusion` of params.yaml."""
-
-    seed: int
-    steps: int = limits(1)
-    epochs: int = limits(0)
-    batch_size: int = limits(1)
-    lr: float = limits(0)
-    warmup: int = limits(0)
-    decay: str = choice(*DECAYS)
-    weight_decay: float = limits(0)
-    max_grad_norm: float = limits(0)
-    ema: float = limits(0, 1)
-    ema_warmup: float = limits(0)
-    drop: float = limits(0, 1)
-    mirror: float = limits(0, 1)
-    objective: str = choice(*objectives.OBJECTIVES)
-    schedule: str = choice(*objectives.SCHEDULES)
-    min_snr: float = limits(0)
-    precision: str = choice(*accelerate.PRECISIONS)
-    eval_every: int = limits(1)
-    save_every: int = limits(1)
-
-    def learning_rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
-        return learning_rate(step, self.lr, self.warmup, self.steps, self.decay)
-
-    def task(self) -> DenoisingTask:
-        """The U-Net's training task, which sampling must know."""
-        return DenoisingTask(self.objective, self.schedule, self.min_snr, self.drop)
-
-
-class Model(nn.Module):
-    """Encoder and U-Net as one network, epsilon_theta(Z_t, t, C) of equation 8."""
-
-    def __init__(self, encoder: HSFEncoder, unet: UNet) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.unet = unet
-
-    def forward(self, z: torch.Tensor, t: torch.Tensor, conditions: Conditions, keep: torch.Tensor) -> torch.Tensor:
-        """Prediction (B,C,32,32) from noisy latents z (B,C,32,32) at times t (B,); no condition where `keep` is 0."""
-        encoding = self.encoder(conditions).masked(keep)
-        prediction: torch.Tensor = self.unet(z, t, encoding.tokens, encoding.frames)
-        return prediction
 
 
 def fresh_networks(encoder: EncoderParams, unet: UNetParams, shape: DataShape, seed: int) -> tuple[HSFEncoder, UNet]:
@@ -109,42 +60,40 @@ def train(
     Raises FloatingPointError, with the step, the learning rate and the last saved state, if a loss or gradient is not
     finite, and ValueError if the processes restored different states.
     """
-    model = Model(encoder, unet).to(data.mean.device).train()
-    accelerate.prepare(model, data.mean.device)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=params.lr, weight_decay=params.weight_decay, fused=True)
-    ema = Ema(model.parameters(), params.ema, params.ema_warmup)
+    device = data.mean.device
+    model = Model(encoder, unet).to(device).train()
+    accelerate.prepare(model, device, blocks=COMPILED)
+    optimiser = Optimiser(
+        model,
+        lr=params.lr,
+        weight_decay=params.weight_decay,
+        max_grad_norm=params.max_grad_norm,
+        ema=params.ema,
+        ema_warmup=params.ema_warmup,
+        dtype=accelerate.working_type(device, params.precision),
+        processes=processes,
+    )
     curve: list[dict[str, float]] = []
     curve_losses: list[float] = []  # since the last row of the curve
     start = 0
     state = resume.load() if resume else None
     if resume and state:
         start, curve, curve_losses = state["step"], state["curve"], state["curve_losses"]
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        ema.load(state["ema"])
+        optimiser.load(state["optimiser"])
         if processes.first:
             print(f"train_diffusion continues from step {start}, saved in {resume.path}", flush=True)
     if not processes.agree(start):
         raise ValueError(
             "the processes of `train.launcher` have different saved states: .resume must be on a disk that they share"
         )
-    network = processes.wrap(model)
-    process = params.task().process().to(data.mean.device)
+    process = params.task().process().to(device)
+    take_step = TrainingStep(model, optimiser, process)
     pending: list[torch.Tensor] = []  # loss and gradient norm of the steps since the last check
     last_save = f"step {start}, in {resume.path}" if resume and start else "none"
     clock = time.perf_counter()
     for step in range(start, params.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = params.learning_rate(step)
-        optimiser.zero_grad()
-        loss = _step_loss(network, data, params, process, step, processes)
-        torch.autograd.backward(loss)
-        norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None], foreach=True)
-        if params.max_grad_norm:
-            nn.utils.clip_grads_with_norm_(model.parameters(), params.max_grad_norm, norm, foreach=True)
-        optimiser.step()
-        ema.update(step)
-        pending.append(torch.stack([loss.detach(), norm]))
+        optimiser.schedule(step, params.learning_rate(step))
+        pending.append(take_step(draw_batch(data, params, process, step, processes)))
         done = step + 1
         evaluate = done % params.eval_every == 0 or done == params.steps
         save = resume is not None and done % params.save_every == 0
@@ -158,57 +107,26 @@ def train(
             progress(done, {"loss": sum(losses) / len(losses), "samples_per_s": speed})
         curve_losses += losses
         if evaluate:
-            ema.swap()
+            optimiser.swap()
             val_loss = validate(model, val, params, process) if val and processes.first else math.nan
-            ema.swap()
+            optimiser.swap()
             row = {"step": done, "loss": sum(curve_losses) / len(curve_losses), "val_loss": val_loss}
             curve.append(row | {"lr": params.learning_rate(step)})
             curve_losses = []
         if resume and save:
             if processes.first:
-                states = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.state()}
-                resume.save({"step": done, "curve": curve, "curve_losses": curve_losses, **states})
+                losses_so_far = {"curve": curve, "curve_losses": curve_losses}
+                resume.save({"step": done, **losses_so_far, "optimiser": optimiser.state()})
             last_save = f"step {done}, in {resume.path}"
         clock = time.perf_counter()
-    ema.swap()
+    optimiser.swap()
+    optimiser.release()
     model.eval()
     return curve
 
 
-def _step_loss(
-    model: nn.Module,
-    data: LatentDataset,
-    params: DiffusionParams,
-    process: objectives.ForwardProcess,
-    step: int,
-    processes: Processes = ALONE,
-) -> torch.Tensor:
-    """Equation 8 for one step: the mean loss of this process's share of the batch.
-
-    Random numbers are drawn for the whole batch, so that they do not depend on the number of processes.
-    """
-    device, size = data.mean.device, params.batch_size
-    share = processes.share(size)
-    generator = torch.Generator(device).manual_seed(params.seed * 1_000_003 + step)
-    index = batch_index(step, size, len(data.mean), params.seed)
-    # Evenly spread time steps lower the variance of the loss; the clips come in random order.
-    spread = torch.rand(1, generator=generator, device=device) + torch.arange(size, device=device) / size
-    keep, mirror = torch.rand(2, size, generator=generator, device=device)[:, share]
-    posterior, noise = torch.randn(2, size, *data.mean.shape[1:], generator=generator, device=device)[:, share]
-    t = process.times(spread % 1)[share]
-    clips = index[share].to(device, non_blocking=True)
-    z = data.mean[clips] + data.deviation[clips] * posterior
-    conditions = data.conditions.batch(index[share], mirror < params.mirror if params.mirror else None, device)
-    noisy = process.add_noise(z, noise, t)  # Z_t of equation 9
-    with accelerate.autocast(device, params.precision):
-        prediction = model(noisy, t, conditions, keep >= params.drop)
-    return process.loss(prediction, z, noise, t).mean()
-
-
 @torch.no_grad()
-def validate(
-    model: nn.Module, data: LatentDataset, params: DiffusionParams, process: objectives.ForwardProcess
-) -> float:
+def validate(model: nn.Module, data: LatentDataset, params: DiffusionParams, process: ForwardProcess) -> float:
     """Mean loss over the clips. Every call uses the same few time steps and the same noise for each clip.
 
     The latents are the means of their posteriors; training draws from the posteriors.
@@ -222,11 +140,11 @@ def validate(
         noises = torch.randn(data.mean.shape, generator=generator, device=device)
         for index in torch.split(torch.arange(count), params.batch_size):
             clips = index.to(device)
-            z, noise, t = data.mean[clips], noises[clips], times[clips]
-            with accelerate.autocast(device, params.precision):
-                keep = torch.ones(len(index), device=device)
-                prediction = model(process.add_noise(z, noise, t), t, data.conditions.batch(index, None, device), keep)
-            total += float(process.loss(prediction, z, noise, t).sum())
+            keep = torch.ones(len(index), device=device)
+            conditions = data.conditions.batch(index, None, device)
+            batch = Batch(data.mean[clips], noises[clips], times[clips], keep, conditions)
+            with accelerate.not_compiled():
+                total += float(batch_losses(model, batch, process).sum())
     return total / (VAL_REPEATS * count)
 
 

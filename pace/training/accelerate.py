@@ -38,13 +38,20 @@ def compiler(device: torch.device) -> str | None:
     return "triton" if installed and device.type == "cuda" else installed
 
 
-def prepare(network: nn.Module, device: torch.device, compiled: bool | None = None) -> str:
+def prepare(
+    network: nn.Module,
+    device: torch.device,
+    compiled: bool | None = None,
+    blocks: tuple[type[nn.Module], ...] = (),
+) -> str:
     """Optimise a network in place for its device; parameters keep their names. Returns a description of what was done.
 
     - On a GPU: channels_last, TF32 for what is not in bfloat16, cuDNN's search, and `torch.compile` if there is Triton.
     - On the CPU: nothing. channels_last brings no speed-up there, and compilation only 4 % after minutes of compiling.
 
-    `compiled`, if given, decides on the compilation instead. Call this before making the optimiser and before DDP.
+    `compiled`, if given, decides on the compilation instead. It goes block by block: the network's modules of the
+    classes `blocks`, each kind and size once, however often it repeats; without `blocks`, the network as a whole.
+    PACE_COMPILE=0 turns it off. Call this before making the optimiser.
     """
     done = []
     if device.type == "cuda":
@@ -54,24 +61,39 @@ def prepare(network: nn.Module, device: torch.device, compiled: bool | None = No
         done.append("channels_last")
     if compiled is None:
         compiled = device.type == "cuda"
-    backend = compiler(device) if compiled else None
+    backend = compiler(device) if compiled and os.environ.get("PACE_COMPILE", "1") != "0" else None
     if backend:
+        _allow_many_sizes()
         # Inductor's own choice of channels_last makes the U-Net slower on the CPU than without compilation.
         options = {"layout_optimization": False} if device.type == "cpu" else None
-        network.compile(dynamic=False, options=options)
+        chosen = [module for module in network.modules() if isinstance(module, blocks)] if blocks else [network]
+        for module in chosen:
+            module.compile(dynamic=False, options=options)
         done.append(f"compiled with {backend}")
     return ", ".join(done) or "eager"
 
 
-def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
-    """The context of forward passes. `auto` is bfloat16 on a GPU and float32 on the CPU.
+def _allow_many_sizes() -> None:
+    """Let PyTorch compile one class for more sizes than it would: a U-Net has a dozen of its residual block."""
+    import torch._dynamo
+
+    torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+
+
+def not_compiled() -> torch.compiler.set_stance:
+    """The context in which compiled networks run as they are written: for sizes that come once."""
+    return torch.compiler.set_stance("force_eager")
+
+
+def working_type(device: torch.device, precision: str = "auto") -> torch.dtype:
+    """The type in which networks compute. `auto` is bfloat16 on a GPU that has it and float32 elsewhere.
 
     Raises ValueError for an unknown precision.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is unknown; use one of {', '.join(PRECISIONS)}")
-    low = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=low)
+    low = precision == "bfloat16" or (precision == "auto" and device.type == "cuda" and bfloat16_is_fast(device))
+    return torch.bfloat16 if low else torch.float32
 
 
 def bfloat16_is_fast(device: torch.device) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import torch
 import torch.distributed as dist
-from torch import nn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,20 +39,22 @@ class Processes:
         size = batch_size // self.count
         return slice(self.rank * size, (self.rank + 1) * size)
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """The model with gradients averaged over the processes. All start from the weights of the first process."""
-        if self.count == 1:
-            return model
-        devices = [self.device] if self.device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
+    def broadcast(self, values: torch.Tensor) -> None:
+        """Replace `values` by those of the first process."""
+        if self.count > 1:
+            dist.broadcast(values, src=0)
+
+    def average(self, values: torch.Tensor) -> None:
+        """Replace `values` by their mean over the processes."""
+        if self.count > 1:
+            dist.all_reduce(values)
+            values /= self.count
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
         """Mean of `values` over the processes; every process gets the same result."""
-        if self.count == 1:
-            return values
         values = values.clone()
-        dist.all_reduce(values)
-        return values / self.count
+        self.average(values)
+        return values
 
     def agree(self, value: int) -> bool:
         """Whether all processes have the same value."""

@@ -17,12 +17,18 @@ class Ema:
         self.source = [p.detach() for p in parameters]
         self.averages = [p.clone() for p in self.source]
         self.decay, self.warmup = decay, warmup
+        # On a GPU a tensor, which a CUDA graph reads anew at each replay.
+        self.rate = torch.zeros((), device=self.source[0].device)
+
+    def schedule(self, step: int) -> None:
+        """Set the decay for `update` after training step `step` (0, 1, ...)."""
+        self.rate.fill_(1 - min(self.decay, (1 + step) / (1 + self.warmup + step)))
 
     @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Move the averages towards the weights after training step `step` (0, 1, ...)."""
-        decay = min(self.decay, (1 + step) / (1 + self.warmup + step))
-        torch._foreach_lerp_(self.averages, self.source, 1 - decay)
+    def update(self) -> None:
+        """Move the averages towards the weights, by the decay of the last `schedule`."""
+        for average, source in zip(self.averages, self.source, strict=True):
+            average.lerp_(source, self.rate)
 
     @torch.no_grad()
     def swap(self) -> None:

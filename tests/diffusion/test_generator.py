@@ -11,7 +11,7 @@ from helpers.tiny_generator import SAMPLE, SHAPE, draw, generator
 
 from pace.diffusion.generator import DenoisingTask, load_generator, save_generator
 from pace.diffusion.objectives import ForwardProcess
-from pace.diffusion_training.training import DiffusionParams
+from pace.diffusion_training.params import DiffusionParams
 from pace.pipeline import params
 from pace.sampling.sampling import sample_latents
 

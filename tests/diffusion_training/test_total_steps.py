@@ -11,7 +11,8 @@ from helpers.projects import ROOT
 from pace.conditioning.conditions import ConditionStore, VideoConditions
 from pace.diffusion.generator import LatentScale
 from pace.diffusion_training.latents import LatentDataset
-from pace.diffusion_training.training import DiffusionParams, total_steps
+from pace.diffusion_training.params import DiffusionParams
+from pace.diffusion_training.training import total_steps
 from pace.pipeline import params
 from pace.setup import presets
 from stages import train_diffusion

@@ -11,10 +11,13 @@ from pace.conditioning.alignment import resampling
 from pace.conditioning.conditions import ConditionStore, VideoConditions
 from pace.conditioning.hsf_encoder import EncoderParams
 from pace.diffusion.generator import DataShape, Generator, build
+from pace.diffusion.objectives import ForwardProcess
 from pace.diffusion.unet import UNetParams
 from pace.diffusion_training import training
 from pace.diffusion_training.latents import batch_index, make_dataset, measure_scale
-from pace.diffusion_training.training import DiffusionParams, train
+from pace.diffusion_training.params import DiffusionParams
+from pace.diffusion_training.step import Model, batch_losses, draw_batch
+from pace.diffusion_training.training import train
 from pace.sampling.sampling import SampleParams, sample_latents
 from pace.training.learning_rate import DECAYS, learning_rate
 from pace.training.resume import Resume
@@ -211,29 +214,28 @@ def test_a_loss_that_is_not_finite_stops_the_run():
 def test_a_gradient_that_is_not_finite_stops_the_run_and_names_the_last_good_state(tmp_path, monkeypatch):
     """The state of step 4 stays; step 5's weights, spoilt by its gradient, are never saved."""
     encoder, unet, data, _ = setup()
-    plain = training._step_loss
+    plain = training.draw_batch
 
-    def finite_loss(*arguments):
-        loss = plain(*arguments)
-        if arguments[4] == 4:
+    def draw_batch(*arguments):
+        if arguments[3] == 4:
             next(unet.parameters()).register_hook(lambda grad: grad * math.inf)
-        return loss
+        return plain(*arguments)
 
-    monkeypatch.setattr(training, "_step_loss", finite_loss)
+    monkeypatch.setattr(training, "draw_batch", draw_batch)
     resume = Resume(tmp_path / "state")
     with pytest.raises(
         FloatingPointError, match=r"gradient norm (inf|nan) at step 4, .*last good state: step 4, in .*state.pt"
     ):
         train(encoder, unet, data, None, TRAINING, resume)
     state = resume.load()
-    assert state["step"] == 4 and all(bool(w.isfinite().all()) for w in state["model"].values())
+    assert state["step"] == 4 and bool(state["optimiser"]["weights"].isfinite().all())
 
 
 def test_conditions_are_dropped_as_often_as_asked():
     """With every condition dropped nothing reaches the encoder's weights."""
-    process = training.objectives.ForwardProcess("v", "cosine", 0.0).to("cpu")
+    process = ForwardProcess("v", "cosine", 0.0)
     for drop, reached in ((1.0, False), (0.0, True)):
         encoder, unet, data, _ = setup()
         params = dataclasses.replace(TRAINING, drop=drop)
-        training._step_loss(training.Model(encoder, unet), data, params, process, 0).backward()
+        batch_losses(Model(encoder, unet), draw_batch(data, params, process, 0), process).mean().backward()
         assert any(w.grad is not None and bool(w.grad.abs().max() > 0) for w in encoder.parameters()) == reached

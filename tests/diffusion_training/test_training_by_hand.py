@@ -13,7 +13,9 @@ from pace.conditioning.hsf_encoder import Encoding
 from pace.diffusion.objectives import STEPS, ForwardProcess
 from pace.diffusion_training import training
 from pace.diffusion_training.latents import LatentDataset, batch_index
-from pace.diffusion_training.training import DiffusionParams, Model, train
+from pace.diffusion_training.params import DiffusionParams
+from pace.diffusion_training.step import Model, batch_losses, draw_batch
+from pace.diffusion_training.training import train
 
 PARAMS = DiffusionParams(
     seed=3,
@@ -100,7 +102,7 @@ def test_training_is_the_loop_written_out_here():
     for step in range(4):
         optimiser.param_groups[0]["lr"] = RATES[step]
         optimiser.zero_grad()
-        loss = training._step_loss(model, data, PARAMS, process, step)
+        loss = batch_losses(model, draw_batch(data, PARAMS, process, step), process).mean()
         loss.backward()
         norms.append(math.sqrt(sum(float(w.grad.square().sum()) for w in weights)))
         for w in weights:
@@ -149,7 +151,8 @@ class Still(ForwardProcess):
 def given(share=0.0, step=0, **changes):
     """What a step gives to the model, and the clips that it takes."""
     data, model, params = make_data(), Listener(), dataclasses.replace(PARAMS, **changes)
-    training._step_loss(model, data, params, Still("flow", "cosine", 0.0, share=share), step)
+    process = Still("flow", "cosine", 0.0, share=share)
+    batch_losses(model, draw_batch(data, params, process, step), process)
     return model, data, batch_index(step, params.batch_size, len(data.mean), params.seed)
 
 
@@ -186,12 +189,17 @@ def test_a_step_gives_each_clip_its_own_dance_mirrored_as_asked(mirror, parts):
 @pytest.mark.parametrize(
     ("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16), ("auto", torch.float32)]
 )
-def test_the_precision_is_that_of_training_and_validation(precision, dtype):
-    model, data, _ = given(precision=precision)
-    assert model.prediction.dtype == dtype
-    params = dataclasses.replace(PARAMS, precision=precision)
-    training.validate(model, data, params, ForwardProcess("flow", "cosine", 0.0))
-    assert model.prediction.dtype == dtype
+def test_the_precision_is_that_of_training_and_validation(monkeypatch, precision, dtype):
+    """The networks compute in it, and end in float32 whatever it is."""
+    data, (encoder, unet), seen = make_data(), networks(), []
+    monkeypatch.setattr(
+        unet,
+        "forward",
+        lambda z, *given: seen.append(unet.convolution.weight.dtype) or z * 0 + unet.convolution.weight.float().sum(),
+    )
+    train(encoder, unet, data, make_data(3), dataclasses.replace(PARAMS, precision=precision))
+    assert len(seen) == 4 + 2 * training.VAL_REPEATS and set(seen) == {dtype}
+    assert {p.dtype for p in (*encoder.parameters(), *unet.parameters())} == {torch.float32}
 
 
 class Knowing(nn.Module):

@@ -68,13 +68,14 @@ def test_a_gpu_compiles_where_triton_is(monkeypatch):
         assert unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_precision():
-    layer, x = torch.nn.Linear(4, 4), torch.randn(2, 4)
+def test_precision(monkeypatch):
     for name, dtype in (("auto", torch.float32), ("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        with accelerate.autocast(CPU, name):
-            assert layer(x).dtype == dtype
+        assert accelerate.working_type(CPU, name) == dtype
+    for fast, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(accelerate, "bfloat16_is_fast", lambda device, fast=fast: fast)
+        assert accelerate.working_type(torch.device("cuda")) == dtype
     with pytest.raises(ValueError, match=r"float16.*auto, float32, bfloat16"):
-        accelerate.autocast(CPU, "float16")
+        accelerate.working_type(CPU, "float16")
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ def test_ema_follows_by_hand():
     ema = Ema([weight], decay=0.5, warmup=9)
     with torch.no_grad():
         weight.fill_(3.0)
-    ema.update(step=0)  # decay 0.1
+    ema.schedule(0)  # decay 0.1
+    ema.update()
     assert ema.averages[0].item() == pytest.approx(0.1 * 1 + 0.9 * 3)
-    ema.update(step=1000)  # decay 0.5
+    ema.schedule(1000)  # decay 0.5
+    ema.update()
     assert ema.averages[0].item() == pytest.approx(0.5 * 2.8 + 0.5 * 3)
     ema.swap()
     assert weight.item() == pytest.approx(2.9) and ema.averages[0].item() == 3.0
@@ -27,5 +29,6 @@ def test_the_warm_up_of_the_average_is_its_length_as_a_share_of_the_steps():
         for step in range(1000):
             with torch.no_grad():
                 weight.fill_(step)
-            ema.update(step)
+            ema.schedule(step)
+            ema.update()
         assert (999 - ema.averages[0].item()) / 1000 == pytest.approx(lag, abs=0.002)

@@ -1,0 +1,63 @@
+"""Recording a fixed piece of work as a CUDA graph: hundreds of kernels, one launch."""
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+WARM_UP = 3  # calls before the recording, in which kernels are compiled and chosen
+
+
+def recording_wanted() -> bool:
+    """Whether CUDA graphs are recorded: not with PACE_COMPILE=0."""
+    return os.environ.get("PACE_COMPILE", "1") != "0"
+
+
+class Recorded(Generic[Result]):
+    """`work`, called as it is on the CPU; on a GPU recorded at the fourth call and replayed from then on.
+
+    Recorded work must read and write the same tensors at every call and not wait for the GPU. Its result lies in
+    tensors that the next call overwrites. The calls before the recording are real ones, so no step of a training is
+    lost. If the recording fails, a warning says why and the work is called as it is.
+    """
+
+    def __init__(self, work: Callable[[], Result], device: torch.device) -> None:
+        self.work = work
+        self.calls = 0
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.result: Result
+        records = device.type == "cuda" and recording_wanted()
+        self.stream = torch.cuda.Stream(device) if records else None
+
+    def __call__(self) -> Result:
+        """Do the work."""
+        if self.graph is not None:
+            self.graph.replay()
+            return self.result
+        if self.stream is None:
+            return self.work()
+        self.calls += 1
+        if self.calls > WARM_UP and self._record():
+            return self()
+        # The recording stream's own allocations and autograd state are warmed up, as PyTorch asks.
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            result = self.work()
+        torch.cuda.current_stream().wait_stream(self.stream)
+        return result
+
+    def _record(self) -> bool:
+        graph = torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        try:
+            with torch.cuda.graph(graph, stream=self.stream):
+                self.result = self.work()
+        except RuntimeError as error:
+            warnings.warn(f"no CUDA graph ({error}); the work goes on without, slower", stacklevel=3)
+            self.calls = -(2**62)
+            return False
+        self.graph = graph
+        return True
