@@ -3,9 +3,11 @@
 docs/development.md, "Speed of the generator", has the measurements behind the choices.
 """
 
+import contextlib
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -80,9 +82,11 @@ def _allow_many_sizes() -> None:
     torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
 
 
-def not_compiled() -> torch.compiler.set_stance:
+@contextlib.contextmanager
+def not_compiled() -> Iterator[None]:
     """The context in which compiled networks run as they are written: for sizes that come once."""
-    return torch.compiler.set_stance("force_eager")
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def working_type(device: torch.device, precision: str = "auto") -> torch.dtype:
