@@ -243,14 +243,14 @@ class AutoencoderKL(nn.Module):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mel image in [0,1] (B,1,256,256) -> posterior mean and clamped log-variance (B,C,32,32)."""
-        folded = F.pixel_unshuffle(x.to(self.quant_conv.weight.dtype), self.params.patch)
+        folded = F.pixel_unshuffle(x.to(self.encoder.conv_in.weight.dtype), self.params.patch)
         moments = self.quant_conv(self.encoder(folded))
         mean, log_variance = moments.chunk(2, dim=1)
         return mean, log_variance.clamp(*LOG_VARIANCE)
 
     def decode(self, z: Tensor) -> Tensor:
         """Latent (B,C,32,32) -> mel image (B,1,256,256), not clipped."""
-        z = z.to(self.post_quant_conv.weight.dtype)
+        z = z.to(self.decoder.conv_in.weight.dtype)
         return F.pixel_shuffle(self.decoder(self.post_quant_conv(z)), self.params.patch)
 
 
