@@ -183,7 +183,8 @@ class VaeTrainer:
         self._noise.copy_(noise, non_blocking=True)
         self.optimiser.schedule(step, self.learning_rate(step, self.params.lr))
         self.discriminator_optimiser.schedule(step, self.learning_rate(step, self.params.discriminator_lr))
-        values = self._recorded()
+        with accelerate.differentiated_twice():  # by `adaptive_scale`
+            values = self._recorded()
         # Stacked into a tensor of its own: the next replay of the graph overwrites its results.
         return dict(zip(values, torch.stack(list(values.values())).unbind(), strict=True))
 
