@@ -19,7 +19,7 @@ from pace.training import accelerate
 from pace.training.resume import Resume
 
 pytestmark = pytest.mark.skipif(accelerate.compiler(CPU) is None, reason="needs g++")
-WITH_ATTENTION = VaeParams(1, (8, 8, 8, 8), 1, 1, 4, True)
+WITH_ATTENTION = VaeParams(4, (8, 8), 1, 1, 4, True)
 
 
 @pytest.fixture
