@@ -89,6 +89,14 @@ def not_compiled() -> Iterator[None]:
         yield
 
 
+def differentiated_twice() -> contextlib.AbstractContextManager[None]:
+    """The context in which compiled networks allow `retain_graph`: their backward passes then keep what they read."""
+    import torch._functorch.config
+
+    keeping: contextlib.AbstractContextManager[None] = torch._functorch.config.patch(donated_buffer=False)
+    return keeping
+
+
 def working_type(device: torch.device, precision: str = "auto") -> torch.dtype:
     """The type in which networks compute. `auto` is bfloat16 on a GPU that has it and float32 elsewhere.
 
