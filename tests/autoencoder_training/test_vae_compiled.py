@@ -48,7 +48,7 @@ def test_everything_that_is_compiled_is_traced_whole_and_trains_as_it_is_written
         assert row == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_compiled_distance_in_bfloat16_is_differentiated_twice(monkeypatch):
     """By Inductor: LPIPS alone, as code for all networks takes a minute."""
     plain = accelerate.prepare
