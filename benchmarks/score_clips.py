@@ -35,16 +35,16 @@ def clips_in(folder: Path, autoencoder: Path | None = None) -> list[Clip]:
     return file_clips.clips_of(matches, rebuild=rebuild)
 
 
-def peaks_kib() -> list[int]:
-    """Highest resident memory so far, in KiB, of this process and of each living worker."""
-    peaks = []
+def peaks_kib() -> dict[int, int]:
+    """Highest resident memory so far, in KiB, of this process and of each living worker, by process id."""
+    peaks = {}
     for path in Path("/proc").glob("[0-9]*/status"):
         try:
             lines = dict(line.split(":", 1) for line in path.read_text(encoding="ascii", errors="replace").splitlines())
         except OSError:  # it has just ended
             continue
         if str(os.getpid()) in (lines["Pid"].strip(), lines["PPid"].strip()) and "VmHWM" in lines:
-            peaks.append(int(lines["VmHWM"].split()[0]))
+            peaks[int(lines["Pid"])] = int(lines["VmHWM"].split()[0])
     return peaks
 
 
@@ -58,13 +58,15 @@ def main() -> None:
         for _ in score_clips(clips[:workers], PROTOCOLS, "evaluation"):  # starts the workers and loads what they need
             pass
         start = time.perf_counter()
-        scored = list(score_clips(clips, PROTOCOLS, "evaluation"))
+        scored, peaks = [], {}
+        for clip in score_clips(clips, PROTOCOLS, "evaluation"):
+            scored.append(clip)
+            peaks |= peaks_kib()  # the workers end with the last clip
         seconds = time.perf_counter() - start
-    peaks = peaks_kib()
     start = time.perf_counter()
     pairs = rows.shuffled(scored, SYSTEM, PROTOCOLS)
     pair_seconds = time.perf_counter() - start
-    measured = {"seconds": seconds, "peak_gb": sum(peaks) * 1024 / 1e9, "processes": len(peaks)}
+    measured = {"seconds": seconds, "peak_gb": sum(peaks.values()) * 1024 / 1e9, "processes": len(peaks)}
     measured |= {"sounds": len(scored[0].scores), "pairs": len(pairs), "pair_seconds": pair_seconds}
     print(json.dumps(measured))
 
