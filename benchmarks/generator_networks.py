@@ -28,18 +28,30 @@ def networks(config: Settings) -> tuple[HSFEncoder, UNet]:
     return build(config.encoder, config.unet, config.shape)
 
 
-def random_generator(config: Settings, device: torch.device) -> Generator:
-    """A generator with fresh weights, ready to sample."""
-    encoder, unet = (network.to(device).eval() for network in networks(config))
+def context_width(config: Settings) -> int:
+    """Width of the U-Net's context tokens."""
+    with torch.device("meta"):
+        return HSFEncoder(
+            config.encoder, config.shape.visual_width, config.shape.frames, config.shape.fps
+        ).context_width
+
+
+def random_generator(config: Settings, device: torch.device, precision: str = "float32") -> Generator:
+    """A generator with fresh weights, ready to sample in `precision`."""
+    encoder, unet = networks(config)
     ones = torch.ones(config.shape.channels)
-    return Generator(encoder, unet, config.training.task(), config.shape, LatentScale(0 * ones, ones))
+    generator = Generator(encoder, unet, config.training.task(), config.shape, LatentScale(0 * ones, ones))
+    for network in (encoder, unet):
+        network.to(device, accelerate.working_type(device, precision)).eval()
+        accelerate.prepare(network, device, compiled=False)
+    return generator
 
 
 def diffusers_unet(config: Settings) -> nn.Module:
     """`UNet2DConditionModel` with the parameters of our U-Net without alignment. Raises ImportError."""
     import diffusers
 
-    unet, encoder = config.unet, networks(config)[0]
+    unet = config.unet
     names = ["CrossAttn" if attend else "" for attend in unet.attention]
     return diffusers.UNet2DConditionModel(
         sample_size=LATENT_SIZE,
@@ -49,7 +61,7 @@ def diffusers_unet(config: Settings) -> nn.Module:
         up_block_types=[f"{name}UpBlock2D" for name in reversed(names)],
         block_out_channels=unet.widths,
         layers_per_block=unet.layers,
-        cross_attention_dim=encoder.context_width,
+        cross_attention_dim=context_width(config),
         attention_head_dim=unet.heads,
         norm_num_groups=unet.groups,
     )
@@ -79,8 +91,7 @@ class BareUNet(nn.Module):
 
     def __init__(self, config: Settings, batch: int, device: torch.device) -> None:
         super().__init__()
-        encoder, _ = networks(config)
-        self.unet = UNet(config.unet, config.shape.channels, encoder.context_width, None)
+        self.unet = UNet(config.unet, config.shape.channels, context_width(config), None)
         self.context = token(config, batch, device)
 
     def forward(self, z: torch.Tensor, t: torch.Tensor, conditions: Conditions, keep: torch.Tensor) -> torch.Tensor:
@@ -203,7 +214,7 @@ def latents_of(config: Settings, batch: int, device: torch.device) -> torch.Tens
 
 def token(config: Settings, batch: int, device: torch.device) -> torch.Tensor:
     """A context of one token per clip."""
-    return torch.randn(batch, 1, networks(config)[0].context_width, device=device)
+    return torch.randn(batch, 1, context_width(config), device=device)
 
 
 def _our_average(network: nn.Module) -> Callable[[int], None]:
