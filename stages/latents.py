@@ -11,6 +11,7 @@ from pace.autoencoder.inference import encode_mels, load_vae
 from pace.clip import SPLITS
 from pace.finite import check_finite
 from pace.pipeline import stage
+from pace.training import accelerate
 
 MELS, VAE, OUT = Path("data/mel"), Path("models/vae"), Path("data/latents")
 
@@ -20,6 +21,7 @@ def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.latents", description=__doc__).parse_args(argv)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     vae = load_vae(VAE).to(device)
+    accelerate.prepare(vae, device, compiled=False)
     OUT.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
         with np.load(MELS / f"{split}.npz", allow_pickle=False) as file:

@@ -2,7 +2,7 @@
 
 Structure and parameter names are those of diffusers' `AutoencoderKL`; with `patch: 1` the weights are
 interchangeable. `patch: P` folds each P x P block of the input into channels (space to depth) and unfolds the output,
-so no convolution works at full resolution (FACTS 10).
+so no convolution works at full resolution (FACTS 10). The networks compute in the type of their weights.
 """
 
 from dataclasses import dataclass
@@ -50,6 +50,14 @@ class ResnetBlock(nn.Module):
         h = self.conv2(F.silu(self.norm2(h)))
         out: Tensor = self.conv_shortcut(x) + h
         return out
+
+
+class NormSiLU(nn.GroupNorm):
+    """GroupNorm and SiLU in one module, so that both can be compiled into one: (B,C,H,W) -> (B,C,H,W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` (B,C,H,W) -> (B,C,H,W)."""
+        return F.silu(super().forward(x))
 
 
 class Attention(nn.Module):
@@ -157,7 +165,7 @@ class Encoder(nn.Module):
             for i in range(len(p.channels))
         )
         self.mid_block = MidBlock(last, p.groups, p.mid_attention)
-        self.conv_norm_out = nn.GroupNorm(p.groups, last, eps=1e-6)
+        self.conv_norm_out = NormSiLU(p.groups, last, eps=1e-6)
         self.conv_out = nn.Conv2d(last, 2 * p.latent_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -165,7 +173,7 @@ class Encoder(nn.Module):
         x = self.conv_in(x)
         for block in self.down_blocks:
             x = block(x)
-        moments: Tensor = self.conv_out(F.silu(self.conv_norm_out(self.mid_block(x))))
+        moments: Tensor = self.conv_out(self.conv_norm_out(self.mid_block(x)))
         return moments
 
 
@@ -181,7 +189,7 @@ class Decoder(nn.Module):
             for i in range(len(p.channels))
         )
         self.mid_block = MidBlock(widths[0], p.groups, p.mid_attention)
-        self.conv_norm_out = nn.GroupNorm(p.groups, widths[-1], eps=1e-6)
+        self.conv_norm_out = NormSiLU(p.groups, widths[-1], eps=1e-6)
         self.conv_out = nn.Conv2d(widths[-1], p.patch**2, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -189,7 +197,7 @@ class Decoder(nn.Module):
         x = self.mid_block(self.conv_in(z))
         for block in self.up_blocks:
             x = block(x)
-        image: Tensor = self.conv_out(F.silu(self.conv_norm_out(x)))
+        image: Tensor = self.conv_out(self.conv_norm_out(x))
         return image
 
 
@@ -235,13 +243,18 @@ class AutoencoderKL(nn.Module):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mel image in [0,1] (B,1,256,256) -> posterior mean and clamped log-variance (B,C,32,32)."""
-        moments = self.quant_conv(self.encoder(F.pixel_unshuffle(x, self.params.patch)))
+        folded = F.pixel_unshuffle(x.to(self.encoder.conv_in.weight.dtype), self.params.patch)
+        moments = self.quant_conv(self.encoder(folded))
         mean, log_variance = moments.chunk(2, dim=1)
         return mean, log_variance.clamp(*LOG_VARIANCE)
 
     def decode(self, z: Tensor) -> Tensor:
         """Latent (B,C,32,32) -> mel image (B,1,256,256), not clipped."""
+        z = z.to(self.decoder.conv_in.weight.dtype)
         return F.pixel_shuffle(self.decoder(self.post_quant_conv(z)), self.params.patch)
+
+
+COMPILED = (ResnetBlock, Attention, Downsample, Upsample, NormSiLU)  # what `accelerate.prepare` compiles
 
 
 def sample(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ class PatchDiscriminator(nn.Module):
     """Scores overlapping patches of a mel image, as in pix2pix: strided 4 x 4 convolutions and LeakyReLU.
 
     Group norms instead of batch norms, so an image's scores depend on that image alone.
+    It computes in the type of its weights.
     `width` is a multiple of 8; `layers` is the number of strided convolutions (3 gives patches of 70 x 70 pixels).
     Raises ValueError for a `width` or `layers` that does not fit.
     """
@@ -37,7 +38,7 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Mel image (B,1,H,W) -> patch scores (B,1,h,w), high for real images, and the features of every layer."""
-        features = []
+        features, x = [], x.to(self.score.weight.dtype)
         for block in self.blocks:
             x = block(x)
             features.append(x)
@@ -46,12 +47,12 @@ class PatchDiscriminator(nn.Module):
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """Discriminator loss: half the sum of the means of max(0, 1 - real) and max(0, 1 + fake); 1 if all scores are 0."""
-    return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
+    return 0.5 * (F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean())
 
 
 def hinge_generator(fake: Tensor) -> Tensor:
     """Adversarial loss of the autoencoder: minus the mean score of the reconstructions."""
-    return -fake.mean()
+    return -fake.float().mean()
 
 
 def feature_matching(real: list[Tensor], fake: list[Tensor]) -> Tensor:
@@ -59,7 +60,5 @@ def feature_matching(real: list[Tensor], fake: list[Tensor]) -> Tensor:
 
     0 for equal images; no gradient flows into `real`.
     """
-    distances = [
-        (a.detach() - b).abs().mean() / a.detach().abs().mean().clamp_min(1e-8) for a, b in zip(real, fake, strict=True)
-    ]
-    return torch.stack(distances).mean()
+    pairs = [(a.detach().float(), b.float()) for a, b in zip(real, fake, strict=True)]
+    return torch.stack([(a - b).abs().mean() / a.abs().mean().clamp_min(1e-8) for a, b in pairs]).mean()

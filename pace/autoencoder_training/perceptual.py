@@ -30,7 +30,10 @@ _REMEDY = "`python -m pace fetch vgg16 lpips` gets torchvision's vgg16-397923af.
 
 
 class Lpips(nn.Module):
-    """Perceptual distance of mel images. Its weights are frozen; gradients flow to the images only."""
+    """Perceptual distance of mel images. Its weights are frozen; gradients flow to the images only.
+
+    VGG-16 computes in the type of its weights, `features`; distances are computed in float32.
+    """
 
     shift: Tensor
     scale: Tensor
@@ -54,7 +57,8 @@ class Lpips(nn.Module):
 
     def _vgg(self, mel: Tensor) -> list[Tensor]:
         """Features of mel images (B,1,H,W) at each of VGG-16's resolutions."""
-        x = (mel.expand(-1, 3, -1, -1) * 2 - 1 - self.shift) / self.scale
+        x = (mel.float().expand(-1, 3, -1, -1) * 2 - 1 - self.shift) / self.scale
+        x = x.to(self.features["0"].weight.dtype)
         outputs = []
         for level, stage in enumerate(VGG16):
             if level:
@@ -66,7 +70,8 @@ class Lpips(nn.Module):
 
 
 def _unit(features: Tensor) -> Tensor:
-    """Features (B,C,h,w) scaled to unit length over C. Where all channels are 0, value and gradient stay 0."""
+    """Features (B,C,h,w) scaled to unit length over C, float32. Where all channels are 0, value and gradient stay 0."""
+    features = features.float()
     return features / torch.sqrt((features**2).sum(dim=1, keepdim=True) + 1e-20)
 
 

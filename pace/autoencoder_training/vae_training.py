@@ -13,6 +13,7 @@ from torch import Tensor
 from pace.autoencoder.vae import AutoencoderKL, VaeParams, to_images
 from pace.autoencoder_training.perceptual import Lpips
 from pace.autoencoder_training.vae_trainer import TERMS, TrainVaeParams, VaeTrainer
+from pace.training import accelerate
 from pace.training.resume import Resume
 
 COLUMNS = ("step", "lr", "loss", *TERMS, "adversarial_scale", "val_l1")
@@ -55,8 +56,9 @@ def evaluate(vae: AutoencoderKL, mels: Tensor, batch: int, device: torch.device)
     absolute, squared, means = [], [], []
     for chunk in torch.split(mels, batch):
         images = to_images(chunk.to(device))
-        mean, _ = vae.encode(images)
-        error = vae.decode(mean).clamp(0, 1) - images
+        with accelerate.not_compiled():
+            mean = vae.encode(images)[0].float()
+            error = vae.decode(mean).float().clamp(0, 1) - images
         absolute.append(error.abs().mean(dim=(1, 2, 3)))
         squared.append((error**2).mean(dim=(1, 2, 3)))
         means.append(mean)
@@ -102,7 +104,7 @@ def train(
         print(f"train_vae continues from step {done}, saved in {resume.path}", flush=True)
     last_save = f"step {done}, in {resume.path}" if resume and done else "none"
     for step in range(done, params.steps):
-        indices = batch_indices(params.seed, step, params.batch_size, len(mels)).to(device)
+        indices = batch_indices(params.seed, step, params.batch_size, len(mels)).to(device, non_blocking=True)
         pending.append(trainer.step(to_images(data[indices]), step))
         done = step + 1
         log = done % params.eval_every == 0 or done == params.steps
@@ -110,9 +112,9 @@ def train(
         if log or save:
             _check_finite(pending, done, trainer, last_save)
         if log:
-            trainer.ema.swap()
+            trainer.swap()
             scores = evaluate(trainer.vae, validation[:CURVE_CLIPS], params.batch_size, device)
-            trainer.ema.swap()
+            trainer.swap()
             curve.append(_curve_row(pending, done, trainer.learning_rate(step, params.lr), scores))
             pending = []
             if progress:
@@ -120,7 +122,8 @@ def train(
         if resume and save:
             resume.save({"trainer": trainer.state(), "done": done, "curve": curve, "pending": pending})
             last_save = f"step {done}, in {resume.path}"
-    trainer.ema.swap()
+    trainer.swap()
+    trainer.release()
     state = {key: value.detach().cpu().clone() for key, value in trainer.vae.state_dict().items()}
     return TrainedVae(state, curve, evaluate(trainer.vae, validation, params.batch_size, device))
 

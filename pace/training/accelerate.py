@@ -3,6 +3,7 @@
 docs/development.md, "Speed of the generator", has the measurements behind the choices.
 """
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -83,6 +84,14 @@ def _allow_many_sizes() -> None:
 def not_compiled() -> torch.compiler.set_stance:
     """The context in which compiled networks run as they are written: for sizes that come once."""
     return torch.compiler.set_stance("force_eager")
+
+
+def differentiated_twice() -> contextlib.AbstractContextManager[None]:
+    """The context in which compiled networks allow `retain_graph`: their backward passes then keep what they read."""
+    import torch._functorch.config
+
+    keeping: contextlib.AbstractContextManager[None] = torch._functorch.config.patch(donated_buffer=False)
+    return keeping
 
 
 def working_type(device: torch.device, precision: str = "auto") -> torch.dtype:

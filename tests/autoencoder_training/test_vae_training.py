@@ -3,55 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from helpers.small_vae_training import CPU, PARAMS, VAE, images, mels, random_lpips
 
-from pace.autoencoder.vae import VaeParams
 from pace.autoencoder_training import vae_trainer, vae_training
-from pace.autoencoder_training.perceptual import Lpips
-from pace.autoencoder_training.vae_trainer import TrainVaeParams, VaeTrainer
+from pace.autoencoder_training.vae_trainer import VaeTrainer
 from pace.autoencoder_training.vae_training import train
 from pace.training.resume import Resume
-
-VAE = VaeParams(4, (8, 8), 1, 2, 4, False)
-PARAMS = TrainVaeParams(
-    steps=6,
-    batch_size=2,
-    lr=1e-3,
-    warmup=2,
-    weight_decay=0.01,
-    max_grad_norm=1.0,
-    ema=0.9,
-    kl_weight=1e-3,
-    perceptual_weight=0.5,
-    lpips_weights="data/none",
-    adversarial_weight=0.1,
-    adaptive=True,
-    discriminator_start=2,
-    discriminator_width=8,
-    discriminator_layers=2,
-    discriminator_lr=1e-3,
-    eval_every=2,
-    save_every=3,
-    seed=5,
-)
-CPU = torch.device("cpu")
-
-
-def mels(count, seed=0, size=64):
-    """Smooth random images (count,size,size) uint8."""
-    coarse = torch.rand(count, 1, size // 16, size // 16, generator=torch.Generator().manual_seed(seed))
-    return (torch.nn.functional.interpolate(coarse, size=size, mode="bilinear")[:, 0] * 255).byte().numpy()
-
-
-def images(count=2):
-    return torch.from_numpy(mels(count)).unsqueeze(1) / 255.0
-
-
-def random_lpips():
-    torch.manual_seed(3)
-    lpips = Lpips()
-    for head in lpips.heads:
-        head.data.uniform_()
-    return lpips
 
 
 def test_kl_of_known_gaussians():
@@ -287,7 +244,10 @@ def test_a_gradient_that_is_not_finite_stops_and_leaves_the_last_good_state(tmp_
         train(mels(2), mels(0), VAE, PARAMS, resume=resume)
     state = resume.load()
     assert (state and state["done"]) == saved
-    assert not state or all(bool(weight.isfinite().all()) for weight in state["trainer"]["vae"].values())
+    assert not state or all(
+        bool(weight.isfinite().all())
+        for weight in [state["trainer"]["vae"]["weights"], state["trainer"]["discriminator"]["weights"]]
+    )
 
 
 def test_no_clips_is_an_error():
