@@ -33,17 +33,19 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--small", action="store_true", help="tiny networks, for tests; works on the CPU too")
     parser.add_argument("--parts", nargs="+", choices=PARTS, metavar="NAME", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--batch", type=int, help="clips of a step and of a sampling (default: 64; 4 with --small)")
+    parser.add_argument("--batch", type=int, help="clips of a step and of a sampling (default: 64; 2 with --small)")
     parser.add_argument("--out", type=Path, help="write the rows to this JSON file too")
     arguments = parser.parse_args(argv)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     names = arguments.parts or list(PARTS)
     if device.type == "cpu" and not arguments.small and names != [count.NAME]:
         parser.error("there is no GPU here; --small and --parts count work without one")
+    if arguments.small:
+        torch.set_num_threads(1)  # more only wait for each other
     run = Run(
         settings.stored("tiny" if arguments.small else "paper"),
         device,
-        arguments.batch or (4 if arguments.small else 64),
+        arguments.batch or (2 if arguments.small else 64),
         arguments.small,
         0.01 if arguments.small else 2.0,
         Report(arguments.out),

@@ -48,8 +48,8 @@ FREE = (
     "new_empty",
     "_local_scalar_dense",
 )
-# Operations that do not read the tensor that they write.
-WRITE_ONLY = ("copy_", "zero_", "fill_")
+WRITE_ONLY = ("copy_", "_foreach_copy_", "zero_", "fill_")  # do not read what they write
+GATHERING = ("index", "embedding", "gather")  # read no more than they write
 
 
 @dataclasses.dataclass
@@ -78,10 +78,10 @@ class Counter(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        name = str(func).removeprefix("aten.")
-        if not func.is_view and not name.startswith(FREE):
-            one = Total(1, _bytes(name, (args, kwargs), result))
-            self.totals[self.phase, group(str(func))].add(one)
+        name = str(func)
+        if func.namespace == "aten" and not func.is_view and not name.removeprefix("aten.").startswith(FREE):
+            one = Total(1, _bytes(func, args, kwargs or {}, result))
+            self.totals[self.phase, group(name)].add(one)
             self.by_name[name].add(one)
         return result
 
@@ -91,18 +91,20 @@ def group(name: str) -> str:
     return next((kind for kind, parts in GROUPS.items() if any(part in name for part in parts)), OTHER)
 
 
-def _bytes(name: str, inputs: object, result: object) -> int:
+def _bytes(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: object) -> int:
     """Bytes that an operation reads and writes; a tensor given twice is read once."""
-    read = _storages(inputs)
-    written = sum(_storages(result).values())
-    base = name.split(".")[0].removeprefix("_foreach_")
-    if base in WRITE_ONLY:
-        read = {key: size for key, size in read.items() if key not in _storages(result)}
-        if name.startswith("_foreach_copy"):  # it returns nothing: half of what it is given is written
-            return sum(read.values())
-    elif written == 0:  # in place, such as the optimiser: what is given is read and, mostly, written
-        return 2 * sum(read.values())
-    if base in ("index", "embedding", "gather"):  # only what is gathered is read
+    name = func._schema.name.removeprefix("aten::")
+    read: dict[int, int] = {}
+    changed: dict[int, int] = {}
+    for position, argument in enumerate(func._schema.arguments):
+        given = args[position] if position < len(args) else kwargs.get(argument.name)
+        writes = argument.alias_info is not None and argument.alias_info.is_write and argument.name != "grads"
+        if writes:
+            changed |= _storages(given)
+        if not (writes and name in WRITE_ONLY):
+            read |= _storages(given)
+    written = sum((_storages(result) | changed).values())
+    if name in GATHERING:
         return 2 * written
     return sum(read.values()) + written
 
@@ -121,9 +123,13 @@ def count_step(config: Settings, batch: int, dtype: torch.dtype) -> Counter:
     fused_up, unet_blocks.FUSED_UP = unet_blocks.FUSED_UP, 0  # a form of the doubling that only the CPU takes
     try:
         with FakeTensorMode():
-            model = Model(*nets.networks(config)).train().to(memory_format=torch.channels_last)
+            model = Model(*nets.networks(config)).train()
+            for weight in model.parameters():
+                if weight.dim() == 4:
+                    weight.data = weight.data.to(memory_format=torch.channels_last)
             process = config.training.task().process()
             optimiser = Optimiser(model, nets.LR, 0.01, nets.CLIP, nets.DECAY, nets.WARMUP, dtype=dtype)
+            optimiser.update()  # the first one makes AdamW's averages
             data = nets.draw_batch(config, batch, torch.device("cpu"))
             with Counter() as counter:
                 counter.phase = "forward"

@@ -34,8 +34,8 @@ def measure(run: Run) -> None:
     """Train, interrupt, resume, compare with an uninterrupted run, and sample. Raises AssertionError for a failure."""
     steps = 12 if run.small else 60
     params = dataclasses.replace(
-        run.config.training, steps=steps, epochs=0, batch_size=run.batch, warmup=steps // 6, lr=1e-3 if run.small else 2e-4,
-        eval_every=steps // 3, save_every=2 * steps // 3,
+        run.config.training, steps=steps, epochs=0, batch_size=run.batch, warmup=steps // 6,
+        lr=1e-3 if run.small else 2e-4, eval_every=steps // 3, save_every=2 * steps // 3,
     )  # fmt: skip
     data = dataset(run.config, 2 if run.small else 32, run.device)
     val = dataset(run.config, 1 if run.small else 11, run.device, seed=1)  # the last batch is smaller
@@ -44,9 +44,8 @@ def measure(run: Run) -> None:
         start = time.perf_counter()
         _interrupted(run, data, val, params, resume)
         wait(run.device)
-        run.report.row(
-            NAME, "until the interruption", time.perf_counter() - start, "s", note=f"{params.save_every} steps"
-        )
+        taken = time.perf_counter() - start
+        run.report.row(NAME, "until the interruption", taken, "s", note=f"state saved at step {params.save_every}")
         saved = resume.path.stat().st_size / 1e9
         start = time.perf_counter()
         encoder, unet = _networks(run)
