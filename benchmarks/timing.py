@@ -6,6 +6,8 @@ from statistics import median
 
 import torch
 
+from pace.training.graphs import WARM_UP
+
 
 def wait(device: torch.device) -> None:
     """Let the device finish its work."""
@@ -38,13 +40,13 @@ def once(function: Callable[[], object], device: torch.device, clock: Callable[[
     return clock() - start
 
 
-def per_call(function: Callable[[], object], device: torch.device, seconds: float, warm_up: int = 5) -> float:
+def per_call(function: Callable[[], object], device: torch.device, seconds: float) -> float:
     """Seconds of a call among calls that follow each other without a wait, as in a training.
 
-    The median over three groups of calls, as many as fit into `seconds`, after a warm-up that includes the recording
-    of a CUDA graph.
+    The median over three groups of calls, as many as fit into `seconds`, after a warm-up: on a GPU long enough for the
+    recording of a CUDA graph.
     """
-    taken = min(once(function, device) for _ in range(warm_up))
+    taken = min(once(function, device) for _ in range(WARM_UP + 2 if device.type == "cuda" else 1))
     count = max(1, min(50, int(seconds / 3 / max(taken, 1e-6))))
 
     def group() -> None:

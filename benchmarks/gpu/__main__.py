@@ -16,12 +16,13 @@ import numpy
 import torch
 
 from benchmarks import settings
-from benchmarks.gpu import autoencoder, count, projection, sampling, short_training, training_step, unet
+from benchmarks.gpu import autoencoder, count, fused, projection, sampling, short_training, training_step, unet
 from benchmarks.gpu.report import Report, Run, reset_memory
 from pace.training import accelerate
 
 # The projection reads what the parts before it have measured.
-PARTS = {part.NAME: part for part in (unet, training_step, sampling, autoencoder, short_training, projection, count)}
+DEFAULT = (unet, training_step, sampling, autoencoder, short_training, projection, count)
+PARTS = {part.NAME: part for part in (*DEFAULT, fused)}  # compiling for `fused` takes minutes
 SECONDS = 330  # no part starts later
 START = time.perf_counter()
 
@@ -32,14 +33,16 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--small", action="store_true", help="tiny networks, for tests; works on the CPU too")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, metavar="NAME", help=f"of {', '.join(PARTS)}")
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, metavar="NAME", help=f"of {', '.join(PARTS)} (default: all but fused)"
+    )
     parser.add_argument("--batch", type=int, help="clips of a step and of a sampling (default: 64; 2 with --small)")
     parser.add_argument("--out", type=Path, help="write the rows to this JSON file too")
     arguments = parser.parse_args(argv)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    names = arguments.parts or list(PARTS)
-    if device.type == "cpu" and not arguments.small and names != [count.NAME]:
-        parser.error("there is no GPU here; --small and --parts count work without one")
+    names = arguments.parts or [part.NAME for part in DEFAULT]
+    if device.type == "cpu" and not arguments.small and not {count.NAME, fused.NAME} >= set(names):
+        parser.error("there is no GPU here; --small and --parts count fused work without one")
     if arguments.small:
         torch.set_num_threads(1)  # more only wait for each other
     run = Run(

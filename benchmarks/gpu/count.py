@@ -36,6 +36,7 @@ GROUPS = {
     "copy, cast": ("_to_copy", "copy_", "clone", "cat.", "zero_", "fill_", "zeros", "ones", "full", "arange"),
 }
 OTHER = "elementwise, sum"
+LIBRARY = ("convolution", "attention", "product")  # groups that no compiler fuses with others
 # Operations that only describe memory: they launch nothing, though some of them are no views by their schema.
 FREE = (
     "empty",

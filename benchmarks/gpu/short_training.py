@@ -32,7 +32,7 @@ class InterruptedRunError(Exception):
 
 def measure(run: Run) -> None:
     """Train, interrupt, resume, compare with an uninterrupted run, and sample. Raises AssertionError for a failure."""
-    steps = 12 if run.small else 60
+    steps = 9 if run.small else 60
     params = dataclasses.replace(
         run.config.training, steps=steps, epochs=0, batch_size=run.batch, warmup=steps // 6,
         lr=1e-3 if run.small else 2e-4, eval_every=steps // 3, save_every=2 * steps // 3,

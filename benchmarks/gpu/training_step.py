@@ -18,7 +18,7 @@ from pace.training import accelerate
 
 NAME = "step"
 RATE, MFU, FIRST_STEP = 2000, 24, 60  # samples/s of an H200 and % of the peak, of the whole loop; s
-LOOP, MEMORY = "whole loop", "memory"
+LOOP, MEMORY = "whole loop, rate", "memory"
 VIDEOS = 32  # of six clips
 
 
@@ -76,14 +76,14 @@ def _loop(run: Run, step: nets.OurStep) -> None:
     rate = run.batch / whole
     flops = generator_size(run.config.encoder, run.config.unet, run.config.shape).training_flops
     run.report.row(NAME, LOOP, rate, "samples/s", f">= {RATE}" if run.gpu else "", f"batch {run.batch}")
-    run.report.row(NAME, "whole loop", 1000 * whole, "ms/step")
+    run.report.row(NAME, "whole loop, time", 1000 * whole, "ms/step")
     run.report.row(NAME, "the loop around the step", 1000 * (whole - alone), "ms/step", "~0" if run.gpu else "")
     run.report.row(NAME, "drawing a batch, alone", 1000 * drawing, "ms/step")
-    run.report.row(NAME, "whole loop", rate * flops / 1e12, "TFLOP/s")
+    run.report.row(NAME, "whole loop, products", rate * flops / 1e12, "TFLOP/s")
     peak = accelerate.peak_flops(run.device)
     if peak:
         note = f"of {peak / 1e12:g} TFLOP/s"
-        run.report.row(NAME, "whole loop", 100 * rate * flops / peak, "% MFU", f">= {MFU}", note)
+        run.report.row(NAME, "whole loop, share of the peak", 100 * rate * flops / peak, "% MFU", f">= {MFU}", note)
     elif run.gpu:
         run.report.say("the peak of this card is unknown: no MFU")
 
