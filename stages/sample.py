@@ -43,12 +43,12 @@ def main(argv: list[str] | None = None) -> None:
     argparse.ArgumentParser(prog="python -m stages.sample", description=__doc__).parse_args(argv)
     p = params.load(PARAMS)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    generator = load_generator(DIFFUSION).to(device)
-    vae = load_vae(VAE).to(device)
-    for network in (generator.encoder, generator.unet, vae):
-        accelerate.prepare(network, device, compiled=False)
+    generator, vae = load_generator(DIFFUSION), load_vae(VAE).to(device)
     clip_ids, conditions = read_scored_clips(p["sample"].split)
     generator.check(conditions)
+    batches = -(-len(clip_ids) // p["sample"].batch_size)
+    generator.place(device, p["sample"].precision, batches * p["sample"].steps)
+    accelerate.prepare(vae, device, compiled=False)
     OUT.mkdir(parents=True, exist_ok=True)
     gates = []
     size = p["sample"].batch_size

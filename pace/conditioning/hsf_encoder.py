@@ -109,8 +109,8 @@ class Branch(nn.Module):
 
         Clips and frames are one axis: PyTorch's compiler rewrites attention over four axes, and fails at five.
         """
-        split = (x.flatten(0, 1).unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (query, key, value))
-        q, k, v = split  # (B*N,heads,P,d/heads)
+        size = (-1, query.shape[2], self.heads, query.shape[3] // self.heads)
+        q, k, v = (x.reshape(size).transpose(1, 2) for x in (query, key, value))  # (B*N,heads,P,d/heads)
         weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(dim=-1)
         out: torch.Tensor = self.out((weights @ v).transpose(1, 2).flatten(2).view(query.shape))
         return out

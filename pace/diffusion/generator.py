@@ -14,10 +14,13 @@ from pace.diffusion.attention import SpatialTransformer
 from pace.diffusion.unet import FrameShape, UNet, UNetParams
 from pace.diffusion.unet_blocks import Resample, ResnetBlock
 from pace.pipeline.params import ParamsError, choice, limits, section
+from pace.training import accelerate
 from pace.training.checkpoint import load_weights, read_config, save_model, write_config
+from pace.training.graphs import RecordedFunction
 
 # The modules of encoder and U-Net that are compiled, each kind and size once.
 COMPILED = (HSFEncoder, Alignment, ResnetBlock, SpatialTransformer, Resample)
+COMPILED_FROM = 2000  # evaluations of the U-Net by which a minute of compiling pays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,11 +82,23 @@ class Generator:
     shape: DataShape
     scale: LatentScale
 
-    def to(self, device: torch.device | str) -> "Generator":
-        """Move both networks to a device."""
-        self.encoder.to(device)
-        self.unet.to(device)
-        return self
+    def __post_init__(self) -> None:
+        self.predict = RecordedFunction(self.unet)  # (z, t, context, frames) -> the U-Net's prediction
+
+    def place(self, device: torch.device, precision: str, evaluations: int) -> str:
+        """Move both networks to a device and make them fast there. Returns a description of what was done.
+
+        `precision` is one of `accelerate.PRECISIONS`. The U-Net is compiled on a GPU if it will be evaluated at least
+        COMPILED_FROM times: `evaluations` says how often.
+        """
+        dtype = accelerate.working_type(device, precision)
+        compiled = device.type == "cuda" and evaluations >= COMPILED_FROM
+        for network in (self.encoder, self.unet):
+            network.to(device)
+            for parameter in network.parameters():
+                parameter.data = parameter.data.to(dtype)
+        accelerate.prepare(self.encoder, device, compiled=False)
+        return f"{accelerate.prepare(self.unet, device, compiled, COMPILED)}, {dtype}".replace("torch.", "")
 
     def check(self, conditions: ConditionStore) -> None:
         """Raise ValueError if the conditions differ in kind from those that the generator was trained on."""

@@ -15,6 +15,7 @@ from pace.diffusion.objectives import STEPS
 from pace.pipeline.params import choice, limits
 from pace.pose.skeleton import PARTS
 from pace.sampling import samplers
+from pace.training import accelerate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +30,7 @@ class SampleParams:
     seed: int = limits()
     batch_size: int = limits(1)
     split: str = choice("test", "val")
+    precision: str = choice(*accelerate.PRECISIONS)
 
 
 def clip_seed(seed: int, clip_id: str) -> int:
@@ -53,16 +55,17 @@ def sample_latents(
     encoding = generator.encode(conditions)
     null = encoding.masked(torch.zeros(len(clip_ids), device=encoding.tokens.device))
     process = generator.task.process()
+    device = next(generator.unet.parameters()).device
     sources = [torch.Generator().manual_seed(clip_seed(params.seed, clip)) for clip in clip_ids]
     size = (generator.shape.channels, LATENT_SIZE, LATENT_SIZE)
 
     def noise() -> torch.Tensor:
-        return torch.stack([torch.randn(size, generator=g) for g in sources]).to(encoding.tokens.device)
+        drawn = torch.stack([torch.randn(size, generator=g) for g in sources])
+        return drawn.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else drawn
 
     def denoiser(condition: Encoding) -> samplers.Denoiser:
         def network(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-            prediction: torch.Tensor = generator.unet(z, t, condition.tokens, condition.frames)
-            return prediction
+            return generator.predict(z, t, condition.tokens, condition.frames)
 
         return samplers.denoiser(network, process)
 
@@ -81,7 +84,7 @@ def gate_arrays(encoding: Encoding, frames: int) -> dict[str, npt.NDArray[Any]]:
     def array(gate: torch.Tensor | None, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         if gate is None or gate.shape != shape:
             return np.full(shape, np.nan, np.float32)
-        return gate.cpu().numpy()
+        return gate.float().cpu().numpy()
 
     return {
         "gate_slow": array(encoding.gate_slow, parts_shape),

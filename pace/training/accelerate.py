@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -81,9 +82,11 @@ def _allow_many_sizes() -> None:
     torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
 
 
-def not_compiled() -> torch.compiler.set_stance:
+@contextlib.contextmanager
+def not_compiled() -> Iterator[None]:
     """The context in which compiled networks run as they are written: for sizes that come once."""
-    return torch.compiler.set_stance("force_eager")
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def differentiated_twice() -> contextlib.AbstractContextManager[None]:

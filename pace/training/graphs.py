@@ -1,4 +1,4 @@
-"""Recording a fixed piece of work as a CUDA graph: hundreds of kernels, one launch."""
+"""Recording work as CUDA graphs: hundreds of kernels, one launch."""
 
 import os
 import warnings
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import torch
+
+Tensors = tuple[torch.Tensor | None, ...]
 
 Result = TypeVar("Result")
 WARM_UP = 3  # calls before the recording, in which kernels are compiled and chosen
@@ -30,7 +32,7 @@ class Recorded(Generic[Result]):
         self.graph: torch.cuda.CUDAGraph | None = None
         self.result: Result
         records = device.type == "cuda" and recording_wanted()
-        self.stream = torch.cuda.Stream(device) if records else None
+        self.stream = torch.cuda.Stream(device) if records else None  # type: ignore[no-untyped-call]
 
     def __call__(self) -> Result:
         """Do the work."""
@@ -61,3 +63,30 @@ class Recorded(Generic[Result]):
             return False
         self.graph = graph
         return True
+
+
+class RecordedFunction:
+    """A function of tensors that returns one: called as it is on the CPU, recorded on a GPU for each set of shapes.
+
+    Its results are tensors of their own, which later calls leave alone.
+    """
+
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+        self.function = function
+        self.recorded: dict[tuple[torch.Size | None, ...], tuple[Tensors, Recorded[torch.Tensor]]] = {}
+
+    def __call__(self, *given: torch.Tensor | None) -> torch.Tensor:
+        """The function of `given`. The first of them is a tensor and tells the device."""
+        assert given[0] is not None
+        device = given[0].device
+        if device.type == "cpu":
+            return self.function(*given)
+        shapes = tuple(None if x is None else x.shape for x in given)
+        if shapes not in self.recorded:
+            fixed = tuple(None if x is None else x.clone() for x in given)
+            self.recorded[shapes] = fixed, Recorded(lambda: self.function(*fixed), device)
+        fixed, recorded = self.recorded[shapes]
+        for own, new in zip(fixed, given, strict=True):
+            if own is not None and new is not None:
+                own.copy_(new)
+        return recorded().clone()

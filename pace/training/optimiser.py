@@ -46,9 +46,10 @@ class Optimiser:
             starts.append(size)
             size += -(-parameter.numel() // ALIGNMENT) * ALIGNMENT
         self.weights = nn.Parameter(torch.zeros(size, device=self.device))
-        self.weights.grad = torch.zeros_like(self.weights)
+        self.gradient = torch.zeros_like(self.weights.detach())
+        self.weights.grad = self.gradient
         self.masters = [_view(self.weights.detach(), at, p) for at, p in zip(starts, self.working, strict=True)]
-        self.gradients = [_view(self.weights.grad, at, p) for at, p in zip(starts, self.working, strict=True)]
+        self.gradients = [_view(self.gradient, at, p) for at, p in zip(starts, self.working, strict=True)]
         torch._foreach_copy_(self.masters, [p.detach() for p in self.working])
         processes.broadcast(self.weights.detach())
         self.dtype = dtype
@@ -63,6 +64,7 @@ class Optimiser:
             fused=fused,
             capturable=gpu,
         )
+        self.adamw._warned_capturable_if_run_uncaptured = True  # it comes first
         self.ema = Ema([self.weights], ema, ema_warmup)
         self.publish()
 
@@ -87,7 +89,7 @@ class Optimiser:
 
     def average_gradients(self) -> None:
         """Replace the gradients by their mean over the processes that train together."""
-        self.processes.average(self.weights.grad)
+        self.processes.average(self.gradient)
 
     @torch.no_grad()
     def update(self) -> torch.Tensor:
@@ -96,8 +98,8 @@ class Optimiser:
         The learning rate and the decay are those of the last `schedule`.
         """
         norm = nn.utils.get_total_norm(self.gradients, foreach=True)
-        if self.max_grad_norm and self.weights.grad is not None:
-            self.weights.grad.mul_((self.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
+        if self.max_grad_norm:
+            self.gradient.mul_((self.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
         self.adamw.step()
         self.ema.update()
         self.publish()

@@ -6,17 +6,20 @@ import functools
 import numpy as np
 import pytest
 import torch
-from helpers.small_vae_training import CPU, PARAMS, VAE, mels, narrow_lpips
+from helpers.small_vae_training import CPU, PARAMS, VAE, mels, narrow_lpips, random_lpips
 
 from pace.autoencoder.inference import encode_mels
-from pace.autoencoder.vae import AutoencoderKL, VaeParams
+from pace.autoencoder.vae import COMPILED, AutoencoderKL, VaeParams
+from pace.autoencoder_training import perceptual
+from pace.autoencoder_training.discriminator import PatchDiscriminator
+from pace.autoencoder_training.perceptual import Lpips
 from pace.autoencoder_training.vae_trainer import VaeTrainer
 from pace.autoencoder_training.vae_training import evaluate, train
 from pace.training import accelerate
 from pace.training.resume import Resume
 
 pytestmark = pytest.mark.skipif(accelerate.compiler(CPU) is None, reason="needs g++")
-WITH_ATTENTION = VaeParams(1, (8, 8, 8, 8), 1, 1, 4, True)
+WITH_ATTENTION = VaeParams(4, (8, 8), 1, 1, 4, True)
 
 
 @pytest.fixture
@@ -25,17 +28,41 @@ def compiled(monkeypatch):
 
 
 @pytest.mark.long
-def test_a_compiled_step_in_bfloat16_is_close_to_the_eager_one(compiled, monkeypatch):
-    """With LPIPS and the adaptive scale, which differentiates twice through networks that are compiled as a whole."""
-    params = dataclasses.replace(PARAMS, precision="bfloat16", discriminator_start=0, discriminator_layers=1)
-    lpips, images = narrow_lpips(monkeypatch), torch.from_numpy(mels(4, size=32))
+def test_everything_that_is_compiled_is_traced_whole_and_trains_as_it_is_written(compiled, monkeypatch):
+    """No code is generated here. The adaptive scale differentiates twice through what is compiled."""
+    plain, traced = torch.nn.Module.compile, []
+
+    def trace(module, dynamic, options):
+        traced.append(type(module))
+        plain(module, dynamic=dynamic, backend="aot_eager", fullgraph=True)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", trace)
+    args = mels(4, size=32), mels(3, seed=1, size=32), WITH_ATTENTION, PARAMS, narrow_lpips(monkeypatch)
+    with accelerate.not_compiled():
+        eager = train(*args)
+    torch._dynamo.utils.counters.clear()
+    whole = train(*args)
+    assert set(traced) == {*COMPILED, PatchDiscriminator, Lpips}
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= len(set(traced))
+    for expected, row in zip(eager.curve, whole.curve, strict=True):
+        assert row == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.long
+def test_a_compiled_distance_in_bfloat16_is_differentiated_twice(monkeypatch):
+    """By Inductor: LPIPS alone, as code for all networks takes a minute."""
+    plain = accelerate.prepare
+    monkeypatch.setattr(accelerate, "prepare", lambda x, device, blocks=(): plain(x, device, isinstance(x, Lpips)))
+    monkeypatch.setattr(perceptual, "VGG16", (((0, 3, 8),),))
+    params = dataclasses.replace(PARAMS, precision="bfloat16", discriminator_start=0)
+    lpips, stored = random_lpips(), torch.from_numpy(mels(3, size=32))
     values, scores = [], []
     for stance in ("force_eager", "default"):
         trainer = VaeTrainer(VAE, params, lpips, CPU)
         with torch.compiler.set_stance(stance):
-            values.append(trainer.step(images[:2, None] / 255.0, 0))
+            values.append(trainer.step(stored[:2, None] / 255.0, 0))
         trainer.swap()
-        scores.append(evaluate(trainer.vae, images[1:], 2, CPU))
+        scores.append(evaluate(trainer.vae, stored, 2, CPU))
     for key, value in values[0].items():
         assert values[1][key].item() == pytest.approx(value.item(), rel=0.03), key
     assert scores[1]["val_l1"] == pytest.approx(scores[0]["val_l1"], abs=1e-3)

@@ -9,7 +9,15 @@ from pace.sampling.sampling import SampleParams
 
 SHAPE = DataShape(channels=2, visual_width=3, frames=150, fps=30.0)
 SAMPLE = SampleParams(
-    sampler="dpm++2m", steps=3, guidance=1.5, sigma_max=80.0, clip=0.0, seed=0, batch_size=2, split="test"
+    sampler="dpm++2m",
+    steps=3,
+    guidance=1.5,
+    sigma_max=80.0,
+    clip=0.0,
+    seed=0,
+    batch_size=2,
+    split="test",
+    precision="auto",
 )
 
 

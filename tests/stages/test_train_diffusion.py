@@ -29,12 +29,12 @@ train_diffusion:
 """
 
 
-def make_project(folder: Path) -> Path:
+def make_project(folder: Path, precision: str = "float32") -> Path:
     """Everything that the stage reads, random, and params.yaml at the tiny preset with SETTINGS."""
     rng = np.random.default_rng(0)
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     presets.write(ROOT / "presets/tiny.yaml", folder / "params.yaml")
-    (folder / "settings.yaml").write_text(SETTINGS)
+    (folder / "settings.yaml").write_text(f"{SETTINGS}  precision: {precision}\n")
     presets.write(folder / "settings.yaml", folder / "params.yaml")
     for name in ("index", "latents", "energy", "motion", "visual"):
         (folder / "data" / name).mkdir(parents=True)
@@ -122,6 +122,23 @@ def test_two_processes_learn_the_same(undisturbed, tmp_path):
         one, two = (load_model(at / f"models/diffusion/{name}.safetensors") for at in (undisturbed, folder))
         torch.testing.assert_close(two, one, atol=5e-5, rtol=0)  # they differ by 3e-6; last weights 2e-4
     assert not states(folder)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_the_same_in_bfloat16(tmp_path):
+    """As on GPUs: bfloat16 working copies, gradients summed in float32. Three digits."""
+    curves, weights = [], []
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    for name, launcher in (("one", (sys.executable,)), ("two", torchrun)):
+        (tmp_path / name).mkdir()
+        folder = make_project(tmp_path / name, "bfloat16")
+        finish(start(folder, launcher))
+        curves.append(pd.read_csv(folder / "reports/curves/diffusion.csv")[["loss", "val_loss"]])
+        weights.append(load_model(folder / "models/diffusion/unet.safetensors"))
+    np.testing.assert_allclose(*curves, rtol=0.02, atol=0)
+    assert not np.array_equal(*curves), "two processes round otherwise"
+    for name, one in weights[0].items():
+        torch.testing.assert_close(weights[1][name], one, atol=0.02, rtol=0)
 
 
 @pytest.mark.long
