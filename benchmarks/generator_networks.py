@@ -36,14 +36,14 @@ def context_width(config: Settings) -> int:
         ).context_width
 
 
-def random_generator(config: Settings, device: torch.device, precision: str = "float32") -> Generator:
-    """A generator with fresh weights, ready to sample in `precision`."""
-    encoder, unet = networks(config)
+def random_generator(
+    config: Settings, device: torch.device, precision: str = "float32", evaluations: int = 0
+) -> Generator:
+    """A generator with fresh weights, ready to sample in `precision`; `evaluations` as in `Generator.place`."""
+    encoder, unet = (network.eval() for network in networks(config))
     ones = torch.ones(config.shape.channels)
     generator = Generator(encoder, unet, config.training.task(), config.shape, LatentScale(0 * ones, ones))
-    for network in (encoder, unet):
-        network.to(device, accelerate.working_type(device, precision)).eval()
-        accelerate.prepare(network, device, compiled=False)
+    generator.place(device, precision, evaluations)
     return generator
 
 

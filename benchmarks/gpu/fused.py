@@ -108,7 +108,9 @@ def forward_bytes(run: Run) -> dict[str, int]:
     """Bytes of what can be fused in the forward pass of all of the generator's blocks of a kind."""
     counter = Counter()
     with FakeTensorMode():
-        model = Model(*nets.networks(run.config)).bfloat16()
+        model = Model(*nets.networks(run.config))
+        for weight in model.parameters():
+            weight.data = weight.data.bfloat16()
         data = nets.draw_batch(run.config, run.batch, torch.device("cpu"))
         of_kinds = kinds(run)
         for module in model.modules():

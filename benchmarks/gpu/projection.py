@@ -1,6 +1,6 @@
 """The paper's whole training, projected from what was measured on this card."""
 
-from benchmarks.gpu import autoencoder, sampling, training_step
+from benchmarks.gpu import autoencoder, compiled_sampling, sampling, training_step
 from benchmarks.gpu.report import Run
 
 NAME = "projection"
@@ -25,7 +25,7 @@ def measure(run: Run) -> None:
         hours = (before * early + (params.steps - before) * late) / 3.6e6
         note = f"{params.steps:,} steps of {params.batch_size} clips, {_memory(memory)}"
         report.row(NAME, "training of the autoencoder", hours, "h", note=note)
-    for precision in ("bfloat16", "float32"):
+    for precision in ("bfloat16", compiled_sampling.PRECISION, "float32"):
         seconds = report.value(sampling.NAME, f"{sampling.DDPM}, {precision}")
         decoding = report.value(sampling.NAME, sampling.DECODE)
         if seconds is not None and decoding is not None:

@@ -64,7 +64,11 @@ def measure(run: Run) -> None:
     gap = max(abs(a["loss"] / b["loss"] - 1) for a, b in zip(resumed, whole, strict=True))
     run.report.row(NAME, "resumed / uninterrupted - 1, largest", gap, "", f"<= {TOLERANCE if run.gpu else 0}")
     _check(gap <= (TOLERANCE if run.gpu else 0), "the resumed run differs from the uninterrupted one")
-    _music(run, Generator(encoder, unet, params.task(), run.config.shape, _unit_scale(run)), val)
+    generator = Generator(*_networks(run), params.task(), run.config.shape, _unit_scale(run))
+    generator.encoder.load_state_dict(encoder.state_dict())  # new networks, as if they were read from files
+    generator.unet.load_state_dict(unet.state_dict())
+    generator.place(run.device, "auto", 0)
+    _music(run, generator, val)
 
 
 def _networks(run: Run) -> tuple[HSFEncoder, UNet]:
