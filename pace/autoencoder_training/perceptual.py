@@ -58,7 +58,7 @@ class Lpips(nn.Module):
     def _vgg(self, mel: Tensor) -> list[Tensor]:
         """Features of mel images (B,1,H,W) at each of VGG-16's resolutions."""
         x = (mel.float().expand(-1, 3, -1, -1) * 2 - 1 - self.shift) / self.scale
-        x = x.to(self.features["0"].weight.dtype)
+        x = x.to(next(self.features.parameters()).dtype)
         outputs = []
         for level, stage in enumerate(VGG16):
             if level:

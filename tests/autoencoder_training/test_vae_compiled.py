@@ -48,7 +48,7 @@ def test_everything_that_is_compiled_is_traced_whole_and_trains_as_it_is_written
         assert row == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_compiled_distance_in_bfloat16_is_differentiated_twice(monkeypatch):
     """By Inductor: LPIPS alone, as code for all networks takes a minute."""
     plain = accelerate.prepare
@@ -78,8 +78,10 @@ def test_a_compiled_training_is_close_to_the_eager_one(compiled, monkeypatch, tm
     with accelerate.not_compiled():
         eager = train(*args)
     whole = train(*args)
+    # The mean score may be near 0, while single scores near 1 are rounded to 2^-8.
+    relative, absolute = (0.03, 5e-3) if precision == "bfloat16" else (1e-3, 1e-4)
     for expected, row in zip(eager.curve, whole.curve, strict=True):
-        assert row == pytest.approx(expected, rel=0.03 if precision == "bfloat16" else 1e-3, abs=1e-4)
+        assert row == pytest.approx(expected, rel=relative, abs=absolute)
     assert whole.metrics == pytest.approx(eager.metrics, rel=1e-2 if precision == "bfloat16" else 1e-4)
     assert all(weight.dtype == torch.float32 for weight in whole.state_dict.values())
 
