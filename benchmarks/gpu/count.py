@@ -5,6 +5,7 @@ counts if it launches at least one kernel. Its bytes are those of the tensors th
 """
 
 import collections
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 from typing import Any
@@ -119,29 +120,35 @@ def _storages(tree: object) -> dict[int, int]:
     return sizes
 
 
+@contextlib.contextmanager
+def as_on_a_gpu() -> Iterator[None]:
+    """The block in which the U-Net does not take the form of the doubling that only the CPU takes."""
+    before, unet_blocks.FUSED_UP = unet_blocks.FUSED_UP, 0
+    try:
+        yield
+    finally:
+        unet_blocks.FUSED_UP = before
+
+
 def count_step(config: Settings, batch: int, dtype: torch.dtype) -> Counter:
     """Operations and bytes of one training step in `dtype`, eager, as on a GPU."""
-    fused_up, unet_blocks.FUSED_UP = unet_blocks.FUSED_UP, 0  # a form of the doubling that only the CPU takes
-    try:
-        with FakeTensorMode():
-            model = Model(*nets.networks(config)).train()
-            for weight in model.parameters():
-                if weight.dim() == 4:
-                    weight.data = weight.data.to(memory_format=torch.channels_last)
-            process = config.training.task().process()
-            optimiser = Optimiser(model, nets.LR, 0.01, nets.CLIP, nets.DECAY, nets.WARMUP, dtype=dtype)
-            optimiser.update()  # the first one makes AdamW's averages
-            data = nets.draw_batch(config, batch, torch.device("cpu"))
-            with Counter() as counter:
-                counter.phase = "forward"
-                loss = batch_losses(model, data, process).mean()
-                counter.phase = "backward"
-                loss.backward()
-                counter.phase = "update"
-                optimiser.collect()
-                optimiser.update()
-    finally:
-        unet_blocks.FUSED_UP = fused_up
+    with as_on_a_gpu(), FakeTensorMode():
+        model = Model(*nets.networks(config)).train()
+        for weight in model.parameters():
+            if weight.dim() == 4:
+                weight.data = weight.data.to(memory_format=torch.channels_last)
+        process = config.training.task().process()
+        optimiser = Optimiser(model, nets.LR, 0.01, nets.CLIP, nets.DECAY, nets.WARMUP, dtype=dtype)
+        optimiser.update()  # the first one makes AdamW's averages
+        data = nets.draw_batch(config, batch, torch.device("cpu"))
+        with Counter() as counter:
+            counter.phase = "forward"
+            loss = batch_losses(model, data, process).mean()
+            counter.phase = "backward"
+            loss.backward()
+            counter.phase = "update"
+            optimiser.collect()
+            optimiser.update()
     return counter
 
 

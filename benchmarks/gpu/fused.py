@@ -15,7 +15,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from benchmarks import generator_networks as nets
-from benchmarks.gpu.count import LIBRARY, Counter, Total
+from benchmarks.gpu.count import LIBRARY, Counter, Total, as_on_a_gpu
 from benchmarks.gpu.report import Run
 from pace.conditioning.hsf_encoder import HSFEncoder
 from pace.diffusion.attention import SpatialTransformer
@@ -87,11 +87,13 @@ def measure(run: Run) -> None:
     report = run.report
     report.say("| block | blocks | eager: operations | GB | compiled: kernels | GB |")
     report.say("|---|---|---|---|---|---|")
-    forward = forward_bytes(run)
     eager, compiled = Total(), Total()
+    with as_on_a_gpu():
+        forward = forward_bytes(run)
     for kind in kinds(run):
         count = sum(map(kind.is_one, modules))
-        alone, both, generated = compare(kind)
+        with as_on_a_gpu():
+            alone, both, generated = compare(kind)
         size = forward[kind.name] / alone.bytes  # of all these blocks in the generator, in small blocks
         before = Total(count * both.operations, round(size * both.bytes))
         after = Total(count * generated.operations, round(size * generated.bytes))
@@ -132,10 +134,6 @@ def compare(kind: Kind) -> tuple[Total, Total, Total]:
     torch.manual_seed(0)
     block = kind.make().bfloat16().to(memory_format=torch.channels_last)
 
-    def step() -> None:
-        kind.call(block, x).sum().backward()
-
-    step()  # so that gradients are added up in both counts
     alone, both, generated = Total(), Total(), Total()
     with Counter() as counter:
         counter.phase = "forward"
@@ -155,8 +153,10 @@ def compare(kind: Kind) -> tuple[Total, Total, Total]:
                 generated.add(Total(1, 0 if kind == "ExternKernelSchedulerNode" else size))
         return nodes
 
+    block.zero_grad()
+    x.grad = None
     accelerate.prepare(block, torch.device("cpu"), compiled=True)
     options = {"_post_fusion_custom_pass": after_fusion, "fx_graph_cache": False, "force_disable_caches": True}
     with torch._inductor.config.patch(options):
-        step()
+        kind.call(block, x).sum().backward()
     return alone, both, generated
