@@ -9,6 +9,8 @@
 # make overview     draw the picture of the README, from the outputs of `make repro`
 # make coverage     which lines of pace/ and stages/ the whole suite runs
 # make bench        speed and memory of the stages and of the generator on this machine
+# make bench-gpu    speed and memory of the generator's training on this GPU, in 6 minutes: needs PyTorch and NumPy alone,
+#                   installs nothing; PYTHON=... names the interpreter that has them
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 VENV := .venv
@@ -20,7 +22,7 @@ export LOGNAME ?= uid-$(shell id -u)
 export HOME ?= /
 endif
 
-.PHONY: repro baseline test test-quick test-all lint deps pictures overview coverage bench venv preflight
+.PHONY: repro baseline test test-quick test-all lint deps pictures overview coverage bench bench-gpu venv preflight
 
 repro: venv
 	python -m pace check
@@ -55,6 +57,9 @@ coverage: venv
 
 bench: venv
 	python -m benchmarks
+
+bench-gpu:
+	"$(PYTHON)" -m benchmarks.gpu
 
 pictures: venv
 	python -m pace.pictures.architecture

@@ -17,11 +17,13 @@ from statistics import median
 import torch
 
 from benchmarks import generator_networks as nets
+from benchmarks import settings
 from benchmarks.results import Row, Scale
+from benchmarks.settings import Settings
+from benchmarks.timing import alternate
 from pace.autoencoder.vae import AutoencoderKL
 from pace.clip import N_FRAMES, N_MELS
 from pace.diffusion.flops import generator_size
-from pace.diffusion.generator import Generator, LatentScale
 from pace.pipeline.threads import one_thread
 from pace.sampling import samplers
 from pace.sampling.sampling import sample_latents
@@ -36,7 +38,7 @@ BATCH = {"cpu": 4, "cuda": 64}
 def rows(scale: Scale, folder: Path) -> list[Row]:
     """Rows of the paper preset (`scale.preset`) and of the default scale."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    paper, default = nets.settings(scale.preset), nets.settings()
+    paper, default = settings.read(scale.preset), settings.read()
     result = []
     for precision in precisions(device):
         result += comparison(paper, scale, device, precision)
@@ -56,19 +58,19 @@ def precisions(device: torch.device) -> list[str]:
     return names + ["bfloat16"] * accelerate.bfloat16_is_fast(device)
 
 
-def comparison(config: nets.Settings, scale: Scale, device: torch.device, precision: str) -> list[Row]:
+def comparison(config: Settings, scale: Scale, device: torch.device, precision: str) -> list[Row]:
     """Samples/s of the U-Net alone: ours, diffusers' in the same step, and in the step of diffusers' scripts."""
     batch, cpu = scale.batch or BATCH[device.type], device.type == "cpu"
-    ours, how = nets.unet_step(config, batch, device, precision)
-    steps, notes = {"ours": ours}, {"ours": how}
+    ours = nets.unet_step(config, batch, device, precision)
+    steps: dict[str, Callable[[], object]] = {"ours": ours}
+    notes = {"ours": ours.how}
     if cpu and scale.compiled and accelerate.compiler(device):
-        steps["ours, compiled"], notes["ours, compiled"] = nets.unet_step(
-            config, batch, device, precision, compiled=True
-        )
+        compiled = nets.unet_step(config, batch, device, precision, compiled=True)
+        steps["ours, compiled"], notes["ours, compiled"] = compiled, compiled.how
     own = list(steps)
     if importlib.util.find_spec("diffusers"):
         steps["diffusers"], steps["diffusers' scripts"] = nets.diffusers_steps(config, batch, device, precision)
-        notes["diffusers"] = "eager, our optimiser and averages"
+        notes["diffusers"] = "eager, fused AdamW and our averages"
         notes["diffusers' scripts"] = "eager, AdamW as PyTorch chooses, EMAModel"
     with one_thread() if cpu else contextlib.nullcontext():
         seconds = alternate(steps, scale.repeats, device, time.process_time if cpu else time.perf_counter)
@@ -77,21 +79,21 @@ def comparison(config: nets.Settings, scale: Scale, device: torch.device, precis
         Row(NAME, f"U-Net step, {name}", batch / median(taken), "samples/s", note=f"{note}, {notes[name]}")
         for name, taken in seconds.items()
     ]
-    for ours, theirs in itertools.product(own, list(steps)[len(own) :]):
-        ratio = median(b / a for a, b in zip(seconds[ours], seconds[theirs], strict=True))
+    for mine, theirs in itertools.product(own, list(steps)[len(own) :]):
+        ratio = median(b / a for a, b in zip(seconds[mine], seconds[theirs], strict=True))
         target = RATIO if cpu else None
-        result.append(Row(NAME, f"U-Net step, {ours} / {theirs}", ratio, "times", target=target, note=note))
+        result.append(Row(NAME, f"U-Net step, {mine} / {theirs}", ratio, "times", target=target, note=note))
     return result
 
 
 def training(
-    name: str, config: nets.Settings, batch: int, scale: Scale, device: torch.device, target: float | None
+    name: str, config: Settings, batch: int, scale: Scale, device: torch.device, target: float | None
 ) -> list[Row]:
     """Samples/s of encoder and U-Net, FLOP/s, and their share of the device's peak if it is known."""
-    step, how = nets.generator_step(config, batch, device, "auto")
+    step = nets.generator_step(config, batch, device, "auto")
     rate = batch / median(alternate({"step": step}, scale.repeats, device)["step"])
     flops = rate * generator_size(config.encoder, config.unet, config.shape).training_flops
-    note = f"batch {batch}, {threads(device)}, {how}"
+    note = f"batch {batch}, {threads(device)}, {step.how}"
     result = [
         Row(NAME, f"training step, {name}", rate, "samples/s", target=target, note=note),
         Row(NAME, f"training step, {name}", flops / 1e9, "GFLOP/s", note="as `python -m pace size` counts"),
@@ -105,7 +107,7 @@ def training(
 
 
 @torch.no_grad()
-def decoding(name: str, config: nets.Settings, scale: Scale, device: torch.device) -> list[Row]:
+def decoding(name: str, config: Settings, scale: Scale, device: torch.device) -> list[Row]:
     """Milliseconds that the autoencoder takes to encode and to decode one clip."""
     batch = 1 if device.type == "cpu" else BATCH["cuda"]
     vae = AutoencoderKL(config.vae).to(device).eval()
@@ -116,11 +118,9 @@ def decoding(name: str, config: nets.Settings, scale: Scale, device: torch.devic
     return [Row(NAME, f"VAE {way}, {name}", 1000 * median(seconds[way]) / batch, "ms/clip", note=note) for way in ways]
 
 
-def sampling(config: nets.Settings, scale: Scale, device: torch.device) -> list[Row]:
+def sampling(config: Settings, scale: Scale, device: torch.device) -> list[Row]:
     """Milliseconds per clip of every sampler, without decoding, at the default sizes and guidance."""
-    encoder, unet = (network.to(device).eval() for network in nets.networks(config))
-    ones = torch.ones(config.shape.channels)
-    generator = Generator(encoder, unet, config.training.task(), config.shape, LatentScale(0 * ones, ones))
+    generator = nets.random_generator(config, device)
     batch = config.sample.batch_size if scale.batch is None else scale.batch
     conditions, names = nets.draw_conditions(config, batch, device), [f"clip{i}" for i in range(batch)]
 
@@ -135,29 +135,5 @@ def sampling(config: nets.Settings, scale: Scale, device: torch.device) -> list[
     ]
 
 
-def alternate(
-    functions: dict[str, Callable[[], object]],
-    repeats: int,
-    device: torch.device,
-    clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, list[float]]:
-    """Seconds of each call, called in turns after a warm-up of two calls each (compilation, caches)."""
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
-    for turn in range(-2, repeats):
-        for name, function in functions.items():
-            _wait(device)
-            start = clock()
-            function()
-            _wait(device)
-            if turn >= 0:
-                seconds[name].append(clock() - start)
-    return seconds
-
-
 def threads(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import embed_clips, energy, evaluation, generator, mel, memory, results, throughput
+from benchmarks import embed_clips, energy, evaluation, generator, mel, memory, results, settings, throughput
 
 SMALL = results.Scale(
     videos=1, seconds=5.0, fps=15.0, published_videos=1, motion=(("dim_feat", 16), ("mlp_ratio", 2)),
@@ -110,11 +110,11 @@ def test_measured_networks_are_the_published_ones(name, count):
 
 
 def test_compared_networks_have_the_same_parameters():
-    config = generator.nets.settings("tiny")
+    config = settings.read("tiny")
     device = generator.torch.device("cpu")
-    ours, _ = generator.nets.unet_step(config, 1, device, "float32")
-    theirs, _ = generator.nets.diffusers_steps(config, 1, device, "float32")
-    shapes = [{n: p.shape for n, p in step.network.named_parameters()} for step in (ours, theirs)]
+    ours = generator.nets.unet_step(config, 1, device, "float32").network.unet
+    theirs = generator.nets.diffusers_steps(config, 1, device, "float32")[0].network
+    shapes = [{n: p.shape for n, p in network.named_parameters()} for network in (ours, theirs)]
     assert shapes[0] == shapes[1]
 
 
@@ -134,7 +134,7 @@ def test_ratios_are_of_neighbouring_calls(monkeypatch):
     """A machine that gets slower by the turn: the ratio of neighbours stays."""
     seconds = {"ours": [1.0, 2.0, 4.0], "diffusers": [1.3, 2.6, 5.2], "diffusers' scripts": [1.1, 2.2, 4.4]}
     monkeypatch.setattr(generator, "alternate", lambda *_: seconds)
-    rows = generator.comparison(generator.nets.settings("tiny"), SMALL, generator.torch.device("cpu"), "float32")
+    rows = generator.comparison(settings.read("tiny"), SMALL, generator.torch.device("cpu"), "float32")
     ratios = {row.what: (round(row.value, 6), row.met) for row in rows if row.unit == "times"}
     assert ratios == {
         "U-Net step, ours / diffusers": (1.3, True),

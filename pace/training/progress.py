@@ -2,8 +2,6 @@
 
 from types import TracebackType
 
-from tqdm import tqdm
-
 
 class TrainingProgress:
     """A progress bar over the steps of a training; without a terminal, a line every `line_every` steps.
@@ -12,6 +10,8 @@ class TrainingProgress:
     """
 
     def __init__(self, name: str, steps: int, line_every: int, enabled: bool = True) -> None:
+        from tqdm import tqdm
+
         self.line_every, self.enabled = line_every, enabled
         self.bar = tqdm(total=steps, desc=name, unit="step", disable=None if enabled else True)
 
