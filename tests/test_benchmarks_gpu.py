@@ -24,7 +24,7 @@ ruamel safetensors scipy sklearn soundfile tqdm transformers yaml""".split()  # 
 PACKAGES = (
     "autoencoder", "autoencoder_training", "conditioning", "diffusion", "diffusion_training", "sampling", "training",
 )  # fmt: skip
-PROGRAM = f"""
+IMPORTS = f"""
 import importlib, pkgutil, sys
 for name in {BLOCKED}:
     sys.modules[name] = None
@@ -33,8 +33,14 @@ for package in {PACKAGES}:
     for found in pkgutil.iter_modules(module.__path__, f"pace.{{package}}."):
         importlib.import_module(found.name)
 from benchmarks.gpu.__main__ import main
-sys.exit(main(["--small", "--out", sys.argv[1]]))
 """
+RUN = 'sys.exit(main(["--small", "--out", sys.argv[1]]))'
+
+
+@pytest.mark.long
+def test_the_generator_imports_with_nothing_but_pytorch_and_numpy():
+    done = subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
@@ -42,7 +48,12 @@ def test_small_run_needs_nothing_but_pytorch_and_numpy(tmp_path):
     out = tmp_path / "rows.json"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, out], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", IMPORTS + RUN, out],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "diffusers is not installed" in done.stdout
