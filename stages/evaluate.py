@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     index = read_index(INDEX, split)
     clips = clips_to_score(index, Folders(AUDIO, GENERATED, POSES, VAE, truth), p["vocoder"])
     networks, missing = embeddings.load_networks(settings.fad, settings.weights)
-    all_scored = list(score_clips(clips, settings.protocols, "evaluate", keep_ceiling=bool(networks)))
+    all_scored = list(score_clips(clips, settings.protocols, "evaluate", bool(networks), settings.tracker))
     scored, faults = with_generated(all_scored)
     left_out = unscored.reasons(all_scored)
 
@@ -44,6 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     embedded = [embeddings.embed_clip(clip, settings.fad, networks) for clip in scored]
     distances = Distances(embedded, [clip.source for clip in scored])
     metrics = results.table_sections(rows, distances, missing)
+    metrics["beats"] = {"tracker": settings.beats, "lateness_ms": 1000 * settings.tracker.lateness}
     metrics["vae"] = results.vae_section(scored)
     metrics["data"] = results.data_section(index, scored, len(faults), INDEX, POSES)
     if faults:
@@ -53,8 +54,9 @@ def main(argv: list[str] | None = None) -> None:
     metrics |= pose_sections(index.split_videos, truth, KEYPOINTS, POSES, p["energy"])
 
     results.write_metrics(metrics, METRICS)
-    results.write_per_clip(scored, rows, PER_CLIP)
+    results.write_per_clip(scored, rows, PER_CLIP, settings.beats)
     print(table.text(metrics["rhythm"]))
+    print(f"evaluate: beats heard by {settings.tracker.label}")
     for name, text in (*faults.items(), *left_out.items()):
         print(f"evaluate: {name}: {text}")
     print(f"{METRICS} and {PER_CLIP}: {len(scored)} of {len(index.split_clips)} {split} clips scored")

@@ -73,11 +73,14 @@ def write_metrics(metrics: Mapping[str, Any], path: Path) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def write_per_clip(scored: Sequence[ScoredClip], rows: Rows, path: Path) -> None:
-    """Write per_clip.csv: a line for each clip and row, with the clip's dance; missing scores are empty cells."""
+def write_per_clip(scored: Sequence[ScoredClip], rows: Rows, path: Path, tracker: str) -> None:
+    """Write per_clip.csv: a line for each clip and row, with the clip's dance; missing scores are empty cells.
+
+    tracker: name of what heard the beats.
+    """
     dances = {clip.name: clip.source for clip in scored}
     records = [
-        {"clip_id": record["clip_id"], "dance": dances[str(record["clip_id"])]} | rounded(record)
+        {"clip_id": record["clip_id"], "dance": dances[str(record["clip_id"])], "beats": tracker} | rounded(record)
         for record in table.per_clip(scored, rows)
     ]
     with open(path, "w", newline="", encoding="utf-8") as file:

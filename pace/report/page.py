@@ -11,7 +11,7 @@ import pandas as pd
 from pace.datasets import leaks
 from pace.pipeline import isolated
 from pace.pipeline.params import limits
-from pace.report import clips, plots, published_table, tables
+from pace.report import clips, plots, published_table, tables, wording
 from pace.report.clips import ClipView, Sources
 from pace.report.published import DataParams
 from pace.report.style import CSS
@@ -149,6 +149,7 @@ def _sections(
         "results": (
             "Rhythm",
             _tiles(metrics)
+            + (f"<p>{escape(wording.HEARD_BY.format(**metrics['beats']))}</p>" if "beats" in metrics else "")
             + tables.rhythm(metrics.get("rhythm", {}), intervals, uninformative, missing)
             + _leaks(metrics),
         ),

@@ -172,7 +172,7 @@ def others(metrics: Nested) -> str:
     """Build a small table for each section of metrics.json that is shown nowhere else."""
     tables = []
     for section, values in metrics.items():
-        if section in ("rhythm", "interval", "fad", "uninformative", "faults", "missing", "unscored"):
+        if section in ("rhythm", "interval", "fad", "beats", "uninformative", "faults", "missing", "unscored"):
             continue
         rows = "".join(
             f'<tr><th scope="row">{escape(name or section)}</th><td>{escape(number(value))}</td></tr>'

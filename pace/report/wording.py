@@ -13,10 +13,10 @@ ROWS = {
 PROTOCOLS = {  # protocol or extractor -> heading, explanation
     "strict": (
         "Strict",
-        "Onsets must be within 70 or 50 ms, and beats within 70 ms, of those of the true music. This shows whether the "
-        "rhythm is in time. It does not show whether the music sounds good or suits the style. CMLt needs successive "
-        "beats that are all in time. AMLt forgives half and double tempo and the off-beat. Information gain and the "
-        "tempo errors forgive any delay.",
+        "Onsets must be within 70 or 50 ms, and beats within 70 or 35 ms, of those of the true music. This shows "
+        "whether the rhythm is in time. It does not show whether the music sounds good or suits the style. CMLt needs "
+        "successive beats that are all in time. AMLt forgives half and double tempo and the off-beat. Information gain "
+        "and the tempo errors forgive any delay.",
     ),
     "alignment": (
         "Beats of music and dance",
@@ -61,6 +61,7 @@ COLUMNS = {  # metric -> heading, decimals
     "onset_f70": ("onset F 70 ms", 3),
     "onset_f50": ("onset F 50 ms", 3),
     "beat_f70": ("beat F 70 ms", 3),
+    "beat_f35": ("beat F 35 ms", 3),
     "cmlt": ("CMLt", 3),
     "amlt": ("AMLt", 3),
     "information_gain": ("information gain", 3),
@@ -74,6 +75,7 @@ COLUMNS = {  # metric -> heading, decimals
 }
 
 INTERVALS = "Below each value: its 95 % interval, from resampled dances (bootstrap)."
+HEARD_BY = "In all rows, the beats are those that {tracker} hears, less its constant lateness of {lateness_ms:.0f} ms."
 MISSING_MEANS = (
     "Left out of these means, because they have no value: clips (in row shuffled: pairs of clips) whose true music has "
     "nothing to compare with. The section Failures names the clips. Numbers left out:"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pace.audio.vocoder import VocoderParams
 from pace.evaluation import ceiling
+from pace.evaluation.beat_trackers import BeatTracker
 from pace.evaluation.settings import EvaluateParams
 from pace.pipeline import params
 from pace.scoring import console, matching, score, tables
@@ -32,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="rhythm protocols: d2mgan, loris, 5hz, strict (default: evaluate.protocols of params.yaml)",
     )
+    tracker_help = "what hears beats: librosa, madmom, beat_this[=CHECKPOINT] (default: evaluate.beats of params.yaml)"
+    add("--tracker", metavar="NAME[=WEIGHTS]", help=tracker_help)
     add("--suffixes", nargs="*", help="endings such as _gen that file names may have on one side only")
     add("--training", type=user_path, metavar="DIR", help="folder of training music, for a row of random pieces of it")
     vae_help = (
@@ -70,6 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.group,
         find_ceiling(arguments.vae),
         AnnotationFiles(arguments.poses, arguments.beats, arguments.tempo),
+        parse_tracker(arguments.tracker or p.beats, p.beat_this_weights),
     )
     result = score.score(options)
     print(console.text(result))
@@ -78,6 +82,14 @@ def run(arguments: argparse.Namespace) -> None:
     print(console.rest(arguments.out))
     if arguments.strict and any(result["files"].values()):
         sys.exit(3)
+
+
+def parse_tracker(value: str, weights: str) -> BeatTracker:
+    """The tracker of `name` or `name=weights`, which overrides the default weights. Raises TrackerError."""
+    name, _, path = value.partition("=")
+    tracker = BeatTracker.of(name, os.path.expanduser(path or weights))
+    tracker.check()
+    return tracker
 
 
 def find_ceiling(folder: Path | None) -> Rebuild | None:

@@ -34,7 +34,7 @@ FILES = {
 
 def notes(result: Result) -> list[str]:
     """Everything that a reader of the table must know, a line each."""
-    lines = nothing_scored(result)
+    lines = [*nothing_scored(result), heard_by(result)]
     lines += [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
     lines += [
         f"{late_line(system, late)}, perhaps by an encoder's delay: row '{late['row']}' has the figures without it"
@@ -63,6 +63,11 @@ def notes(result: Result) -> list[str]:
 def nothing_scored(result: Result) -> list[str]:
     """Systems without a clip."""
     return [f"{name}: nothing scored, it has no usable file" for name, n in systems(result).items() if not n]
+
+
+def heard_by(result: Result) -> str:
+    """What heard the beats of all rows."""
+    return f"beats heard by {result['beats']}, in all rows alike"
 
 
 def systems(result: Result) -> dict[str, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pace.evaluation import embeddings, unscored
+from pace.evaluation.beat_trackers import LIBROSA, BeatTracker
 from pace.evaluation.clips import Clip
 from pace.evaluation.distances import Distances
 from pace.evaluation.metrics.rhythm import PROTOCOLS
@@ -44,6 +45,7 @@ class ScoreOptions:
     group: str | None = None  # regular expression for the source of a clip in its name
     rebuild: Rebuild | None = None  # makes the row ceiling of true music (S,) at 22,050 Hz
     annotations: AnnotationFiles = dataclasses.field(default_factory=AnnotationFiles)
+    tracker: BeatTracker = LIBROSA  # hears the beats of all rows
 
 
 def name_systems(folders: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
@@ -78,6 +80,7 @@ def parse_extractors(
 def score(options: ScoreOptions) -> dict[str, Any]:
     """Score all systems; the result as nested dicts of JSON values.
 
+    - `beats`: the tracker that heard them in all rows, see `BeatTracker.label`.
     - `rows`: see `rows.entries`; a system also has `not_scored`, the number of references without a readable file.
     - `differences`: see `rhythm_differences` and `distance_differences`. `uninformative`: see `rows.uninformative`.
     - `lateness`: of each system that is late or early by a constant the fields of `lateness.Lateness`, and the `row`
@@ -102,14 +105,14 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     }
     clips = find_clips(options, matches)
     networks, missing = embeddings.load_networks(options.extractors, options.weights)
-    scored = list(score_clips(clips, options.protocols, "score", keep_ceiling=bool(networks)))
+    scored = list(score_clips(clips, options.protocols, "score", bool(networks), options.tracker))
     systems = list(options.generated)
     _check_readable(scored, systems)
 
     embedded = [embeddings.embed_clip(clip, options.extractors, networks) for clip in scored]
     distances = Distances(embedded, [clip.source for clip in scored])
     latenesses = shifted.measure(scored, systems)
-    scored = shifted.add_rows(scored, latenesses, options.protocols)
+    scored = shifted.add_rows(scored, latenesses, options.protocols, options.tracker)
     rows = _in_order(score_rows(scored, systems, options.protocols), scored, latenesses)
     table = entries(rows, distances)
     for system, matched in matches.items():
@@ -119,6 +122,7 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     return {
         "reference": str(options.reference),
         "systems": {name: str(folder) for name, folder in options.generated.items()},
+        "beats": options.tracker.label,
         "group": groups.describe([clip.name for clip in readable], options.group),
         "known": count_annotated(clips, {clip.name for clip in readable}),
         "rows": table,

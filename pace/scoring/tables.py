@@ -19,7 +19,8 @@ LAST = "not_separated"
 
 
 def records(result: Result) -> list[dict[str, object]]:
-    """The table: of each row its name, clips, rhythm metrics as `protocol_metric` and distances as `extractor_fad`.
+    """The table: of each row its name, what heard its beats, clips, rhythm metrics as `protocol_metric` and distances
+    as `extractor_fad`.
 
     Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none, and by the number of
     clips or pairs that lack it, `..._missing`, if any do. An extractor that was
@@ -29,7 +30,12 @@ def records(result: Result) -> list[dict[str, object]]:
     missing = {f"{name}_fad": reason for name, reason in result["not_computed"].items()}
     table = []
     for row, entry in result["rows"].items():
-        counts = {"row": row, "clips": entry["clips"], "not_scored": entry.get("not_scored", "")}
+        counts = {
+            "row": row,
+            "beats": result["beats"],
+            "clips": entry["clips"],
+            "not_scored": entry.get("not_scored", ""),
+        }
         limits, lacking = flat(entry["interval"]), flat(entry.get("missing", {}))
         rhythm, metrics = flat(entry["rhythm"]), {}
         for name, value in (rhythm | flat(entry["fad"])).items():
@@ -64,7 +70,9 @@ def _marked(table: Iterable[Mapping[str, Any]], result: Result) -> list[dict[str
 
 def markdown(result: Result) -> str:
     """The whole table and the notes."""
-    whole = [{name: value for name, value in record.items() if name != LAST} for record in records(result)]
+    whole = [
+        {name: value for name, value in record.items() if name not in (LAST, "beats")} for record in records(result)
+    ]
     table = _marked([_with_intervals(record) for record in whole], result)
     head = "| " + " | ".join(table[0]) + " |"
     rule = "|" + "|".join("---" if name == "row" else "---:" for name in table[0]) + "|"
