@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     settings, split, truth = p["evaluate"], p["sample"].split, Path(p["dataset"].truth)
 
     index = read_index(INDEX, split)
-    clips = clips_to_score(index, Folders(AUDIO, GENERATED, POSES, VAE, truth), p["vocoder"])
+    clips = clips_to_score(index, Folders(AUDIO, GENERATED, POSES, VAE, truth), p["vocoder"], p["energy"])
     networks, missing = embeddings.load_networks(settings.fad, settings.weights)
     all_scored = list(score_clips(clips, settings.protocols, "evaluate", bool(networks), settings.tracker))
     scored, faults = with_generated(all_scored)

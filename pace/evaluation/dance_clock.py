@@ -1,12 +1,14 @@
 """The clock of a dance: one tempo and one phase, searched on its fast energies alone, without learning.
 
 A dancer arrives on the beat: the body is fast before it and still after it. The clock is the tempo and phase at whose
-beats the fast energy falls most. Music that does not beat a click at every tick of it (the row `clock`) shows nothing
-that the beat of the whole body's energy does not give away.
+beats the fast energy falls most. Music that is no better than a click at each of them (the row `clock`) shows nothing
+that the energies do not give away.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +75,7 @@ def find_clock(fast: npt.NDArray[np.floating], fps: float) -> Clock | None:
     return Clock(bpm, (float(PHASES[phase]) * 60 / bpm + ARRIVAL) % (60 / bpm))
 
 
-def read_clocks(path: Path, spans: list[tuple[float, float]], params: EnergyParams) -> list[Clock | None]:
+def read_clocks(path: Path, spans: Sequence[tuple[float, float]], params: EnergyParams) -> list[Clock | None]:
     """The clocks of the spans (start, end), in seconds, of a pose file, each from the span's start.
 
     The energies are those of the pipeline, and so of the whole track. None where the file does not exist or has not the
@@ -89,10 +91,35 @@ def read_clocks(path: Path, spans: list[tuple[float, float]], params: EnergyPara
         _, fast = energies(pose, fps, params, seen)
     except ValueError:  # too short, or a frame rate that is too low: as for motion beats, which say so
         return [None] * len(spans)
-    pieces = [slice(*(round(time * fps) for time in span)) for span in spans]
+    times = np.arange(len(pose)) / fps
+    pieces = [(times >= start) & (times < end) for start, end in spans]
     return [None if long_gaps[piece].any() else find_clock(fast[piece], fps) for piece in pieces]
 
 
-def nearest(clock: Clock, others: list[Clock]) -> int:
-    """The index of the clock whose tempo is nearest in octaves."""
-    return int(np.argmin([abs(np.log2(other.bpm / clock.bpm)) for other in others]))
+Piece = TypeVar("Piece")
+
+
+@dataclasses.dataclass(frozen=True)
+class Timed(Generic[Piece]):
+    """A piece of music, and the clock of the dance to it, from the piece's start."""
+
+    clock: Clock
+    piece: Piece
+
+
+def nearest(clock: Clock, music: Sequence[Timed[Piece]]) -> Timed[Piece] | None:
+    """The music whose clock has the nearest tempo, in octaves; None where there is no music."""
+    return min(music, key=lambda timed: abs(np.log2(timed.clock.bpm / clock.bpm)), default=None)
+
+
+def start_in_phase(clock: Clock, other: Clock, seconds: float, earliest: float, latest: float) -> float:
+    """Where music of the clock `other` starts, in seconds from its piece's start, to be in phase with a clip.
+
+    Both beat together in the middle of the clip's `seconds`, so that different tempi part least. Of the starts that
+    are, the one nearest to 0 of those from `earliest` to `latest`, if there is one.
+    """
+    middle = seconds / 2
+    start = other.nearest_beat(middle) - clock.nearest_beat(middle)
+    starts = start + other.period * np.arange(-4, 5)
+    inside = starts[(starts >= earliest) & (starts <= latest)]
+    return float(min(inside if len(inside) else starts, key=abs))
