@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pace.audio.vocoder import VocoderParams
 from pace.evaluation import embeddings, results, table, unscored
+from pace.evaluation.controls import AS_CLOCK
 from pace.evaluation.distances import Distances
 from pace.evaluation.ground_truth import TruthParams
 from pace.evaluation.pipeline_clips import Folders, clips_to_score, read_index, with_generated
@@ -55,8 +56,10 @@ def main(argv: list[str] | None = None) -> None:
 
     results.write_metrics(metrics, METRICS)
     results.write_per_clip(scored, rows, PER_CLIP, settings.beats)
-    print(table.text(metrics["rhythm"]))
+    print(table.text(metrics["rhythm"], metrics.get("not_above_clock")))
     print(f"evaluate: beats heard by {settings.tracker.label}")
+    if "not_above_clock" in metrics:
+        print(f"evaluate: {AS_CLOCK} not above the row clock, which knows the tempo and phase of the dance alone")
     for name, text in (*faults.items(), *left_out.items()):
         print(f"evaluate: {name}: {text}")
     print(f"{METRICS} and {PER_CLIP}: {len(scored)} of {len(index.split_clips)} {split} clips scored")

@@ -18,6 +18,7 @@ GENERATED, CLOCK, RETRIEVAL, SHUFFLED = "generated", "clock", "retrieval", "shuf
 # shuffled: generated music of other clips. random: training music. clicks: one click per second. clicks120: a click
 # track of 120 BPM. delayed: the true music 250 ms late.
 ROWS = ("truth", "ceiling", GENERATED, CLOCK, RETRIEVAL, SHUFFLED, "random", "clicks", "clicks120", "delayed")
+AS_CLOCK = "‡"  # marks a figure that is not above that of the row `clock`
 DELAY = 0.25  # seconds
 
 Piece = TypeVar("Piece")

@@ -11,6 +11,7 @@ import numpy as np
 from pace.datasets import leaks
 from pace.evaluation import distances, intervals, metric_validity, table
 from pace.evaluation.clips import CEILING, TRUTH
+from pace.evaluation.controls import GENERATED
 from pace.evaluation.distances import Distances
 from pace.evaluation.metrics.rhythm import STRICT, compare, summarise
 from pace.evaluation.pipeline_clips import Index
@@ -22,6 +23,8 @@ from pace.pipeline import failures
 
 def table_sections(rows: Rows, row_distances: Distances, not_computed: Mapping[str, str]) -> dict[str, Any]:
     """Sections `rhythm`, `fad`, `interval` (of both), `uninformative` and, if any score is missing, `missing`.
+
+    With a row `clock` also `not_above_clock`: the metrics on which the generated music is no better.
 
     not_computed: extractor -> the reason.
     """
@@ -36,7 +39,12 @@ def table_sections(rows: Rows, row_distances: Distances, not_computed: Mapping[s
         "fad": fad,
         "uninformative": metric_validity.marks(chance, row_distances),
     }
-    return sections | ({"missing": missing} if missing else {})
+    not_above = metric_validity.not_above(rows, GENERATED, row_distances)
+    return (
+        sections
+        | ({"missing": missing} if missing else {})
+        | ({} if not_above is None else {"not_above_clock": not_above})
+    )
 
 
 def vae_section(scored: Sequence[ScoredClip]) -> dict[str, Any]:

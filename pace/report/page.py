@@ -150,10 +150,15 @@ def _sections(
             "Rhythm",
             _tiles(metrics)
             + (f"<p>{escape(wording.HEARD_BY.format(**metrics['beats']))}</p>" if "beats" in metrics else "")
-            + tables.rhythm(metrics.get("rhythm", {}), intervals, uninformative, missing)
+            + tables.rhythm(
+                metrics.get("rhythm", {}), intervals, uninformative, missing, metrics.get("not_above_clock")
+            )
             + _leaks(metrics),
         ),
-        "distances": ("Fréchet audio distance", tables.distances(metrics.get("fad", {}), intervals, uninformative)),
+        "distances": (
+            "Fréchet audio distance",
+            tables.distances(metrics.get("fad", {}), intervals, uninformative, metrics.get("not_above_clock")),
+        ),
         "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No clip has generated music.</p>"),
         "published": ("Published figures", published),
         "training": ("Training", "".join(f"<h3>{escape(t)}</h3>{_image(f, t)}" for t, f in training.items())),

@@ -4,6 +4,8 @@ ROWS = {
     "truth": "the true music itself",
     "ceiling": "the true music passed through VAE and vocoder: the best sound this pipeline can reach",
     "generated": "music generated for the video",
+    "clock": "a click at each beat of one tempo and phase, found in the fast energies of the dance without learning",
+    "retrieval": "the training music whose dance has the nearest clock, shifted into phase",
     "shuffled": "music generated for other videos: chance level",
     "random": "music of random training clips",
     "clicks": "one click per second",
@@ -99,5 +101,10 @@ MARK_MEANS = (
 FAD_MARK_MEANS = (
     f"{MARK} Uninformative: at least one control is no farther from the true music than the ceiling, judged by the "
     "95 % interval of their paired difference. A small distance does not show that the music fits the dance."
+)
+AS_CLOCK = "‡"
+AS_CLOCK_MEANS = (
+    f"{AS_CLOCK} The generated music is not above the row clock, judged by the 95 % interval of their paired "
+    "difference: one tempo and one phase, found in the energies of the dance without learning, give as good a figure."
 )
 NOT_TESTED = "This run did not test whether the metrics are informative: the test needs at least four dances."

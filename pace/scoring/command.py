@@ -10,6 +10,7 @@ from pace.audio.vocoder import VocoderParams
 from pace.evaluation import ceiling
 from pace.evaluation.beat_trackers import BeatTracker
 from pace.evaluation.settings import EvaluateParams
+from pace.motion.energy import EnergyParams
 from pace.pipeline import params
 from pace.scoring import console, matching, score, tables
 from pace.scoring.annotations import AnnotationFiles
@@ -45,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group_help = "regular expression whose first group is a clip's source, such as '(.*)_[0-9]+', for intervals"
     add("--group", metavar="PATTERN", help=group_help)
     add("--poses", type=user_path, metavar="DIR", help="folder of CLIP.npz pose files, in the format of data/pose3d")
+    training_poses_help = "folder of MUSIC.npz pose files of the training music's dances, for the row retrieval"
+    add("--training-poses", type=user_path, metavar="DIR", help=training_poses_help)
     add("--beats", type=user_path, metavar="FILE.csv", help="true beats of the clips: columns clip,time_s")
     add("--tempo", type=user_path, metavar="FILE.csv", help="true tempo of the clips: columns clip,bpm")
     add("--out", type=user_path, metavar="FILE", help="file to write: everything (.json) or the table (.csv, .md)")
@@ -72,8 +75,9 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.training,
         arguments.group,
         find_ceiling(arguments.vae),
-        AnnotationFiles(arguments.poses, arguments.beats, arguments.tempo),
+        AnnotationFiles(arguments.poses, arguments.beats, arguments.tempo, arguments.training_poses),
         parse_tracker(arguments.tracker or p.beats, p.beat_this_weights),
+        params.section(params.read(), "energy", EnergyParams),
     )
     result = score.score(options)
     print(console.text(result))

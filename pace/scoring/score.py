@@ -9,13 +9,16 @@ from typing import Any
 from pace.evaluation import embeddings, unscored
 from pace.evaluation.beat_trackers import LIBROSA, BeatTracker
 from pace.evaluation.clips import Clip
+from pace.evaluation.dance_clock import Timed, nearest
 from pace.evaluation.distances import Distances
+from pace.evaluation.metric_validity import not_above
 from pace.evaluation.metrics.rhythm import PROTOCOLS
 from pace.evaluation.rounding import without_nan
 from pace.evaluation.score_clips import ScoredClip, score_clips
 from pace.evaluation.table import Rows, own_scores
+from pace.motion.energy import EnergyParams
 from pace.scoring import file_clips, groups, matching, shifted
-from pace.scoring.annotations import LABELS, AnnotationFiles, read_annotations
+from pace.scoring.annotations import LABELS, AnnotationFiles, read_annotations, read_clocks
 from pace.scoring.differences import distance_differences, rhythm_differences
 from pace.scoring.file_clips import Rebuild
 from pace.scoring.lateness import Lateness
@@ -46,6 +49,7 @@ class ScoreOptions:
     rebuild: Rebuild | None = None  # makes the row ceiling of true music (S,) at 22,050 Hz
     annotations: AnnotationFiles = dataclasses.field(default_factory=AnnotationFiles)
     tracker: BeatTracker = LIBROSA  # hears the beats of all rows
+    energy: EnergyParams = EnergyParams(6.0, 1.2, 2, "unit", "keep")  # of the poses, for the row clock
 
 
 def name_systems(folders: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
@@ -83,6 +87,7 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     - `beats`: the tracker that heard them in all rows, see `BeatTracker.label`.
     - `rows`: see `rows.entries`; a system also has `not_scored`, the number of references without a readable file.
     - `differences`: see `rhythm_differences` and `distance_differences`. `uninformative`: see `rows.uninformative`.
+    - `not_above_clock`: system -> protocol or extractor -> metrics on which it is not above the row `clock`.
     - `lateness`: of each system that is late or early by a constant the fields of `lateness.Lateness`, and the `row`
       that holds its scores after the `shift`.
     - `group`: what the intervals resample, see `groups.describe`.
@@ -128,6 +133,12 @@ def score(options: ScoreOptions) -> dict[str, Any]:
         "rows": table,
         "differences": rhythm_differences(scored, systems) + distance_differences(distances, systems),
         "uninformative": uninformative(rows, systems, distances),
+        "not_above_clock": {
+            row: marks
+            for row in rows
+            if row in systems or row in {shifted.row_name(*late) for late in latenesses.items()}
+            if (marks := not_above(rows, row, distances)) is not None
+        },
         "lateness": {
             system: dataclasses.asdict(late) | {"row": shifted.row_name(system, late), "shift": shifted.shift(late)}
             for system, late in latenesses.items()
@@ -166,11 +177,35 @@ def find_clips(options: ScoreOptions, matches: Mapping[str, Matches]) -> list[Cl
         folders = ", ".join(map(str, options.generated.values()))
         raise ValueError(f"no file of {folders} has the name of one in {options.reference}; see --suffixes")
     sources = groups.group_names([clip.name for clip in clips], options.group)
-    annotations = read_annotations(options.annotations, file_names(matches, [clip.name for clip in clips]))
+    names = file_names(matches, [clip.name for clip in clips])
+    annotations = read_annotations(options.annotations, names)
+    clips = with_clocks(clips, names, training, options)
     return [
         dataclasses.replace(file_clips.with_source(clip, sources[clip.name]), annotations=annotations[clip.name])
         for clip in clips
     ]
+
+
+def with_clocks(
+    clips: Sequence[Clip], names: Mapping[str, str], training: Sequence[Path], options: ScoreOptions
+) -> list[Clip]:
+    """The clips with the clocks of their dances, and the training music whose dance has the nearest one.
+
+    names: clip -> the name of its reference's file without extension.
+    """
+    poses, training_poses = options.annotations.poses, options.annotations.training_poses
+    clocks = read_clocks(poses, {*names, *names.values()}, options.energy)
+    stems = {matching.normal(path.stem): path.absolute() for path in training}
+    found = read_clocks(training_poses, stems, options.energy)
+    music = [Timed(clock, stems[name]) for name, clock in found.items()]
+    if training_poses and not music:
+        raise ValueError(f"{training_poses}: no pose with a clock for any file of {options.training}")
+    whole = []
+    for clip in clips:
+        clock = clocks.get(clip.name) or clocks.get(names[clip.name])
+        retrieved = nearest(clock, music) if clock else None
+        whole.append(dataclasses.replace(clip, files=dataclasses.replace(clip.files, clock=clock, retrieved=retrieved)))
+    return whole
 
 
 def file_names(matches: Mapping[str, Matches], clips: Iterable[str]) -> dict[str, str]:

@@ -50,7 +50,7 @@ def pulses(bpm, first, seconds):
     return np.stack([phase**4, 3 * phase**8], axis=1)
 
 
-@pytest.mark.parametrize(("bpm", "seconds"), [*itertools.product((70, 100, 140, 180), (5.0, 20.0)), (120, 180.0)])
+@pytest.mark.parametrize(("bpm", "seconds"), [*itertools.product((70, 100, 140, 160), (5.0, 20.0)), (120, 180.0)])
 def test_tempo_and_phase_at_any_length(bpm, seconds):
     clock = find_clock(pulses(bpm, 0.31, seconds), FPS)
     beats = np.arange(0.31 % (60 / bpm), seconds, 60 / bpm)
@@ -96,5 +96,5 @@ def test_retrieved_music_beats_with_the_dance():
     for earliest, latest in ((0.0, 5.0), (-5.0, 0.0), (-1.0, 1.0)):
         start = start_in_phase(clock, found.clock, 5.0, earliest, latest)
         assert earliest <= start <= latest
-        beats, shifted = clock.beats(5.0), found.clock.beats(20.0 + start) - start
+        beats, shifted = clock.beats(5.0), found.clock.first + found.clock.period * np.arange(-20, 40) - start
         assert np.abs(np.subtract.outer(beats, shifted)).min(axis=1).max() < 0.07
