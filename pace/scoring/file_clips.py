@@ -129,6 +129,13 @@ def with_source(clip: Clip, source: str) -> Clip:
     return dataclasses.replace(clip, video=source, music=source, source=source)
 
 
+def with_clock(clip: Clip, clock: Clock | None, retrieved: Timed[Path] | None) -> Clip:
+    """A copy of a clip of files with the clock of its dance, and the training music whose dance has the nearest one."""
+    if not isinstance(clip.files, FileClip):
+        raise TypeError(f"{clip.name} is no clip of files")
+    return dataclasses.replace(clip, files=dataclasses.replace(clip.files, clock=clock, retrieved=retrieved))
+
+
 def in_phase(clock: Clock, music: Timed[Path], seconds: float) -> Sound:
     """At most `seconds` of training music in phase with a dance; silence before its start. Raises as `sounds.read`."""
     sound = sounds.read(music.piece)

@@ -49,7 +49,7 @@ class ScoreOptions:
     rebuild: Rebuild | None = None  # makes the row ceiling of true music (S,) at 22,050 Hz
     annotations: AnnotationFiles = dataclasses.field(default_factory=AnnotationFiles)
     tracker: BeatTracker = LIBROSA  # hears the beats of all rows
-    energy: EnergyParams = EnergyParams(6.0, 1.2, 2, "unit", "keep")  # of the poses, for the row clock
+    energy: EnergyParams = dataclasses.field(kw_only=True)  # of the poses, for the row clock
 
 
 def name_systems(folders: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
@@ -200,12 +200,11 @@ def with_clocks(
     music = [Timed(clock, stems[name]) for name, clock in found.items()]
     if training_poses and not music:
         raise ValueError(f"{training_poses}: no pose with a clock for any file of {options.training}")
-    whole = []
+    clips_with = []
     for clip in clips:
         clock = clocks.get(clip.name) or clocks.get(names[clip.name])
-        retrieved = nearest(clock, music) if clock else None
-        whole.append(dataclasses.replace(clip, files=dataclasses.replace(clip.files, clock=clock, retrieved=retrieved)))
-    return whole
+        clips_with.append(file_clips.with_clock(clip, clock, nearest(clock, music) if clock else None))
+    return clips_with
 
 
 def file_names(matches: Mapping[str, Matches], clips: Iterable[str]) -> dict[str, str]:

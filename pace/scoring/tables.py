@@ -24,9 +24,10 @@ def records(result: Result) -> list[dict[str, object]]:
     as `extractor_fad`.
 
     Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none, and by the number of
-    clips or pairs that lack it, `..._missing`, if any do. An extractor that was not computed has the column `extractor_fad` with the reason in every row. The column `not_above_clock` names the
-    metrics on which a system is not above the row `clock`. The last column, `not_separated`, is for
-    controls: it names the uninformative metrics, which do not separate the row from the true music.
+    clips or pairs that lack it, `..._missing`, if any do. An extractor that was not computed has the column
+    `extractor_fad` with the reason in every row. The column `not_above_clock` names the metrics on which a system is
+    not above the row `clock`. The last column, `not_separated`, is for controls: it names the uninformative metrics,
+    which do not separate the row from the true music.
     """
     missing = {f"{name}_fad": reason for name, reason in result["not_computed"].items()}
     table = []

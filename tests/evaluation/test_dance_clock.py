@@ -45,9 +45,9 @@ def test_its_clicks_are_heard(dances):
 
 
 def pulses(bpm, first, seconds):
-    """Energies (N,2) of bodies that stop at each beat."""
-    phase = ((np.arange(round(seconds * FPS)) / FPS - first) * bpm / 60) % 1
-    return np.stack([phase**4, 3 * phase**8], axis=1)
+    """Energies (N,2) of parts that fall most steeply at each beat."""
+    phase = 2 * np.pi * (np.arange(round(seconds * FPS)) / FPS - first) * bpm / 60
+    return np.stack([(1 - np.sin(phase)) ** 2, 3 * (1 - np.sin(phase)) ** 4], axis=1)
 
 
 @pytest.mark.parametrize(("bpm", "seconds"), [*itertools.product((70, 100, 140, 160), (5.0, 20.0)), (120, 180.0)])

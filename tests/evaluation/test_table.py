@@ -107,7 +107,8 @@ def test_per_clip_has_a_line_for_each_clip_and_row_and_the_mean_over_its_pairs()
 def test_text_shows_each_row():
     lines = table.text(summary_of(clip("a", "a", "m"), clip("b", "b", "n"))).splitlines()
     assert lines[0].split() == [
-        "row", "loris", "f1", "strict", "onset_f70", "strict", "onset_f50", "strict", "beat_f70", "strict", "cmlt",
+        "row", "loris", "f1", "strict", "onset_f70", "strict", "onset_f50", "strict", "beat_f70",
+        "strict", "beat_f35", "strict", "cmlt",
         "strict", "amlt", "strict", "information_gain", "strict", "tempo_error_bpm", "strict", "tempo_error_octave_bpm",
     ]  # fmt: skip
     assert lines[1].split() == ["truth", "100.000", *["1.000"] * 6, "0.000", "0.000"]

@@ -16,7 +16,7 @@ from pace.scoring import file_clips, matching
 
 SR = 22050
 PROTOCOLS = ("loris", "strict")
-OF_BEATS = ("beat_f70", "cmlt", "amlt", "information_gain", "tempo_error_bpm", "tempo_error_octave_bpm")
+OF_BEATS = ("beat_f70", "beat_f35", "cmlt", "amlt", "information_gain", "tempo_error_bpm", "tempo_error_octave_bpm")
 RNG = np.random.default_rng(0)
 
 
