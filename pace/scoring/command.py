@@ -12,7 +12,7 @@ from pace.evaluation.beat_trackers import BeatTracker
 from pace.evaluation.settings import EvaluateParams
 from pace.motion.energy import EnergyParams
 from pace.pipeline import params
-from pace.scoring import console, matching, score, tables
+from pace.scoring import console, dances, dances_table, matching, score, tables
 from pace.scoring.annotations import AnnotationFiles
 from pace.scoring.file_clips import Rebuild
 
@@ -22,8 +22,13 @@ VAE = Path("models/vae")  # the pipeline's autoencoder
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
-    add("reference", type=user_path, metavar="REFERENCE_DIR", help="the true music")
-    add("generated", type=user_path, nargs="+", metavar="GENERATED_DIR", help="one folder for each system")
+    add("reference", type=user_path, metavar="REFERENCE_DIR", help="the true music; none with --dances")
+    add("generated", type=user_path, nargs="*", metavar="GENERATED_DIR", help="one folder for each system")
+    dances_help = (
+        "score the alignment of music with dances that have no true music, given by this folder of pose files: "
+        "own music against that made for all other dances"
+    )
+    add("--dances", type=user_path, metavar="POSES_DIR", help=dances_help)
     add("--name", nargs="+", action="extend", default=[], help="names of the systems (default: folder names)")
     extractors_help = (
         "embeddings for the Fréchet distances: descriptors, vggish, cnn14, clap (default: evaluate.fad of params.yaml)"
@@ -64,6 +69,10 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out:
         tables.check_out(arguments.out, [path for path in (arguments.beats, arguments.tempo) if path])
     p = params.section(params.read(), "evaluate", EvaluateParams, partial=True)
+    if arguments.dances:
+        return run_dances(arguments, p)
+    if not arguments.generated:
+        raise ValueError("no GENERATED_DIR: give the folder of the true music, then one for each system")
     extractors, weights = score.parse_extractors(arguments.extractors or p.fad, p.weights)
     options = score.ScoreOptions(
         arguments.reference,
@@ -84,6 +93,26 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out:
         tables.write(result, arguments.out)
     print(console.rest(arguments.out))
+    if arguments.strict and any(result["files"].values()):
+        sys.exit(3)
+
+
+def run_dances(arguments: argparse.Namespace, p: EvaluateParams) -> None:
+    """Score the alignment of music with dances alone."""
+    without = ("beats", "tempo", "poses", "training", "training_poses", "vae", "extractors", "protocols")
+    if given := [name for name in without if getattr(arguments, name)]:
+        raise ValueError(f"--{given[0].replace('_', '-')} needs true music: it cannot be given with --dances")
+    result = dances.score(
+        arguments.dances,
+        score.name_systems([arguments.reference, *arguments.generated], arguments.name),
+        parse_tracker(arguments.tracker or p.beats, p.beat_this_weights),
+        params.section(params.read(), "energy", EnergyParams),
+        matching.ENDINGS if arguments.suffixes is None else tuple(arguments.suffixes),
+        arguments.group,
+    )
+    print(dances_table.text(result))
+    if arguments.out:
+        dances_table.write(result, arguments.out)
     if arguments.strict and any(result["files"].values()):
         sys.exit(3)
 

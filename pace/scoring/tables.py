@@ -127,8 +127,13 @@ def write(result: Result, path: Path) -> None:
         content = buffer.getvalue()
     else:
         content = markdown(result)
+    write_text(content, path)
+
+
+def write_text(content: str, path: Path) -> None:
+    """Write a file whole: an error leaves an older one as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")  # a full disk leaves an older table as it is
+    part = path.with_name(f".{path.name}.part")
     try:
         part.write_text(content, encoding="utf-8")
         part.replace(path)
