@@ -37,7 +37,7 @@ from pace.pose import backends
 from pace.sampling.sampling import SampleParams, sample_latents
 from pace.visual import features
 
-KEPT = {"pose3d.npz": ".npz", "energy.parquet": ".parquet"}  # file of the stages -> its ending in the folder --keep
+KEPT = {"pose3d.npz": ".npz", "energy.parquet": ".parquet"}  # file of the stages -> its ending in --keep
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +60,9 @@ def run(arguments: argparse.Namespace) -> None:
     models = Models(Path("models/vae"), Path("models/diffusion"))
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # as an exception, which cleans up
     try:
-        compose(arguments.video, arguments.out, settings, models, arguments.keypoints, arguments.wav, arguments.keep)
+        compose(
+            arguments.video, arguments.out, settings, models, arguments.keypoints, arguments.wav, keep=arguments.keep
+        )
     except KeyboardInterrupt:
         print(f"python -m pace compose: interrupted; {arguments.out} was not written", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
@@ -100,8 +102,8 @@ def compose(
     models: Models,
     keypoints: Path | None = None,
     wav: Path | None = None,
-    keep: Path | None = None,
     log: Callable[[str], None] = print,
+    keep: Path | None = None,
 ) -> None:
     """Write `video` with generated music to `out` (mp4, m4v or mov), and the music alone to `wav` if given.
 
@@ -142,8 +144,8 @@ def compose(
             log(f"{video}: {remark}")
         with tempfile.TemporaryDirectory(prefix="pace-") as name, _about(video, Path(name)):
             conditions, clips = _conditions(video, Path(name), settings, keypoints, log)
-            for file, copy in kept.items():
-                shutil.copyfile(Path(name) / file, copy)
+            for made, copy in kept.items():
+                shutil.copyfile(Path(name) / made, copy)
         music = _generate(conditions, [start for _, start in clips], info.duration_s, settings, models)
         log(f"{len(clips)} clips of music")
         if reason := add_music(video, music, SAMPLE_RATE, new_video):

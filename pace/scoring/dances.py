@@ -20,6 +20,7 @@ from pace.evaluation.beat_trackers import BeatTracker
 from pace.evaluation.controls import CLOCK, clicks_at
 from pace.evaluation.dance_clock import read_clocks
 from pace.evaluation.intervals import PAIR_RESAMPLES, score_intervals
+from pace.evaluation.metric_validity import Pair, separated
 from pace.evaluation.metrics import beat_alignment, bootstrap
 from pace.evaluation.metrics.beat_alignment import ALIGNMENT, read_motion_beats
 from pace.evaluation.metrics.onsets import events
@@ -56,6 +57,7 @@ def score(
     - `rows`: system, or `clock` -> `dances` scored, `own`, `others` and their `difference` -> `bas` (over the dance's
       beats) and `bas_music` (over the music's); `interval`: the same -> figure -> ends of the 95 % interval, resampled
       by dance, or by the source that the pattern `group` finds in its name.
+    - `not_above_clock`: system -> figures in which its own music is not above the row `clock`.
     - `beats`: what heard those of the music. `group`: see `groups.describe`.
     - `files`: `unmatched`, `unusable` poses and `unreadable` music, by system, and why.
 
@@ -70,26 +72,24 @@ def score(
     }
     paths = {name: pose for matched in matches.values() for name, (pose, _) in matched.pairs.items()}
     if not paths:
-        raise ValueError(
-            f"no music has the name of a pose in {poses}, such as {files[0].stem if files else 'CLIP.npz'}"
-        )
+        example = files[0].stem if files else "CLIP"
+        raise ValueError(f"no music has the name of a pose in {poses}, such as {example!r}; see --suffixes")
     dances, unusable = read_dances(paths)
     sources = groups.group_names(sorted(paths), group)
     score_clips.compile_once()
-    rows, unreadable = {}, {}
+    music: dict[str, dict[str, Heard]] = {}
+    unreadable = {}
     for system, matched in matches.items():
         jobs = {name: (music, tracker) for name, (_, music) in matched.pairs.items() if name in dances}
         outcomes = dict(isolated.run(system, hear, jobs))
         if failed := {name: str(outcome.reason) for name, outcome in outcomes.items() if outcome.value is None}:
             unreadable[system] = failed
-        music = {name: outcome.value for name, outcome in outcomes.items() if outcome.value is not None}
-        rows[system] = entry(dances, music, sources)
-    rows[CLOCK] = entry(dances, click_clocks({name: paths[name] for name in dances}, dances, tracker, energy), sources)
-    if not any(row["dances"] for name, row in rows.items() if name != CLOCK):
-        first = next(iter(unusable.values()), None) or next(
-            text for all in unreadable.values() for text in all.values()
-        )
+        music[system] = {name: outcome.value for name, outcome in outcomes.items() if outcome.value is not None}
+    if not any(music.values()):
+        first = next(iter([*unusable.values(), *(why for files in unreadable.values() for why in files.values())]))
         raise ValueError(f"no dance can be scored; the first: {first}")
+    music[CLOCK] = click_clocks({name: paths[name] for name in dances}, dances, tracker, energy)
+    own = {row: {name: align(dances[name], heard[name]) for name in sorted(heard)} for row, heard in music.items()}
     unmatched = {
         system: {"dances": len(matched.reference_only), "music": len(matched.generated_only)}
         for system, matched in matches.items()
@@ -100,7 +100,8 @@ def score(
         "systems": {name: str(folder) for name, folder in systems.items()},
         "beats": tracker.label,
         "group": groups.describe(sorted(dances), group),
-        "rows": rows,
+        "rows": {row: entry(dances, heard, own[row], sources) for row, heard in music.items()},
+        "not_above_clock": {system: not_above(own[system], own[CLOCK], sources) for system in systems},
         "files": {"unmatched": unmatched, "unusable": unusable, "unreadable": unreadable},
     }
 
@@ -140,10 +141,17 @@ def click_clocks(
     return music
 
 
-def entry(dances: Mapping[str, Heard], music: Mapping[str, Heard], sources: Mapping[str, str]) -> dict[str, Any]:
-    """The row of a system. music: dance -> what was made for it."""
-    names = sorted(music)
-    own = {name: align(dances[name], music[name]) for name in names}
+def not_above(own: Mapping[str, Scores], clock: Mapping[str, Scores], sources: Mapping[str, str]) -> list[str]:
+    """The figures in which own music is not above the clock of the same dances, as in `metric_validity.not_above`."""
+    pairs = [Pair((own[name],), clock[name], (sources[name],)) for name in own if name in clock]
+    return [figure for figure, above in separated(pairs, ALIGNMENT).items() if not above]
+
+
+def entry(
+    dances: Mapping[str, Heard], music: Mapping[str, Heard], own: Mapping[str, Scores], sources: Mapping[str, str]
+) -> dict[str, Any]:
+    """The row of a system. music: dance -> what was made for it; own: its scores."""
+    names = list(own)
     pairs = [(one, other) for one in names for other in names if sources[one] != sources[other]]
     others = [align(dances[one], music[other]) for one, other in pairs]
     differences = [

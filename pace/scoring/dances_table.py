@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pace.evaluation.controls import AS_CLOCK
 from pace.evaluation.rounding import rounded
 from pace.scoring import tables
 from pace.scoring.dances import DIFFERENCE, FIGURES, OTHERS, OWN
+from pace.scoring.notes import AS_CLOCK_MEANS
 
 
 def records(result: Mapping[str, Any]) -> list[dict[str, object]]:
@@ -24,7 +26,7 @@ def records(result: Mapping[str, Any]) -> list[dict[str, object]]:
                 record |= dict(
                     zip((f"{kind}_{figure}{end}" for end in ("", "_low", "_high")), (value, low, high), strict=True)
                 )
-        table.append(record)
+        table.append(record | {"not_above_clock": " ".join(result["not_above_clock"].get(system, ()))})
     return table
 
 
@@ -39,7 +41,8 @@ def lines(result: Mapping[str, Any]) -> list[list[str]]:
                 value, limits = row[kind].get(figure), row["interval"][kind].get(figure)
                 form = "+.3f" if kind == DIFFERENCE else ".3f"
                 interval = f" [{limits[0]:{form}}, {limits[1]:{form}}]" if limits else ""
-                cells[-1].append("–" if value is None else f"{value:{form}}{interval}")
+                mark = AS_CLOCK if kind == OWN and figure in result["not_above_clock"].get(name, ()) else ""
+                cells[-1].append("–" if value is None else f"{value:{form}}{mark}{interval}")
     return cells
 
 
@@ -52,6 +55,8 @@ def notes(result: Mapping[str, Any]) -> list[str]:
         f"beats heard by {result['beats']}, in all rows alike",
         f"intervals resample {result['group']['sources']} sources of {result['group']['clips']} dances",
     ]
+    if any(result["not_above_clock"].values()):
+        said.append(AS_CLOCK_MEANS)
     for system, counts in result["files"]["unmatched"].items():
         said.append(f"{system}: {counts['dances']} dances without music, {counts['music']} music files without a dance")
     said += [f"{name}: not scored: {why}" for name, why in result["files"]["unusable"].items()]
