@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import io
 import re
+import shutil
 import signal
 import sys
 import tempfile
@@ -36,6 +37,8 @@ from pace.pose import backends
 from pace.sampling.sampling import SampleParams, sample_latents
 from pace.visual import features
 
+KEPT = {"pose3d.npz": ".npz", "energy.parquet": ".parquet"}  # file of the stages -> its ending in --keep
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -45,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--keypoints", type=Path, metavar="FILE.json", help="AlphaPose results to use instead of a pose estimator")
     add("--seed", type=int, help="seed of the music (default: sample.seed); another seed gives other music")
     add("--wav", type=Path, help="also write the music alone, as a wav file")
+    keep_help = "also write the pose and the energies, as OUT.npz and OUT.parquet in this folder (for score --dances)"
+    add("--keep", type=Path, metavar="DIR", help=keep_help)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -55,7 +60,9 @@ def run(arguments: argparse.Namespace) -> None:
     models = Models(Path("models/vae"), Path("models/diffusion"))
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # as an exception, which cleans up
     try:
-        compose(arguments.video, arguments.out, settings, models, arguments.keypoints, arguments.wav)
+        compose(
+            arguments.video, arguments.out, settings, models, arguments.keypoints, arguments.wav, keep=arguments.keep
+        )
     except KeyboardInterrupt:
         print(f"python -m pace compose: interrupted; {arguments.out} was not written", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
@@ -96,12 +103,14 @@ def compose(
     keypoints: Path | None = None,
     wav: Path | None = None,
     log: Callable[[str], None] = print,
+    keep: Path | None = None,
 ) -> None:
     """Write `video` with generated music to `out` (mp4, m4v or mov), and the music alone to `wav` if given.
 
+    The folder `keep`, if given, gets the pose and the energies, named as `out`: .npz and .parquet.
     `keypoints` is an AlphaPose result file of this video. Without it, a pose estimator finds the dancer: RTMPose if it
     is the backend in params.yaml, else MediaPipe. `log` is called with a message after each step.
-    Both files are replaced only when they are complete and checked; an error leaves neither.
+    The files are replaced only when they are complete and checked; an error leaves none.
     Raises ValueError or FileNotFoundError, naming the file and the remedy, if the video is missing, unreadable or
     shorter than five seconds, if it shows no person, if weights or models are missing, or if a file cannot be written
     where it should be.
@@ -117,6 +126,11 @@ def compose(
         new_video = stack.enter_context(replacing(out, "-o", ENDINGS, inputs))
         if wav:
             new_wav = stack.enter_context(replacing(wav, "--wav", (".wav",), [*inputs, ("the file of -o", out)]))
+        kept = {}
+        if keep:
+            keep.mkdir(parents=True, exist_ok=True)
+            for name, ending in KEPT.items():
+                kept[name] = stack.enter_context(replacing(keep / f"{out.stem}{ending}", "--keep", (ending,), inputs))
         info = probe(video)
         if info.duration_s < CLIP_SECONDS:
             raise ValueError(
@@ -130,6 +144,8 @@ def compose(
             log(f"{video}: {remark}")
         with tempfile.TemporaryDirectory(prefix="pace-") as name, _about(video, Path(name)):
             conditions, clips = _conditions(video, Path(name), settings, keypoints, log)
+            for made, copy in kept.items():
+                shutil.copyfile(Path(name) / made, copy)
         music = _generate(conditions, [start for _, start in clips], info.duration_s, settings, models)
         log(f"{len(clips)} clips of music")
         if reason := add_music(video, music, SAMPLE_RATE, new_video):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pace.audio.vocoder import VocoderParams
 from pace.evaluation import embeddings, results, table, unscored
+from pace.evaluation.controls import AS_CLOCK
 from pace.evaluation.distances import Distances
 from pace.evaluation.ground_truth import TruthParams
 from pace.evaluation.pipeline_clips import Folders, clips_to_score, read_index, with_generated
@@ -34,9 +35,9 @@ def main(argv: list[str] | None = None) -> None:
     settings, split, truth = p["evaluate"], p["sample"].split, Path(p["dataset"].truth)
 
     index = read_index(INDEX, split)
-    clips = clips_to_score(index, Folders(AUDIO, GENERATED, POSES, VAE, truth), p["vocoder"])
+    clips = clips_to_score(index, Folders(AUDIO, GENERATED, POSES, VAE, truth), p["vocoder"], p["energy"])
     networks, missing = embeddings.load_networks(settings.fad, settings.weights)
-    all_scored = list(score_clips(clips, settings.protocols, "evaluate", keep_ceiling=bool(networks)))
+    all_scored = list(score_clips(clips, settings.protocols, "evaluate", bool(networks), settings.tracker))
     scored, faults = with_generated(all_scored)
     left_out = unscored.reasons(all_scored)
 
@@ -44,6 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     embedded = [embeddings.embed_clip(clip, settings.fad, networks) for clip in scored]
     distances = Distances(embedded, [clip.source for clip in scored])
     metrics = results.table_sections(rows, distances, missing)
+    metrics["beats"] = {"tracker": settings.beats, "lateness_ms": 1000 * settings.tracker.lateness}
     metrics["vae"] = results.vae_section(scored)
     metrics["data"] = results.data_section(index, scored, len(faults), INDEX, POSES)
     if faults:
@@ -53,8 +55,11 @@ def main(argv: list[str] | None = None) -> None:
     metrics |= pose_sections(index.split_videos, truth, KEYPOINTS, POSES, p["energy"])
 
     results.write_metrics(metrics, METRICS)
-    results.write_per_clip(scored, rows, PER_CLIP)
-    print(table.text(metrics["rhythm"]))
+    results.write_per_clip(scored, rows, PER_CLIP, settings.beats)
+    print(table.text(metrics["rhythm"], metrics.get("not_above_clock")))
+    print(f"evaluate: beats heard by {settings.tracker.label}")
+    if "not_above_clock" in metrics:
+        print(f"evaluate: {AS_CLOCK} not above the row clock, which knows the tempo and phase of the dance alone")
     for name, text in (*faults.items(), *left_out.items()):
         print(f"evaluate: {name}: {text}")
     print(f"{METRICS} and {PER_CLIP}: {len(scored)} of {len(index.split_clips)} {split} clips scored")

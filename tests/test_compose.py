@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pandas
 import pytest
 import soundfile
 from helpers import numbered_video, tiny_compose
@@ -16,6 +17,7 @@ from helpers.threads import one_thread  # noqa: F401
 
 from pace import compose as command
 from pace.compose import ComposeParams, Models, compose
+from pace.evaluation.metrics.beat_alignment import read_pose
 from pace.media.sound_track import read_audio
 from pace.media.video import frame_times, probe, read_frames
 from pace.media.writing import write_video
@@ -185,6 +187,18 @@ def test_remarks_are_said_once(tmp_path, networks):
     for remark in probe(tmp_path / "in.ts").remarks:
         assert messages.count(f"{tmp_path / 'in.ts'}: {remark}") == 1
     assert any(message.startswith(f"{tmp_path / 'in.ts'}: ") for message in messages[:1])
+
+
+@pytest.mark.long
+def test_pose_and_energies_are_kept_under_the_name_of_the_output(tmp_path, networks):
+    video = plain(tmp_path)
+    results = tiny_compose.alphapose_results(tmp_path / "people.json", video)
+    compose(video, tmp_path / "mine.mp4", *networks, results, log=lambda _: None, keep=tmp_path / "kept/poses")
+    assert {path.name for path in (tmp_path / "kept/poses").iterdir()} == {"mine.npz", "mine.parquet"}
+    pose, fps, *_ = read_pose(tmp_path / "kept/poses/mine.npz")
+    assert pose.shape == (156, 17, 3) and fps == 30
+    table = pandas.read_parquet(tmp_path / "kept/poses/mine.parquet")
+    assert list(table.columns)[:2] == ["frame", "time_s"] and len(table) == 156
 
 
 @pytest.fixture

@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from pace.clip import CLIP_SAMPLES, SAMPLE_RATE
 
-GENERATED, SHUFFLED = "generated", "shuffled"
+GENERATED, CLOCK, RETRIEVAL, SHUFFLED = "generated", "clock", "retrieval", "shuffled"
 # truth: the true music. ceiling: the true music through VAE and vocoder. generated: the model's music.
+# clock: a click at each beat of the dance's clock. retrieval: the training music whose dance has the nearest clock.
 # shuffled: generated music of other clips. random: training music. clicks: one click per second. clicks120: a click
 # track of 120 BPM. delayed: the true music 250 ms late.
-ROWS = ("truth", "ceiling", GENERATED, SHUFFLED, "random", "clicks", "clicks120", "delayed")
+ROWS = ("truth", "ceiling", GENERATED, CLOCK, RETRIEVAL, SHUFFLED, "random", "clicks", "clicks120", "delayed")
+AS_CLOCK = "‡"  # marks a figure that is not above that of the row `clock`
 DELAY = 0.25  # seconds
 
 Piece = TypeVar("Piece")
@@ -51,7 +53,11 @@ def random_music(training: Sequence[Piece], count: int, seed: int = 0) -> list[P
 
 def click_track(samples: int, sample_rate: int, bpm: float) -> npt.NDArray[np.float32]:
     """A wave (S,) with a click at every beat of `bpm`, the first after half a beat; silence where none fits."""
-    times = np.arange(30 / bpm, samples / sample_rate, 60 / bpm)
+    return clicks_at(np.arange(30 / bpm, samples / sample_rate, 60 / bpm), samples, sample_rate)
+
+
+def clicks_at(times: npt.NDArray[np.float64], samples: int, sample_rate: int) -> npt.NDArray[np.float32]:
+    """A wave (S,) with a click at each of the times (n,) in seconds; silence where there is none."""
     if not len(times):
         return np.zeros(samples, np.float32)
     return librosa.clicks(times=times, sr=sample_rate, length=samples).astype(np.float32)

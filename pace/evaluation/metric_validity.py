@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pace.evaluation.clips import CEILING, TRUTH
-from pace.evaluation.controls import SHUFFLED
+from pace.evaluation.controls import CLOCK, SHUFFLED
 from pace.evaluation.distances import Distances
 from pace.evaluation.intervals import PAIR_RESAMPLES
 from pace.evaluation.metrics import bootstrap
@@ -38,6 +38,7 @@ LOWER = frozenset({"csd", "hsd", "tempo_error_bpm", "tempo_error_octave_bpm"})  
 DEVIATION_OF = {"csd": "bcs", "hsd": "bhs"}
 ROUNDING = 1e-9  # rounding error of resampled sums; smaller differences count as 0
 
+NotAbove = dict[str, list[str]]  # protocol or extractor -> metrics; an empty list: above on all of them
 Marks = dict[str, dict[str, list[str]]]  # protocol or extractor -> metric -> chance rows not separated, if any
 
 
@@ -116,6 +117,33 @@ def separated(pairs: Sequence[Pair], protocol: str) -> dict[str, bool]:
         for i, name in enumerate(block.figures):
             apart[name] = bool((upper[i] < -ROUNDING).all() if name in LOWER else (lower[i] > ROUNDING).all())
     return {name: value and apart[DEVIATION_OF.get(name, name)] for name, value in apart.items()}
+
+
+def not_above(rows: Rows, row: str, distances: Distances, control: str = CLOCK) -> NotAbove | None:
+    """The metrics on which a row is not above the control that knows the dance: its beats alone give as good a figure.
+
+    Above: the 95 % interval of the paired difference, over the clips that have both, is wholly on the good side of 0.
+    None where there is no such control. Metrics of fewer than four sources are left out.
+    """
+    if control not in rows or row not in rows:
+        return None
+    own = {entry.clip.name: entry for entry in rows[row]}
+    pairs = [
+        Pair((own[entry.clip.name].scores,), entry.scores, entry.sources)
+        for entry in rows[control]
+        if entry.clip.name in own
+    ]
+    found: NotAbove = {}
+    for protocol in dict.fromkeys(name for pair in pairs for name in pair.chance):
+        scored = [pair for pair in pairs if all(protocol in scores for scores in (*pair.true, pair.chance))]
+        if apart := separated(scored, protocol):
+            found[protocol] = [metric for metric, above in apart.items() if not above]
+    if {row, control} <= {*distances.rows}:
+        for extractor in distances.extractors:
+            _, differences = distances.difference(extractor, control, row)
+            if differences:
+                found[extractor] = [figure for figure, difference in differences.items() if difference.low <= 0]
+    return found
 
 
 def distance_marks(distances: Distances) -> Marks:

@@ -12,11 +12,13 @@ from pace.clip import CLIP_SECONDS
 from pace.evaluation import controls, unscored
 from pace.evaluation.clips import Annotations, Clip
 from pace.evaluation.controls import GENERATED
+from pace.evaluation.dance_clock import Clock, Timed, nearest, read_clocks, start_in_phase
 from pace.evaluation.ground_truth import Truth, read_truth
 from pace.evaluation.metrics import beat_alignment
 from pace.evaluation.metrics.beat_alignment import MotionBeats
 from pace.evaluation.score_clips import ScoredClip
 from pace.evaluation.track_clips import TrackClip, TrackPiece
+from pace.motion.energy import EnergyParams
 
 Record = Mapping[Hashable, Any]  # a clip of the index
 
@@ -57,8 +59,9 @@ def read_index(folder: Path, split: str) -> Index:
     return Index(pd.read_parquet(folder / "videos.parquet"), pd.read_parquet(folder / "clips.parquet"), split)
 
 
-def clips_to_score(index: Index, folders: Folders, vocoder: VocoderParams) -> list[Clip]:
-    """The clips of the split that have both true and generated music, each with a random piece of training music.
+def clips_to_score(index: Index, folders: Folders, vocoder: VocoderParams, energy: EnergyParams) -> list[Clip]:
+    """The clips of the split that have both true and generated music, each with two pieces of training music: a random
+    one, and the one whose dance has the nearest clock.
 
     Where the dataset does not say which music or dance a video has, the video counts as having its own. Paths are made
     absolute: worker processes live on between calls and may be in another folder.
@@ -76,7 +79,10 @@ def clips_to_score(index: Index, folders: Folders, vocoder: VocoderParams) -> li
         raise ValueError(
             f"none of {len(table)} {index.split} clips has both {folders.audio}/*.wav and {folders.generated}/*.wav"
         )
-    pieces = controls.random_music(training_pieces(index, folders), len(records))
+    training = training_records(index, folders)
+    pieces = controls.random_music([_piece(folders, record) for record in training], len(records))
+    clocks = dance_clocks([*records, *training], folders.poses, energy)
+    timed = [Timed(clock, record) for record in training if (clock := clocks[record["clip_id"]])]
     truths = {video: read_truth(folders.truth, video) for video in dict.fromkeys(r["video_id"] for r in records)}
     return [
         Clip(
@@ -90,6 +96,8 @@ def clips_to_score(index: Index, folders: Folders, vocoder: VocoderParams) -> li
                 piece,
                 folders.vae.absolute(),
                 vocoder,
+                (clock := clocks[record["clip_id"]]),
+                retrieve(clock, timed, folders) if clock else None,
             ),
             annotations(record, truths[record["video_id"]], folders.poses),
         )
@@ -97,11 +105,37 @@ def clips_to_score(index: Index, folders: Folders, vocoder: VocoderParams) -> li
     ]
 
 
-def training_pieces(index: Index, folders: Folders) -> list[TrackPiece]:
-    """The music of every training clip that has any."""
-    clips = index.clips.loc[index.clips.split == "train", ["video_id", "start_s"]].to_dict("records")
-    pieces = [TrackPiece(_track(folders, clip), clip["start_s"]) for clip in clips]
-    return [piece for piece in pieces if piece.track.is_file()]
+def training_records(index: Index, folders: Folders) -> list[Record]:
+    """The training clips that have music, with the duration of their video."""
+    clips = index.clips[index.clips.split == "train"].merge(index.videos[["video_id", "duration_s"]], on="video_id")
+    return [record for record in clips.to_dict("records") if _track(folders, record).is_file()]
+
+
+def dance_clocks(records: Sequence[Record], poses: Path, energy: EnergyParams) -> dict[str, Clock | None]:
+    """The clock of each clip's dance, by clip_id; None where its pose has none or is not a pose."""
+    by_video: dict[str, list[Record]] = {}
+    for record in records:
+        by_video.setdefault(record["video_id"], []).append(record)
+    clocks: dict[str, Clock | None] = {}
+    for video, clips in by_video.items():
+        spans = [(clip["start_s"], clip["start_s"] + CLIP_SECONDS) for clip in clips]
+        try:
+            found = read_clocks(poses / f"{video}.npz", spans, energy)
+        except ValueError:  # the annotations say what is wrong with it
+            found = [None] * len(clips)
+        clocks |= {clip["clip_id"]: clock for clip, clock in zip(clips, found, strict=True)}
+    return clocks
+
+
+def retrieve(clock: Clock, training: Sequence[Timed[Record]], folders: Folders) -> TrackPiece | None:
+    """The training music whose dance has the clock nearest to `clock`, in phase with it; None without any."""
+    timed = nearest(clock, training)
+    if not timed:
+        return None
+    start = timed.piece["start_s"]
+    latest = timed.piece["duration_s"] - CLIP_SECONDS - start
+    shift = start_in_phase(clock, timed.clock, CLIP_SECONDS, -start, latest)
+    return dataclasses.replace(_piece(folders, timed.piece), start=start + shift)
 
 
 def annotations(record: Record, truth: Truth | None, poses: Path) -> Annotations:
@@ -135,6 +169,10 @@ def with_generated(scored: Sequence[ScoredClip]) -> tuple[list[ScoredClip], dict
     if not readable:
         raise ValueError(f"no generated clip can be read; the first, {next(iter(faults.values()))}")
     return readable, faults
+
+
+def _piece(folders: Folders, record: Record) -> TrackPiece:
+    return TrackPiece(_track(folders, record), record["start_s"])
 
 
 def _track(folders: Folders, record: Record) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 from pace.datasets import leaks
 from pace.evaluation import distances, intervals, metric_validity, table
 from pace.evaluation.clips import CEILING, TRUTH
+from pace.evaluation.controls import GENERATED
 from pace.evaluation.distances import Distances
 from pace.evaluation.metrics.rhythm import STRICT, compare, summarise
 from pace.evaluation.pipeline_clips import Index
@@ -22,6 +23,8 @@ from pace.pipeline import failures
 
 def table_sections(rows: Rows, row_distances: Distances, not_computed: Mapping[str, str]) -> dict[str, Any]:
     """Sections `rhythm`, `fad`, `interval` (of both), `uninformative` and, if any score is missing, `missing`.
+
+    With a row `clock` also `not_above_clock`: the metrics on which the generated music is no better.
 
     not_computed: extractor -> the reason.
     """
@@ -36,7 +39,12 @@ def table_sections(rows: Rows, row_distances: Distances, not_computed: Mapping[s
         "fad": fad,
         "uninformative": metric_validity.marks(chance, row_distances),
     }
-    return sections | ({"missing": missing} if missing else {})
+    not_above = metric_validity.not_above(rows, GENERATED, row_distances)
+    return (
+        sections
+        | ({"missing": missing} if missing else {})
+        | ({} if not_above is None else {"not_above_clock": not_above})
+    )
 
 
 def vae_section(scored: Sequence[ScoredClip]) -> dict[str, Any]:
@@ -73,11 +81,14 @@ def write_metrics(metrics: Mapping[str, Any], path: Path) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def write_per_clip(scored: Sequence[ScoredClip], rows: Rows, path: Path) -> None:
-    """Write per_clip.csv: a line for each clip and row, with the clip's dance; missing scores are empty cells."""
+def write_per_clip(scored: Sequence[ScoredClip], rows: Rows, path: Path, tracker: str) -> None:
+    """Write per_clip.csv: a line for each clip and row, with the clip's dance; missing scores are empty cells.
+
+    tracker: name of what heard the beats.
+    """
     dances = {clip.name: clip.source for clip in scored}
     records = [
-        {"clip_id": record["clip_id"], "dance": dances[str(record["clip_id"])]} | rounded(record)
+        {"clip_id": record["clip_id"], "dance": dances[str(record["clip_id"])], "beats": tracker} | rounded(record)
         for record in table.per_clip(scored, rows)
     ]
     with open(path, "w", newline="", encoding="utf-8") as file:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from pace.audio.silence import is_silent
 from pace.clip import SAMPLE_RATE
 from pace.evaluation import controls
+from pace.evaluation.beat_trackers import LIBROSA, BeatTracker
 from pace.evaluation.clips import CEILING, TRUTH, Clip
 from pace.evaluation.embedders import descriptors
 from pace.evaluation.metrics.onsets import Events, events
@@ -53,7 +54,9 @@ class ScoredClip:
         return self.clip.source
 
 
-def score_clip(clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = False) -> ScoredClip:
+def score_clip(
+    clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = False, tracker: BeatTracker = LIBROSA
+) -> ScoredClip:
     """Read, score and describe all rows of one clip. Runs in a worker process.
 
     Descriptors are of each row up to the end of the true music. Beats after that end do not count.
@@ -65,7 +68,7 @@ def score_clip(clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = Fals
         return ScoredClip(clip, faults=sounds.faults, unreadable=sounds.unreadable, silent=True)
     clip = dataclasses.replace(clip, annotations=clip.annotations.until(sounds.rows[TRUTH].seconds))
     waves = {row: sound.at(SAMPLE_RATE) for row, sound in sounds.rows.items()}
-    row_events, scores = score_waves(clip, waves, protocols)
+    row_events, scores = score_waves(clip, waves, protocols, tracker)
     end = len(waves[TRUTH])
     return ScoredClip(
         clip,
@@ -80,14 +83,20 @@ def score_clip(clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = Fals
 
 
 def score_clips(
-    clips: Sequence[Clip], protocols: tuple[str, ...], label: str, keep_ceiling: bool = False
+    clips: Sequence[Clip],
+    protocols: tuple[str, ...],
+    label: str,
+    keep_ceiling: bool = False,
+    tracker: BeatTracker = LIBROSA,
 ) -> Iterator[ScoredClip]:
     """`score_clip` for every clip, several at a time, in their order. label: title of the progress bar.
 
     A clip that raises an exception or ends its worker process is not scored, and says why in `unreadable`.
+    Raises TrackerError where the tracker's package or checkpoint is missing.
     """
+    tracker.check()
     compile_once()
-    items = {clip.name: (clip, protocols, keep_ceiling) for clip in clips}
+    items = {clip.name: (clip, protocols, keep_ceiling, tracker) for clip in clips}
     done: dict[str, ScoredClip] = {}
     left = list(clips)
     with contextlib.closing(isolated.run(label, score_clip, items)) as outcomes:

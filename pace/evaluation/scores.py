@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pace.clip import SAMPLE_RATE
+from pace.evaluation.beat_trackers import LIBROSA, BeatTracker
 from pace.evaluation.clips import TRUTH, Annotations, Clip
 from pace.evaluation.metrics import beat_alignment
 from pace.evaluation.metrics.beat_alignment import ALIGNMENT
@@ -18,17 +19,20 @@ Scores = dict[str, dict[str, float]]  # protocol -> metric -> value
 
 
 def score_waves(
-    clip: Clip, waves: Mapping[str, npt.NDArray[np.float32]], protocols: tuple[str, ...]
+    clip: Clip,
+    waves: Mapping[str, npt.NDArray[np.float32]],
+    protocols: tuple[str, ...],
+    tracker: BeatTracker = LIBROSA,
 ) -> tuple[dict[str, Events], dict[str, Scores]]:
     """Events and scores of each row of a clip.
 
     waves: row -> samples (S,) at 22,050 Hz, among them `truth`. `clip.files` decides how much
-    of each wave a protocol compares; the events are those of the whole waves.
+    of each wave a protocol compares; the events are those of the whole waves. tracker: hears the beats of all rows.
     """
 
     @functools.cache
     def events_of(row: str, samples: int) -> Events:
-        return events(waves[row][:samples], SAMPLE_RATE)
+        return events(waves[row][:samples], SAMPLE_RATE, tracker)
 
     def pair(row: str, protocol: str) -> tuple[Events, Events]:
         truth_length, row_length = clip.files.compared_lengths(protocol, len(waves[TRUTH]), len(waves[row]))

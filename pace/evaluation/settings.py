@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from pace.evaluation.beat_trackers import TRACKERS, BeatTracker
 from pace.evaluation.embeddings import EXTRACTORS, NETWORKS
 from pace.evaluation.metrics.rhythm import PROTOCOLS
 from pace.pipeline.params import choice
@@ -14,8 +15,15 @@ class EvaluateParams:
     vggish_weights: str
     cnn14_weights: str
     clap_weights: str
+    beat_this_weights: str
     protocols: tuple[str, ...] = choice(*PROTOCOLS)
     fad: tuple[str, ...] = choice(*EXTRACTORS)
+    beats: str = choice(*TRACKERS)
+
+    @property
+    def tracker(self) -> BeatTracker:
+        """What hears the beats of all rows."""
+        return BeatTracker.of(self.beats, self.beat_this_weights)
 
     @property
     def weights(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pace.evaluation.clips import TRUTH
-from pace.evaluation.controls import GENERATED, ROWS, SHUFFLED
+from pace.evaluation.controls import AS_CLOCK, GENERATED, ROWS, SHUFFLED
 from pace.evaluation.metrics.rhythm import summarise
 from pace.evaluation.score_clips import ScoredClip
 from pace.evaluation.scores import Scores, score_events
@@ -117,8 +117,11 @@ def _mean(scores: Sequence[Scores]) -> dict[str, float]:
     return {name: float(np.mean(column)) if column else math.nan for name, column in values.items()}
 
 
-def text(rows: Mapping[str, Summary]) -> str:
-    """The table for the console: of each row F1 of every binned protocol in percent, and the strict metrics."""
+def text(rows: Mapping[str, Summary], not_above_clock: Mapping[str, Sequence[str]] | None = None) -> str:
+    """The table for the console: of each row F1 of every binned protocol in percent, and the strict metrics.
+
+    not_above_clock: protocol -> metrics on which the generated music is marked, as no better than the row `clock`.
+    """
     columns = {
         f"{protocol} {metric}": (protocol, metric)
         for protocol, metrics in next(iter(rows.values())).items()
@@ -128,6 +131,12 @@ def text(rows: Mapping[str, Summary]) -> str:
     for row, scores in rows.items():
         values = (scores.get(protocol, {}).get(metric, np.nan) for protocol, metric in columns.values())
         cells = ["–" if math.isnan(value) else f"{value:.3f}" for value in values]
+        if row == GENERATED:
+            marks = not_above_clock or {}
+            cells = [
+                cell + (AS_CLOCK if metric in marks.get(protocol, ()) else "")
+                for cell, (protocol, metric) in zip(cells, columns.values(), strict=True)
+            ]
         lines.append(
             row.ljust(10) + "".join(cell.rjust(len(name) + 2) for name, cell in zip(columns, cells, strict=True))
         )

@@ -12,6 +12,7 @@ from pace.clip import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from pace.evaluation import controls
 from pace.evaluation.ceiling import cached_vae, ceiling_clip
 from pace.evaluation.clips import CEILING, TRUTH, ClipSounds
+from pace.evaluation.dance_clock import Clock
 from pace.media import sounds
 from pace.media.sounds import Sound
 from pace.media.streams import MediaError
@@ -34,16 +35,23 @@ class TrackPiece:
 
 @dataclasses.dataclass(frozen=True)
 class TrackClip:
-    """The files of one clip (a ClipFiles): its true music, its generated wav, random training music and the VAE."""
+    """The files of one clip (a ClipFiles): its true music, its generated wav, training music and the VAE.
+
+    clock: that of its dance, if it has one. retrieved: the training music whose dance has the nearest clock.
+    """
 
     true: TrackPiece
     generated: Path
     random: TrackPiece | None
     vae: Path
     vocoder: VocoderParams
+    clock: Clock | None = None
+    retrieved: TrackPiece | None = None
 
     def read(self, ceiling: Sound | None = None) -> ClipSounds:
-        """The rows `truth`, `ceiling`, `generated`, the controls and, with training music, `random`, at 22,050 Hz.
+        """The rows `truth`, `ceiling`, `generated` and the controls, at 22,050 Hz.
+
+        With training music also `random`, with a clock `clock`, with both `retrieval`.
 
         Where the generated music cannot be read, there is no row `generated`; where the track cannot, no row at all.
         """
@@ -70,11 +78,14 @@ class TrackClip:
             "clicks120": controls.clicks(120.0),
             "delayed": controls.delayed(track, self.true.start),
         }
-        if self.random:
-            try:
-                waves["random"] = self.random.read()
-            except UNREADABLE as error:
-                unreadable["random"] = str(error)
+        if self.clock:
+            waves[controls.CLOCK] = controls.clicks_at(self.clock.beats(CLIP_SECONDS), CLIP_SAMPLES, SAMPLE_RATE)
+        for row, piece in (("random", self.random), (controls.RETRIEVAL, self.retrieved)):
+            if piece:
+                try:
+                    waves[row] = piece.read()
+                except UNREADABLE as error:
+                    unreadable[row] = str(error)
         rows |= {row: Sound(wave, SAMPLE_RATE) for row, wave in waves.items()}
         return ClipSounds(rows, faults, unreadable, mel_error)
 

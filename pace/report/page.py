@@ -11,7 +11,7 @@ import pandas as pd
 from pace.datasets import leaks
 from pace.pipeline import isolated
 from pace.pipeline.params import limits
-from pace.report import clips, plots, published_table, tables
+from pace.report import clips, plots, published_table, tables, wording
 from pace.report.clips import ClipView, Sources
 from pace.report.published import DataParams
 from pace.report.style import CSS
@@ -145,14 +145,19 @@ def _sections(
 ) -> dict[str, tuple[str, str]]:
     """The sections that have content: id -> (heading, HTML)."""
     intervals, uninformative, missing = (metrics.get(name) for name in ("interval", "uninformative", "missing"))
+    as_clock, fad = metrics.get("not_above_clock"), metrics.get("fad", {})
     sections = {
         "results": (
             "Rhythm",
             _tiles(metrics)
-            + tables.rhythm(metrics.get("rhythm", {}), intervals, uninformative, missing)
+            + (f"<p>{escape(wording.HEARD_BY.format(**metrics['beats']))}</p>" if "beats" in metrics else "")
+            + tables.rhythm(metrics.get("rhythm", {}), intervals, uninformative, missing, as_clock)
             + _leaks(metrics),
         ),
-        "distances": ("Fréchet audio distance", tables.distances(metrics.get("fad", {}), intervals, uninformative)),
+        "distances": (
+            "Fréchet audio distance",
+            tables.distances(fad, intervals, uninformative, as_clock),
+        ),
         "clips": ("Clips", "\n".join(map(_clip, views)) or "<p>No clip has generated music.</p>"),
         "published": ("Published figures", published),
         "training": ("Training", "".join(f"<h3>{escape(t)}</h3>{_image(f, t)}" for t, f in training.items())),

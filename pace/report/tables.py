@@ -1,12 +1,14 @@
 """The report's tables as HTML: rhythm metrics by protocol, Fréchet distances, all other metrics, and failures."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from pace.report.wording import (
+    AS_CLOCK,
+    AS_CLOCK_MEANS,
     COLUMNS,
     FAD_INTERVALS,
     FAD_MARK_MEANS,
@@ -22,6 +24,10 @@ from pace.report.wording import (
 
 Nested = dict[str, Any]  # a section of metrics.json
 NO_VALUE = "–"
+# Sections of metrics.json that are in the tables, their notes or the failures.
+SHOWN = (
+    "rhythm", "interval", "fad", "beats", "uninformative", "not_above_clock", "faults", "missing", "unscored",
+)  # fmt: skip
 
 
 def number(value: object) -> str:
@@ -49,6 +55,7 @@ def rhythm(
     intervals: Nested | None = None,
     uninformative: Nested | None = None,
     missing: Nested | None = None,
+    as_clock: Nested | None = None,
 ) -> str:
     """Build one table for each protocol in `metrics` (row -> protocol -> metric -> value), with an explanation.
 
@@ -56,21 +63,29 @@ def rhythm(
     uninformative: protocol -> metric -> the controls that are not separated from the true music. None when metrics.json
     does not have it.
     missing: row -> protocol -> metric -> how many clips or pairs lack it; only those above 0.
+    as_clock: protocol -> metrics on which the generated music is not above the row `clock`; None without that row.
     """
     protocols = ordered((name for values in metrics.values() for name in values), PROTOCOLS)
     notes = f"<p>{escape(INTERVALS)}</p>" if intervals else ""
     if metrics and uninformative is not None:
         tested = any(name in uninformative for name in protocols)
         notes += f"<p>{escape(MARK_MEANS if tested else NOT_TESTED)}</p>"
-    return notes + _tables(metrics, intervals or {}, uninformative or {}, protocols, missing or {})
+    if as_clock is not None:
+        notes += f"<p>{escape(AS_CLOCK_MEANS)}</p>"
+    return notes + _tables(metrics, intervals or {}, uninformative or {}, protocols, missing or {}, as_clock or {})
 
 
-def distances(metrics: Nested, intervals: Nested | None = None, uninformative: Nested | None = None) -> str:
+def distances(
+    metrics: Nested,
+    intervals: Nested | None = None,
+    uninformative: Nested | None = None,
+    as_clock: Nested | None = None,
+) -> str:
     """Build the Fréchet tables of section `fad`, one for each extractor, with warnings and what was not computed.
 
     intervals: row -> extractor -> figure -> (low, high).
     uninformative: extractor -> figure -> the controls that are no farther from the true music than the ceiling. None
-    when metrics.json does not have it.
+    when metrics.json does not have it. as_clock: extractor -> figures that are not better than those of `clock`.
     """
     if not metrics:
         return ""
@@ -88,10 +103,17 @@ def distances(metrics: Nested, intervals: Nested | None = None, uninformative: N
     if extractors and uninformative is not None:
         tested = any(name in uninformative for name in extractors)
         notes += f"<p>{escape(FAD_MARK_MEANS if tested else NOT_TESTED)}</p>"
-    return notes + _tables(rows, intervals or {}, uninformative or {}, extractors, {}) + after
+    return notes + _tables(rows, intervals or {}, uninformative or {}, extractors, {}, as_clock or {}) + after
 
 
-def _tables(metrics: Nested, intervals: Nested, uninformative: Nested, names: list[str], missing: Nested) -> str:
+def _tables(
+    metrics: Nested,
+    intervals: Nested,
+    uninformative: Nested,
+    names: list[str],
+    missing: Nested,
+    as_clock: Nested,
+) -> str:
     """One table for each protocol or extractor in `names`."""
     rows = ordered(metrics, ROWS)
     return "\n".join(
@@ -100,6 +122,7 @@ def _tables(metrics: Nested, intervals: Nested, uninformative: Nested, names: li
             {row: metrics[row].get(name, {}) for row in rows},
             {row: intervals.get(row, {}).get(name, {}) for row in rows},
             uninformative.get(name, {}),
+            as_clock.get(name, ()),
         )
         + _missing({row: missing[row][name] for row in ordered(missing, ROWS) if name in missing[row]})
         for name in names
@@ -118,8 +141,10 @@ def _missing(rows: Nested) -> str:
     return f"<p>{escape(MISSING_MEANS)} {escape('; '.join(texts))}.</p>"
 
 
-def _table(name: str, rows: Nested, intervals: Nested, uninformative: dict[str, list[str]]) -> str:
-    """The table of one protocol or extractor. rows: row -> metric -> value."""
+def _table(
+    name: str, rows: Nested, intervals: Nested, uninformative: dict[str, list[str]], as_clock: Sequence[str]
+) -> str:
+    """The table of one protocol or extractor. rows: row -> metric -> value. as_clock: metrics of generated to mark."""
     title, explanation = PROTOCOLS.get(name, (name, ""))
     columns = ordered((metric for values in rows.values() for metric in values), COLUMNS)
     headings = {
@@ -132,8 +157,10 @@ def _table(name: str, rows: Nested, intervals: Nested, uninformative: dict[str, 
     controls = f"<p>Controls not separated from the true music: {escape('; '.join(marked))}.</p>" if marked else ""
     body = ""
     for row, values in rows.items():
+        marks = as_clock if row == "generated" else ()
         cells = "".join(
-            f"<td>{escape(_cell(values, column))}{_interval(intervals[row], column)}</td>" for column in columns
+            f"<td>{escape(_cell(values, column))}{AS_CLOCK * (column in marks)}{_interval(intervals[row], column)}</td>"
+            for column in columns
         )
         note = f"<small>{escape(ROWS[row])}</small>" if row in ROWS else ""
         attributes = ' class="ours"' if row == "generated" else ""
@@ -172,7 +199,7 @@ def others(metrics: Nested) -> str:
     """Build a small table for each section of metrics.json that is shown nowhere else."""
     tables = []
     for section, values in metrics.items():
-        if section in ("rhythm", "interval", "fad", "uninformative", "faults", "missing", "unscored"):
+        if section in SHOWN:
             continue
         rows = "".join(
             f'<tr><th scope="row">{escape(name or section)}</th><td>{escape(number(value))}</td></tr>'

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pace.evaluation import dance_clock
 from pace.evaluation.clips import Annotations
+from pace.evaluation.dance_clock import Clock
 from pace.evaluation.metrics.beat_alignment import MotionBeats, read_motion_beats
+from pace.motion.energy import EnergyParams
 from pace.scoring import matching
 from pace.scoring.csv_files import read_rows
 
@@ -32,6 +35,7 @@ class AnnotationFiles:
     poses: Path | None = None
     beats: Path | None = None
     tempo: Path | None = None
+    training_poses: Path | None = None  # as poses, of the training music
 
 
 def read_annotations(files: AnnotationFiles, clips: Mapping[str, str]) -> dict[str, Annotations]:
@@ -76,6 +80,20 @@ def read_poses(folder: Path | None, names: Iterable[str]) -> dict[str, MotionBea
         if beats is not None:
             motion_beats[name] = beats
     return motion_beats
+
+
+def read_clocks(folder: Path | None, names: Iterable[str], energy: EnergyParams) -> dict[str, Clock]:
+    """The clocks of the named clips whose dance has one. Raises ValueError as `read_poses`."""
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; give a folder of poses, a file CLIP.npz each")
+    clocks = {}
+    for name in sorted(names):
+        (clock,) = dance_clock.read_clocks(matching.stored(folder, f"{name}.npz"), [(0, math.inf)], energy)
+        if clock:
+            clocks[name] = clock
+    return clocks
 
 
 def read_beats(path: Path | None) -> dict[str, npt.NDArray[np.float64]]:

@@ -44,8 +44,13 @@ def rest(out: Path | None) -> str:
 
 def short_notes(result: Result, columns: Sequence[Column], left_out: Sequence[Column]) -> list[str]:
     """The notes of the console; those in full are `notes.notes`."""
-    lines = [*notes.nothing_scored(result), *_lateness(result), _legend(columns)]
-    lines += [*_uninformative(result, columns), *notes.untested_rhythm(result), *notes.untested_distances(result)]
+    lines = [*notes.nothing_scored(result), *_lateness(result), _legend(columns), notes.heard_by(result)]
+    lines += [
+        *_uninformative(result, columns),
+        *notes.clock_note(result),
+        *notes.untested_rhythm(result),
+        *notes.untested_distances(result),
+    ]
     lines += [*_differences(result, columns), *notes.sources(result), *_missing(result, columns), *_not_there(result)]
     warnings = {name: text for name, text in reversed(notes.warnings(result))}  # the first of each extractor
     lines += [f"{name}: {text}" for name, text in warnings.items()]

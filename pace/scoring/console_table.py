@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pace.evaluation.controls import AS_CLOCK
 from pace.evaluation.metrics.rhythm import BINNED, STRICT
-from pace.scoring.notes import MARK, Result
+from pace.scoring.notes import MARK, Result, as_clock
 from pace.scoring.rows import shuffled_name
 from pace.scoring.score import flat
 
@@ -136,6 +137,7 @@ def _lines(result: Result, columns: Sequence[Column], with_interval: bool, names
         for column in columns:
             value = _value(entry, column)
             mark = DIFFERS if (row, column.name) in marks else " "
+            mark = AS_CLOCK if column.name in as_clock(result, row) else mark
             cells.append((MISSING if value is None else column.form(value)) + mark)
         if with_interval and columns:
             limits = entry["interval"].get(columns[0].protocol, {}).get(columns[0].metric)

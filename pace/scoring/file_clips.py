@@ -2,7 +2,7 @@
 
 Besides the systems, a clip has rows made of its reference: `truth` (itself), `clicks` (one per second), `clicks120`
 (120 BPM), `delayed` (250 ms late, its last 250 ms first), and with an autoencoder `ceiling` (itself, rebuilt). With
-training music it has `random`, some of it.
+training music it has `random`, some of it, with a pose `clock`, and with the poses of the training music `retrieval`.
 
 Files may have any length. Protocols cut as `rhythm.score` does; `strict`, `alignment` and the distances use generated
 music up to the reference's end. A shorter file has nothing in the part that it lacks.
@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from pace.clip import SAMPLE_RATE
 from pace.evaluation.clips import CEILING, TRUTH, Clip, ClipSounds
-from pace.evaluation.controls import DELAY, click_track
+from pace.evaluation.controls import CLOCK, DELAY, RETRIEVAL, click_track, clicks_at
+from pace.evaluation.dance_clock import Clock, Timed, start_in_phase
 from pace.evaluation.metrics.beat_alignment import ALIGNMENT
 from pace.evaluation.metrics.rhythm import BINNED, STRICT
 from pace.media import sounds
@@ -28,7 +29,7 @@ from pace.media.streams import MediaError
 from pace.scoring.matching import Matches
 
 REFERENCE = "reference"  # key of the reference file's faults
-CONTROLS = (TRUTH, CEILING, "random", "clicks", "clicks120", "delayed")
+CONTROLS = (TRUTH, CEILING, CLOCK, RETRIEVAL, "random", "clicks", "clicks120", "delayed")
 
 Rebuild = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
@@ -38,13 +39,16 @@ class FileClip:
     """The files of one clip (a ClipFiles). generated: system -> file.
 
     random: a file of training music, and the start of the excerpt, as a share of the latest possible start.
-    rebuild: the function that makes the ceiling of the reference, both (S,) at 22,050 Hz.
+    rebuild: the function that makes the ceiling of the reference, both (S,) at 22,050 Hz. clock: that of the dance.
+    retrieved: the training music whose dance has the nearest clock.
     """
 
     reference: Path
     generated: dict[str, Path]
     random: tuple[Path, float] | None = None
     rebuild: Rebuild | None = None
+    clock: Clock | None = None
+    retrieved: Timed[Path] | None = None
 
     def read(self, ceiling: Sound | None = None) -> ClipSounds:
         """All rows at the files' own rates; none where the reference cannot be read."""
@@ -66,6 +70,15 @@ class FileClip:
                 rows["random"] = sounds.read(path).piece(reference.seconds, position)
             except (MediaError, OSError) as error:
                 unreadable["random"] = str(error)
+        if self.clock:
+            ticks = self.clock.beats(reference.seconds)
+            clicks = clicks_at(ticks, len(reference.wave), reference.sample_rate)
+            rows[CLOCK] = Sound(clicks, reference.sample_rate)
+        if self.clock and self.retrieved:
+            try:
+                rows[RETRIEVAL] = in_phase(self.clock, self.retrieved, reference.seconds)
+            except (MediaError, OSError) as error:
+                unreadable[RETRIEVAL] = str(error)
         faults = {row: sound.faults for row, sound in ((REFERENCE, reference), *rows.items()) if sound.faults}
         return ClipSounds(rows, faults, unreadable)
 
@@ -114,6 +127,22 @@ def clips_of(
 def with_source(clip: Clip, source: str) -> Clip:
     """A copy of the clip with `source` as its source, video and music."""
     return dataclasses.replace(clip, video=source, music=source, source=source)
+
+
+def with_clock(clip: Clip, clock: Clock | None, retrieved: Timed[Path] | None) -> Clip:
+    """A copy of a clip of files with the clock of its dance, and the training music whose dance has the nearest one."""
+    if not isinstance(clip.files, FileClip):
+        raise TypeError(f"{clip.name} is no clip of files")
+    return dataclasses.replace(clip, files=dataclasses.replace(clip.files, clock=clock, retrieved=retrieved))
+
+
+def in_phase(clock: Clock, music: Timed[Path], seconds: float) -> Sound:
+    """At most `seconds` of training music in phase with a dance; silence before its start. Raises as `sounds.read`."""
+    sound = sounds.read(music.piece)
+    start = start_in_phase(clock, music.clock, min(seconds, sound.seconds), 0.0, sound.seconds - seconds)
+    first = round(start * sound.sample_rate)
+    wave = np.pad(sound.wave, (max(-first, 0), 0))[max(first, 0) :][: round(seconds * sound.sample_rate)]
+    return dataclasses.replace(sound, wave=wave)
 
 
 def controls(reference: Sound) -> dict[str, Sound]:

@@ -202,7 +202,8 @@ def _chosen(files: Iterable[_File]) -> tuple[list[_File], list[Path]]:
 
 
 def _exactness(file: _File) -> tuple[int, Path]:
-    return EXTENSIONS.index(file.path.suffix.lower()), file.path
+    suffix = file.path.suffix.lower()
+    return EXTENSIONS.index(suffix) if suffix in EXTENSIONS else len(EXTENSIONS), file.path  # poses are matched too
 
 
 def _groups(files: Iterable[_File], key: Key) -> dict[str, list[_File]]:

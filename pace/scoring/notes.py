@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from pace.evaluation.controls import AS_CLOCK
 from pace.evaluation.metric_validity import YARDSTICKS
 from pace.evaluation.metrics.jackknife import MIN_SOURCES
 from pace.scoring.rows import shuffled_name
@@ -12,6 +13,7 @@ from pace.scoring.score import flat
 Result = dict[str, Any]  # what `pace.scoring.score.score` returns
 
 MARK = "†"
+AS_CLOCK_MEANS = f"{AS_CLOCK} not above the row clock: one tempo and one phase, found in the dance without learning"
 WITHOUT = {
     "a usable pose": "not in alignment",
     "true beats": "scored against the beats tracked in the reference",
@@ -34,7 +36,7 @@ FILES = {
 
 def notes(result: Result) -> list[str]:
     """Everything that a reader of the table must know, a line each."""
-    lines = nothing_scored(result)
+    lines = [*nothing_scored(result), heard_by(result)]
     lines += [f"{name}: {reason}" for name, reason in result["not_computed"].items()]
     lines += [
         f"{late_line(system, late)}, perhaps by an encoder's delay: row '{late['row']}' has the figures without it"
@@ -50,7 +52,13 @@ def notes(result: Result) -> list[str]:
             "no row random: no training music (give a folder with --training DIR). "
             "Fewer metrics can be marked as uninformative."
         )
-    lines += [*shuffled(result), *sources(result), *uninformative(result), *untested_distances(result)]
+    lines += [
+        *shuffled(result),
+        *sources(result),
+        *uninformative(result),
+        *clock_note(result),
+        *untested_distances(result),
+    ]
     lines += [f"{name}: {text} ({', '.join(rows)})" for (name, text), rows in warnings(result).items()]
     for system, kinds in result["files"]["unmatched"].items():
         lines += [f"{system}: {listed(UNMATCHED[kind], paths)}" for kind, paths in kinds.items()]
@@ -63,6 +71,18 @@ def notes(result: Result) -> list[str]:
 def nothing_scored(result: Result) -> list[str]:
     """Systems without a clip."""
     return [f"{name}: nothing scored, it has no usable file" for name, n in systems(result).items() if not n]
+
+
+def as_clock(result: Result, row: str) -> set[str]:
+    """The metrics, as `protocol_metric`, on which a row is not above the row clock."""
+    return {
+        f"{name}_{metric}" for name, metrics in result["not_above_clock"].get(row, {}).items() for metric in metrics
+    }
+
+
+def heard_by(result: Result) -> str:
+    """What heard the beats of all rows."""
+    return f"beats heard by {result['beats']}, in all rows alike"
 
 
 def systems(result: Result) -> dict[str, int]:
@@ -119,6 +139,11 @@ def uninformative(result: Result) -> list[str]:
         for controls, names in metrics.items()
     ]
     return lines + untested_rhythm(result)
+
+
+def clock_note(result: Result) -> list[str]:
+    """What the mark of the clock means, where there is one."""
+    return [AS_CLOCK_MEANS] if any(as_clock(result, row) for row in result["not_above_clock"]) else []
 
 
 def untested_rhythm(result: Result) -> list[str]:

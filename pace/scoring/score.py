@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from pace.evaluation import embeddings, unscored
+from pace.evaluation.beat_trackers import LIBROSA, BeatTracker
 from pace.evaluation.clips import Clip
+from pace.evaluation.dance_clock import Timed, nearest
 from pace.evaluation.distances import Distances
+from pace.evaluation.metric_validity import not_above
 from pace.evaluation.metrics.rhythm import PROTOCOLS
 from pace.evaluation.rounding import without_nan
 from pace.evaluation.score_clips import ScoredClip, score_clips
 from pace.evaluation.table import Rows, own_scores
+from pace.motion.energy import EnergyParams
 from pace.scoring import file_clips, groups, matching, shifted
-from pace.scoring.annotations import LABELS, AnnotationFiles, read_annotations
+from pace.scoring.annotations import LABELS, AnnotationFiles, read_annotations, read_clocks
 from pace.scoring.differences import distance_differences, rhythm_differences
 from pace.scoring.file_clips import Rebuild
 from pace.scoring.lateness import Lateness
@@ -44,6 +48,8 @@ class ScoreOptions:
     group: str | None = None  # regular expression for the source of a clip in its name
     rebuild: Rebuild | None = None  # makes the row ceiling of true music (S,) at 22,050 Hz
     annotations: AnnotationFiles = dataclasses.field(default_factory=AnnotationFiles)
+    tracker: BeatTracker = LIBROSA  # hears the beats of all rows
+    energy: EnergyParams = dataclasses.field(kw_only=True)  # of the poses, for the row clock
 
 
 def name_systems(folders: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
@@ -78,8 +84,10 @@ def parse_extractors(
 def score(options: ScoreOptions) -> dict[str, Any]:
     """Score all systems; the result as nested dicts of JSON values.
 
+    - `beats`: the tracker that heard them in all rows, see `BeatTracker.label`.
     - `rows`: see `rows.entries`; a system also has `not_scored`, the number of references without a readable file.
     - `differences`: see `rhythm_differences` and `distance_differences`. `uninformative`: see `rows.uninformative`.
+    - `not_above_clock`: system -> protocol or extractor -> metrics on which it is not above the row `clock`.
     - `lateness`: of each system that is late or early by a constant the fields of `lateness.Lateness`, and the `row`
       that holds its scores after the `shift`.
     - `group`: what the intervals resample, see `groups.describe`.
@@ -102,14 +110,14 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     }
     clips = find_clips(options, matches)
     networks, missing = embeddings.load_networks(options.extractors, options.weights)
-    scored = list(score_clips(clips, options.protocols, "score", keep_ceiling=bool(networks)))
+    scored = list(score_clips(clips, options.protocols, "score", bool(networks), options.tracker))
     systems = list(options.generated)
     _check_readable(scored, systems)
 
     embedded = [embeddings.embed_clip(clip, options.extractors, networks) for clip in scored]
     distances = Distances(embedded, [clip.source for clip in scored])
     latenesses = shifted.measure(scored, systems)
-    scored = shifted.add_rows(scored, latenesses, options.protocols)
+    scored = shifted.add_rows(scored, latenesses, options.protocols, options.tracker)
     rows = _in_order(score_rows(scored, systems, options.protocols), scored, latenesses)
     table = entries(rows, distances)
     for system, matched in matches.items():
@@ -119,11 +127,18 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     return {
         "reference": str(options.reference),
         "systems": {name: str(folder) for name, folder in options.generated.items()},
+        "beats": options.tracker.label,
         "group": groups.describe([clip.name for clip in readable], options.group),
         "known": count_annotated(clips, {clip.name for clip in readable}),
         "rows": table,
         "differences": rhythm_differences(scored, systems) + distance_differences(distances, systems),
         "uninformative": uninformative(rows, systems, distances),
+        "not_above_clock": {
+            row: marks
+            for row in rows
+            if row in systems or row in {shifted.row_name(*late) for late in latenesses.items()}
+            if (marks := not_above(rows, row, distances)) is not None
+        },
         "lateness": {
             system: dataclasses.asdict(late) | {"row": shifted.row_name(system, late), "shift": shifted.shift(late)}
             for system, late in latenesses.items()
@@ -162,11 +177,34 @@ def find_clips(options: ScoreOptions, matches: Mapping[str, Matches]) -> list[Cl
         folders = ", ".join(map(str, options.generated.values()))
         raise ValueError(f"no file of {folders} has the name of one in {options.reference}; see --suffixes")
     sources = groups.group_names([clip.name for clip in clips], options.group)
-    annotations = read_annotations(options.annotations, file_names(matches, [clip.name for clip in clips]))
+    names = file_names(matches, [clip.name for clip in clips])
+    annotations = read_annotations(options.annotations, names)
+    clips = with_clocks(clips, names, training, options)
     return [
         dataclasses.replace(file_clips.with_source(clip, sources[clip.name]), annotations=annotations[clip.name])
         for clip in clips
     ]
+
+
+def with_clocks(
+    clips: Sequence[Clip], names: Mapping[str, str], training: Sequence[Path], options: ScoreOptions
+) -> list[Clip]:
+    """The clips with the clocks of their dances, and the training music whose dance has the nearest one.
+
+    names: clip -> the name of its reference's file without extension.
+    """
+    poses, training_poses = options.annotations.poses, options.annotations.training_poses
+    clocks = read_clocks(poses, {*names, *names.values()}, options.energy)
+    stems = {matching.normal(path.stem): path.absolute() for path in training}
+    found = read_clocks(training_poses, stems, options.energy)
+    music = [Timed(clock, stems[name]) for name, clock in found.items()]
+    if training_poses and not music:
+        raise ValueError(f"{training_poses}: no pose with a clock for any file of {options.training}")
+    clips_with = []
+    for clip in clips:
+        clock = clocks.get(clip.name) or clocks.get(names[clip.name])
+        clips_with.append(file_clips.with_clock(clip, clock, nearest(clock, music) if clock else None))
+    return clips_with
 
 
 def file_names(matches: Mapping[str, Matches], clips: Iterable[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pace.evaluation.beat_trackers import LIBROSA, BeatTracker
 from pace.evaluation.clips import TRUTH, ClipSounds
 from pace.evaluation.metrics.rhythm import STRICT
 from pace.evaluation.score_clips import ScoredClip, score_clips
@@ -69,7 +70,10 @@ def measure(scored: Sequence[ScoredClip], systems: Sequence[str]) -> dict[str, L
 
 
 def add_rows(
-    scored: Sequence[ScoredClip], latenesses: Mapping[str, Lateness], protocols: tuple[str, ...]
+    scored: Sequence[ScoredClip],
+    latenesses: Mapping[str, Lateness],
+    protocols: tuple[str, ...],
+    tracker: BeatTracker = LIBROSA,
 ) -> list[ScoredClip]:
     """The clips of `pace score` with the events and scores of the rows without lateness, of all clips of a system."""
     shifted = {}
@@ -83,7 +87,7 @@ def add_rows(
             shifted[i] = dataclasses.replace(one.clip, files=ShiftedClip(files, rows))
     whole = list(scored)
     if shifted:
-        again = score_clips(list(shifted.values()), protocols, "score without lateness")
+        again = score_clips(list(shifted.values()), protocols, "score without lateness", tracker=tracker)
         for i, new in zip(shifted, again, strict=True):
             old = whole[i]
             whole[i] = dataclasses.replace(old, events=new.events | old.events, scores=new.scores | old.scores)

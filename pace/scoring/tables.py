@@ -8,28 +8,36 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pace.evaluation.controls import AS_CLOCK
 from pace.evaluation.rounding import rounded
 from pace.scoring.console_table import signed
-from pace.scoring.notes import MARK, Result, notes
+from pace.scoring.notes import MARK, Result, as_clock, notes
 from pace.scoring.score import flat
 
 OUT_SUFFIXES = (".json", ".csv", ".md")
 DISTANCES = ("_fad", "_fad_inf")  # endings of an extractor's figures that have an interval
-LAST = "not_separated"
+BELOW, LAST = "not_above_clock", "not_separated"
 
 
 def records(result: Result) -> list[dict[str, object]]:
-    """The table: of each row its name, clips, rhythm metrics as `protocol_metric` and distances as `extractor_fad`.
+    """The table: of each row its name, what heard its beats, clips, rhythm metrics as `protocol_metric` and distances
+    as `extractor_fad`.
 
     Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none, and by the number of
-    clips or pairs that lack it, `..._missing`, if any do. An extractor that was
-    not computed has the column `extractor_fad` with the reason in every row. The last column, `not_separated`, is for
-    controls: it names the uninformative metrics, which do not separate the row from the true music.
+    clips or pairs that lack it, `..._missing`, if any do. An extractor that was not computed has the column
+    `extractor_fad` with the reason in every row. The column `not_above_clock` names the metrics on which a system is
+    not above the row `clock`. The last column, `not_separated`, is for controls: it names the uninformative metrics,
+    which do not separate the row from the true music.
     """
     missing = {f"{name}_fad": reason for name, reason in result["not_computed"].items()}
     table = []
     for row, entry in result["rows"].items():
-        counts = {"row": row, "clips": entry["clips"], "not_scored": entry.get("not_scored", "")}
+        counts = {
+            "row": row,
+            "beats": result["beats"],
+            "clips": entry["clips"],
+            "not_scored": entry.get("not_scored", ""),
+        }
         limits, lacking = flat(entry["interval"]), flat(entry.get("missing", {}))
         rhythm, metrics = flat(entry["rhythm"]), {}
         for name, value in (rhythm | flat(entry["fad"])).items():
@@ -39,10 +47,11 @@ def records(result: Result) -> list[dict[str, object]]:
             if name in lacking:
                 metrics[f"{name}_missing"] = lacking[name]
         uninformative = [name for name, controls in flat(result["uninformative"]).items() if row in controls]
-        table.append(counts | metrics | missing | {LAST: " ".join(uninformative)})
+        below = " ".join(name for name in metrics if name in as_clock(result, row))
+        table.append(counts | metrics | missing | {BELOW: below, LAST: " ".join(uninformative)})
     fullest = sorted(table, key=len, reverse=True)  # the fullest record decides on the order of the columns
     columns = dict.fromkeys(name for record in fullest for name in record)
-    columns[LAST] = columns.pop(LAST)
+    columns |= {name: columns.pop(name) for name in (BELOW, LAST)}
     return [{name: record.get(name, "") for name in columns} for record in table]
 
 
@@ -64,8 +73,8 @@ def _marked(table: Iterable[Mapping[str, Any]], result: Result) -> list[dict[str
 
 def markdown(result: Result) -> str:
     """The whole table and the notes."""
-    whole = [{name: value for name, value in record.items() if name != LAST} for record in records(result)]
-    table = _marked([_with_intervals(record) for record in whole], result)
+    aside = ("beats", BELOW, LAST)  # which notes and marks tell
+    table = _marked([_readable(record, aside) for record in records(result)], result)
     head = "| " + " | ".join(table[0]) + " |"
     rule = "|" + "|".join("---" if name == "row" else "---:" for name in table[0]) + "|"
     body = ["| " + " | ".join(_escaped(shown(value)) for value in record.values()) + " |" for record in table]
@@ -78,9 +87,13 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _with_intervals(record: dict[str, object]) -> dict[str, object]:
-    """A record with each interval in its value's cell."""
-    cells = {name: value for name, value in record.items() if not name.endswith(("_low", "_high"))}
+def _readable(record: dict[str, object], aside: tuple[str, ...]) -> dict[str, object]:
+    """A record with each interval in its value's cell, marked where it is not above the clock; without `aside`."""
+    cells = {
+        name: value for name, value in record.items() if name not in aside and not name.endswith(("_low", "_high"))
+    }
+    for name in str(record[BELOW]).split():
+        cells[name] = f"{shown(record[name])} {AS_CLOCK}"
     for name, value in cells.items():
         if (low := record.get(f"{name}_low", "")) != "":
             cells[name] = f"{shown(value)} [{shown(low)}, {shown(record[f'{name}_high'])}]"
@@ -114,8 +127,13 @@ def write(result: Result, path: Path) -> None:
         content = buffer.getvalue()
     else:
         content = markdown(result)
+    write_text(content, path)
+
+
+def write_text(content: str, path: Path) -> None:
+    """Write a file whole: an error leaves an older one as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")  # a full disk leaves an older table as it is
+    part = path.with_name(f".{path.name}.part")
     try:
         part.write_text(content, encoding="utf-8")
         part.replace(path)

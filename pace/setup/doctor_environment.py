@@ -20,7 +20,7 @@ EXTRAS = {
     "transformers": "evaluate.clap_weights",
     "distributed": "PACE_DASK",
 }
-EXTRA_REQUIREMENTS = ("mediapipe", "rtmpose", "clap", "dask")  # requirements-{name}.txt
+EXTRA_REQUIREMENTS = ("mediapipe", "rtmpose", "clap", "madmom", "dask")  # requirements-{name}.txt
 
 
 def packages(setup: Setup) -> Iterator[Finding]:

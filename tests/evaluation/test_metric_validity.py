@@ -183,3 +183,19 @@ def test_random_music_stands_for_a_missing_ceiling_and_nothing_else_does():
     }
     assert distance_marks(distances_of(generated=0.1, clicks=4.0, delayed=2.0)) == {}
     assert distance_marks(Distances([], [])) == {}
+
+
+@pytest.mark.parametrize(("generated", "marked"), [(0.9, []), (0.5, ["beat_f70"]), (0.3, ["beat_f70"])])
+def test_what_is_not_above_the_clock(generated, marked):
+    clips = [scored_clip(clip_of(f"c{i}"), {"truth": events_at([1.0])}, ("strict",)) for i in range(8)]
+    values = {"clock": 0.5 + NOISE[:8], "generated": generated + NOISE[8:].repeat(2)}
+
+    def row(name, used):
+        return [table.RowScore({"strict": {"beat_f70": values[name][i]}}, clips[i], clips[i]) for i in used]
+
+    rows = {"generated": row("generated", range(8)), "clock": row("clock", range(1, 8))}  # a clip has no pose
+    empty = Distances([], [])
+    assert metric_validity.not_above(rows, "generated", empty) == {"strict": marked}
+    few = {"generated": row("generated", range(8)), "clock": row("clock", range(3))}
+    assert metric_validity.not_above(few, "generated", empty) == {}
+    assert metric_validity.not_above({"generated": rows["generated"]}, "generated", empty) is None

@@ -99,7 +99,8 @@ def test_per_clip_has_a_line_for_each_clip_and_row_and_the_mean_over_its_pairs()
     assert shuffled["loris_bcs"] == 75.0  # against b 50, against c 100
     assert list(shuffled) == [
         "clip_id", "video_id", "row", "loris_bcs", "loris_bhs",
-        "strict_onset_f70", "strict_onset_f50", "strict_beat_f70", "strict_cmlt", "strict_amlt",
+        "strict_onset_f70", "strict_onset_f50", "strict_beat_f70", "strict_beat_f35",
+        "strict_cmlt", "strict_amlt",
         "strict_information_gain", "strict_tempo_error_bpm", "strict_tempo_error_octave_bpm",
     ]  # fmt: skip
 
@@ -107,8 +108,9 @@ def test_per_clip_has_a_line_for_each_clip_and_row_and_the_mean_over_its_pairs()
 def test_text_shows_each_row():
     lines = table.text(summary_of(clip("a", "a", "m"), clip("b", "b", "n"))).splitlines()
     assert lines[0].split() == [
-        "row", "loris", "f1", "strict", "onset_f70", "strict", "onset_f50", "strict", "beat_f70", "strict", "cmlt",
+        "row", "loris", "f1", "strict", "onset_f70", "strict", "onset_f50", "strict", "beat_f70",
+        "strict", "beat_f35", "strict", "cmlt",
         "strict", "amlt", "strict", "information_gain", "strict", "tempo_error_bpm", "strict", "tempo_error_octave_bpm",
     ]  # fmt: skip
-    assert lines[1].split() == ["truth", "100.000", *["1.000"] * 6, "0.000", "0.000"]
+    assert lines[1].split() == ["truth", "100.000", *["1.000"] * 7, "0.000", "0.000"]
     assert [line.split()[0] for line in lines[1:]] == list(ROWS)

@@ -16,7 +16,7 @@ from pace.scoring import file_clips, matching
 
 SR = 22050
 PROTOCOLS = ("loris", "strict")
-OF_BEATS = ("beat_f70", "cmlt", "amlt", "information_gain", "tempo_error_bpm", "tempo_error_octave_bpm")
+OF_BEATS = ("beat_f70", "beat_f35", "cmlt", "amlt", "information_gain", "tempo_error_bpm", "tempo_error_octave_bpm")
 RNG = np.random.default_rng(0)
 
 
@@ -91,7 +91,7 @@ def test_missing_scores_are_left_out_of_all_rows_alike_and_counted():
     assert np.isnan(records["d", "generated"]["strict_beat_f70"]) and records["d", "truth"]["strict_onset_f70"] == 1
     assert records["e", "shuffled"]["strict_beat_f70"] > 0  # its music against the others' references
     lines = table.text(table.summary({"truth": rows["truth"][4:]})).splitlines()
-    assert lines[1].split() == ["truth", *["–"] * 9]
+    assert lines[1].split() == ["truth", *["–"] * 10]
 
 
 def test_intervals_resample_what_exists():

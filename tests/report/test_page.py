@@ -40,7 +40,18 @@ def bar(index: int) -> np.ndarray:
 def metrics() -> dict:
     binned = {"bcs": 91.23, "csd": 8.0, "bhs": 88.8, "hsd": 9.1, "f1": 90.0}
     strict = {"onset_f70": 0.61, "onset_f50": 0.5, "beat_f70": 0.55, "tempo_error_bpm": 12.345}
-    rows = ("delayed", "clicks120", "clicks", "random", "shuffled", "generated", "ceiling", "truth")
+    rows = (
+        "delayed",
+        "clicks120",
+        "clicks",
+        "random",
+        "shuffled",
+        "retrieval",
+        "clock",
+        "generated",
+        "ceiling",
+        "truth",
+    )
     return {
         "rhythm": {row: {"d2mgan": binned, "loris": binned, "strict": strict} for row in rows},
         "pose": {"detected": 0.991, "pck": {"0.1": 0.97}},
@@ -291,7 +302,7 @@ def test_missing_values_are_dashes_and_counted():
     text = page.html(scored, [], {}, [])
     assert "truth: beat F 70 ms 2, tempo error BPM 4; generated: beat F 70 ms 2, tempo error BPM 4." in text
     assert "shuffled: BCS % 3." in text
-    assert text.count("<td>–</td>") == 8 and "None" not in text and "null" not in text
+    assert text.count("<td>–</td>") == 10 and "None" not in text and "null" not in text
     assert "unscored" not in text and "<h3>missing</h3>" not in text
     assert "Numbers left out" not in page.html(metrics(), [], {}, [])
 
@@ -432,3 +443,17 @@ def test_faulty_music_does_not_stop_the_report(project, tmp_path, fault):
     assert ("generated music" in view.videos) == (fault != "unreadable")
     assert all((tmp_path / file).is_file() for file in (*view.videos.values(), *view.mels.values(), view.rhythm))
     assert page.html({}, [view], {}, []).count("<video") == len(view.videos)
+
+
+def test_figures_of_the_generated_music_that_are_not_above_the_clock_are_marked():
+    section = {**metrics(), "not_above_clock": {"strict": ["beat_f70"], "d2mgan": []}}
+    text = page.html(section, [], {}, [])
+    assert text.count("‡") == 2 and "0.550‡" in text and wording.AS_CLOCK_MEANS in html.unescape(text)
+    row = text[text.index("0.550‡") - 900 : text.index("0.550‡")]
+    assert '<th scope="row">generated<' in row
+    assert "‡" not in page.html(metrics(), [], {}, [])
+
+
+def test_the_page_says_what_heard_the_beats():
+    text = page.html({**metrics(), "beats": {"tracker": "madmom", "lateness_ms": 0.0}}, [], {}, [])
+    assert "the beats are those that madmom hears, less its constant lateness of 0 ms" in text

@@ -60,6 +60,7 @@ def result_of(systems=SYSTEMS, late=("ours", "LORIS"), **more):
     files = {"unmatched": {}, "unreadable": {}, "unscored": {}, "faults": {}}
     return {
         "reference": "truth", "systems": {name: name for name in systems}, "rows": rows, "differences": differences,
+        "beats": "librosa", "not_above_clock": {},
         "group": {"pattern": None, "clips": 20, "sources": 20, "unmatched": []}, "known": {},
         "uninformative": uninformative, "lateness": lateness, "not_computed": {}, "files": files, "other_files": {},
         "per_clip": [],

@@ -18,6 +18,7 @@ from pace.synthetic.music import compose
 
 ROOT = Path(__file__).resolve().parents[2]
 SR = 22050
+ASIDE = ("beats", "not_above_clock", "not_separated")  # columns that the notes and marks of Markdown tell
 ROWS = ["mine", "mine (shuffled)", "truth", "clicks", "clicks120", "delayed"]
 
 
@@ -100,7 +101,7 @@ def test_csv_and_markdown_hold_the_same_table(folders, capsys):
     assert "- clap: not computed: no weights (python -m pace fetch clap)" in lines
     assert [line for line in lines if line.startswith("- no row random: no training music (give a folder with --trai")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:10]]
-    assert cells[0] == [name for name in table[0] if not name.endswith(("_low", "_high", "_separated"))]
+    assert cells[0] == [name for name in table[0] if name not in ASIDE and not name.endswith(("_low", "_high"))]
     assert [row[0] for row in cells[2:]] == ROWS
     assert cells[4][cells[0].index("5hz_f1")] == "100.0 [100.0, 100.0]"
     onset = [f"{float(table[0][f'strict_onset_f50{end}']):.3f}" for end in ("", "_low", "_high")]
@@ -307,7 +308,7 @@ def test_a_system_without_a_usable_file_has_a_row_and_is_named(folders, capsys):
     assert rows["lost"] == {"clips": 0, "rhythm": {}, "interval": {}, "fad": {}, "not_scored": 3}
     with open("x.CSV", newline="") as file:
         table = {record["row"]: record for record in csv.DictReader(file)}
-    assert list(table["mine"])[:5] == ["row", "clips", "not_scored", "loris_bcs", "loris_bcs_low"]
+    assert list(table["mine"])[:5] == ["row", "beats", "clips", "not_scored", "loris_bcs"]
     assert list(table["mine"])[-1] == "not_separated"
     assert {value for name, value in table["lost"].items() if name not in ("row", "clips", "not_scored")} == {""}
     (row,) = [line for line in Path("x.md").read_text().splitlines() if line.startswith("| lost |")]
@@ -466,3 +467,38 @@ def test_with_an_autoencoder_the_table_has_a_ceiling_which_the_marks_heed(folder
 def test_a_folder_without_an_autoencoder_is_an_error_before_anything_is_scored(folders):
     with pytest.raises(SystemExit, match=r"none/config\.json: no such file"):
         command("ref", "mine", "--vae", "data/none")
+
+
+def bobbing(bpm, seconds=3.0, fps=30):
+    """A pose file's arrays: a body whose energy falls at each beat, from 0.2 s on."""
+    phase = 2 * np.pi * (np.arange(round(seconds * fps)) / fps - 0.2) * bpm / 60
+    joints = np.random.default_rng(3).normal(size=(17, 3))
+    path = np.cumsum(1 - np.sin(phase)) / fps * np.where(np.sin(phase / 2) > 0, 1, -1)
+    return {"pose": joints + 0.3 * path[:, None, None] * np.linspace(0.2, 1, 17)[:, None], "fps": np.float32(fps)}
+
+
+@pytest.mark.long
+def test_poses_add_the_rows_clock_and_with_those_of_training_music_retrieval(folders, capsys):
+    for folder in ("poses", "train", "train_poses"):
+        Path(folder).mkdir()
+    for i, name in enumerate("abc"):
+        np.savez(f"poses/{name}.npz", **bobbing(100 + 10 * i))
+        soundfile.write(f"train/t{name}.wav", compose("house", 100 + 10 * i, 0.2, 6.0, np.random.default_rng(9)), SR)
+        np.savez(f"train_poses/t{name}.npz", **bobbing(100 + 10 * i, 6.0))
+    command(
+        "ref", "mine", "--poses", "poses", "--training", "train", "--training-poses", "train_poses", "--out", "t.json"
+    )
+    result = json.loads(Path("t.json").read_text())
+    assert list(result["rows"]) == [*ROWS[:3], "clock", "retrieval", "random", *ROWS[3:]]
+    assert result["rows"]["clock"]["clips"] == result["rows"]["retrieval"]["clips"] == 2
+    assert result["not_above_clock"] == {"mine": {}}  # too few clips to test
+    assert "beats heard by librosa, 30 ms taken off, in all rows alike" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="poses: no pose with a clock for any file of"):
+        command(*options, "poses")
+
+
+def test_the_tracker_is_an_option(folders, capsys):
+    with pytest.raises(SystemExit, match="beat tracker 'x' is unknown"):
+        command("ref", "mine", "--tracker", "x")
+    with pytest.raises(SystemExit, match=r"beat_this: no checkpoint nowhere\.ckpt; download one"):
+        command("ref", "mine", "--tracker", "beat_this=nowhere.ckpt")

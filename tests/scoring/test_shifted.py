@@ -6,11 +6,13 @@ import pytest
 import soundfile
 
 from pace.media.sounds import Sound
+from pace.motion.energy import EnergyParams
 from pace.scoring import score, shifted
 from pace.scoring.lateness import Lateness
 from pace.synthetic.music import compose
 
 SR = 22050
+ENERGY = EnergyParams(6.0, 1.2, 2, "unit", "keep")
 
 
 def write_aac(path, wave):
@@ -36,7 +38,7 @@ def test_encoded_early_and_other_music(tmp_path, monkeypatch):
         for folder, made in (("true", wave), ("early", wave[round(0.03 * SR) :]), ("other", other)):
             soundfile.write(tmp_path / folder / f"{i}.wav", made, SR)
     systems = {name: tmp_path / name for name in ("aac", "other", "early")}
-    result = score.score(score.ScoreOptions(tmp_path / "true", systems, ("strict", "5hz"), (), {}))
+    result = score.score(score.ScoreOptions(tmp_path / "true", systems, ("strict", "5hz"), (), {}, energy=ENERGY))
     late = result["lateness"]
     assert late.keys() == {"aac", "early"}
     assert late["aac"]["seconds"] == pytest.approx(1024 / SR, abs=0.003)

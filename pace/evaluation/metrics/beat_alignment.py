@@ -119,11 +119,7 @@ def read_motion_beats(path: Path, start: float, end: float) -> MotionBeats | Non
     """
     if not path.is_file():
         return None
-    try:
-        pose, fps = _read_pose(path)
-    except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: not a pose ({error}); give arrays pose (N,J,3) and fps, as in data/pose3d") from None
-    pose, filled, long_gaps = fill_gaps(pose, fps)
+    pose, fps, _, filled, long_gaps = read_pose(path)
     times = np.arange(len(pose)) / fps
     inside = (times >= start) & (times < end)
     if lost := np.count_nonzero(long_gaps & inside):
@@ -139,12 +135,21 @@ def read_motion_beats(path: Path, start: float, end: float) -> MotionBeats | Non
     return MotionBeats(beats[(beats >= start) & (beats < end)] - start, filled=int(np.count_nonzero(filled & inside)))
 
 
-def _read_pose(path: Path) -> tuple[np.ndarray, float]:
-    """Arrays pose (N,J,2 or 3) and fps of a file. Raises ValueError for other shapes."""
-    with np.load(path, allow_pickle=False) as file:
-        pose, fps = np.asarray(file["pose"], dtype=np.float64), float(file["fps"])
-    if pose.ndim != 3 or not pose.shape[1] or pose.shape[2] not in (2, 3):
-        raise ValueError(f"pose has shape {pose.shape}")
-    if not (math.isfinite(fps) and fps > 0):
-        raise ValueError(f"fps is {fps:g}")
-    return pose, fps
+def read_pose(path: Path) -> tuple[np.ndarray, float, np.ndarray | None, np.ndarray, np.ndarray]:
+    """A pose file without its gaps: pose (N,J,2 or 3), fps and, if the file has them, the weights `seen` (N,J).
+
+    Then as `fill_gaps`: frames (N,) that are interpolated, and those of gaps longer than 0.25 s.
+    Raises ValueError, naming the file, for one that is not a pose.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            pose, fps = np.asarray(file["pose"], dtype=np.float64), float(file["fps"])
+            seen = file.get("seen")
+        if pose.ndim != 3 or not pose.shape[1] or pose.shape[2] not in (2, 3):
+            raise ValueError(f"pose has shape {pose.shape}")
+        if not (math.isfinite(fps) and fps > 0):
+            raise ValueError(f"fps is {fps:g}")
+    except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: not a pose ({error}); give arrays pose (N,J,3) and fps, as in data/pose3d") from None
+    pose, filled, long_gaps = fill_gaps(pose, fps)
+    return pose, fps, seen, filled, long_gaps

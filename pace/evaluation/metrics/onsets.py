@@ -9,6 +9,7 @@ import numpy as np
 
 from pace.audio.silence import is_silent
 from pace.clip import SAMPLE_RATE
+from pace.evaluation.beat_trackers import LIBROSA, BeatTracker
 
 SHORTEST = 2048  # samples: one analysis window; a shorter wave has no events
 
@@ -30,12 +31,12 @@ class Events:
     tempo: float
 
 
-def events(wave: np.ndarray, sample_rate: int) -> Events:
+def events(wave: np.ndarray, sample_rate: int, tracker: BeatTracker = LIBROSA) -> Events:
     """Detect the onsets, beats and tempo of a mono wave (S,).
 
-    The constants of FACTS 7 are for 22,050 Hz; a wave at another rate is resampled first. Beats come from
-    `librosa.beat.beat_track(trim=False)` with its defaults; it is not told the tempo. A silent wave (`is_silent`),
-    or one shorter than an analysis window, has no events.
+    The constants of FACTS 7 are for 22,050 Hz; a wave at another rate is resampled first. Beats come from `tracker`,
+    with its constant lateness taken off; the tempo is the tracker's own estimate or that of its beats' median interval.
+    A silent wave (`is_silent`), or one shorter than an analysis window, has no events.
     Raises ValueError for a wave that is not mono or contains NaN or infinity.
     """
     wave = np.asarray(wave, dtype=np.float32)
@@ -53,6 +54,13 @@ def events(wave: np.ndarray, sample_rate: int) -> Events:
         name: librosa.onset.onset_detect(onset_envelope=strength, sr=SAMPLE_RATE, units="time", **arguments)
         for name, arguments in PICKING.items()
     }
-    # Not from `strength`: the beat tracker aggregates its own envelope by the median over frequency.
-    tempo, beats = librosa.beat.beat_track(y=wave, sr=SAMPLE_RATE, trim=False, units="time")
-    return Events(duration, onsets, np.asarray(beats), float(np.atleast_1d(tempo)[0]) if len(beats) else math.nan)
+    beats, tempo = tracker.track(wave)
+    if tempo is None:
+        tempo = tempo_of(beats)
+    return Events(duration, onsets, beats, tempo if len(beats) else math.nan)
+
+
+def tempo_of(beats: np.ndarray) -> float:
+    """Tempo in BPM from the median interval of beat times (B,) in seconds; NaN without an interval above 0."""
+    interval = float(np.median(np.diff(beats))) if len(beats) > 1 else 0.0
+    return 60 / interval if interval > 0 else math.nan

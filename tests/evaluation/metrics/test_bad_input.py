@@ -102,11 +102,11 @@ METRICS = {
         for name in rhythm.BINNED
     },
     "strict of music": (
-        lambda wave: wave_score("strict", False)(wave)[:6], DRUM, (NOT_FINITE, NOT_FINITE, FAILS, FAILS, FAILS)
+        lambda wave: wave_score("strict", False)(wave)[:7], DRUM, (NOT_FINITE, NOT_FINITE, FAILS, FAILS, FAILS)
     ),
     "beats of a reference": (
         lambda beats: list(rhythm.compare(HEARD, HEARD, "strict", beats).values())[2:], BEATS,
-        (NOT_FINITE, NOT_FINITE, MISSING, None, some(round(2 / 7, 6), None, None, None, None, None)),
+        (NOT_FINITE, NOT_FINITE, MISSING, None, some(round(2 / 7, 6), round(2 / 7, 6), None, None, None, None, None)),
     ),
     "tempo of a reference": (
         lambda bpm: rhythm.compare(HEARD, HEARD, "strict", None, float(bpm.mean())).values(), np.array([120.0]),
