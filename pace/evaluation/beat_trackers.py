@@ -15,6 +15,7 @@ import dataclasses
 import functools
 import importlib
 import importlib.metadata
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ def _beat_this(weights: str) -> Track:
         raise TrackerError(f"beat tracker beat_this: {error}; pip install beat-this==1.1.0") from None
     try:
         tracker = inference.Audio2Beats(weights, "cpu", dbn=False)
-    except (RuntimeError, KeyError, ValueError, OSError) as error:
+    except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, OSError) as error:
         first = str(error).partition("\n")[0]
         raise TrackerError(f"beat tracker beat_this: {weights} is not one of its checkpoints ({first})") from None
 

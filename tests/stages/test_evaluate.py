@@ -331,7 +331,7 @@ def test_clips_without_audible_truth_are_in_no_row_named_and_counted(miniature, 
     assert truth["loris"]["f1"] == 100 and truth["strict"]["onset_f50"] == 1 and truth["strict"]["beat_f70"] >= 0.9
     assert 0 < truth["alignment"]["bas"] < 1
     cells = {(record["clip_id"], record["row"]): record["strict_beat_f70"] for record in records}
-    assert cells["one_000000", "generated"] == "" and float(cells["two_005000", "generated"]) > 0.9
+    assert cells["one_000000", "generated"] == "" and float(cells["two_005000", "generated"]) >= 0.9
     numbers = []  # NaN and Infinity, which are no JSON
     json.loads(Path("reports/metrics.json").read_text(), parse_constant=numbers.append)
     assert numbers == []
