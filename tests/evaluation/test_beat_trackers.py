@@ -5,10 +5,16 @@ import itertools
 import librosa
 import numpy as np
 import pytest
+import soundfile
+from helpers.projects import ROOT, read_stages
 
 from pace.evaluation import beat_trackers, score_clips
 from pace.evaluation.beat_trackers import LIBROSA, TRACKERS, BeatTracker, TrackerError
 from pace.evaluation.metrics.onsets import events
+from pace.evaluation.settings import EvaluateParams
+from pace.pipeline import params
+from pace.scoring.file_clips import clips_of
+from pace.scoring.matching import Matches
 from pace.synthetic.music import compose
 
 SR = 22050
@@ -85,18 +91,13 @@ def fake(monkeypatch):
 def test_another_tracker_hears_the_beats_of_every_row(fake, scored_clip_of):
     scored = next(iter(score_clips.score_clips([scored_clip_of()], ("strict",), "test", tracker=fake)))
     for row, heard in scored.events.items():
-        np.testing.assert_array_equal(heard.beats, np.arange(5)), row
+        np.testing.assert_array_equal(heard.beats, np.arange(5), row)
         assert heard.tempo == 60
     assert len(scored.events) > 2
 
 
 @pytest.fixture
 def scored_clip_of(tmp_path, monkeypatch):
-    import soundfile
-
-    from pace.scoring.file_clips import clips_of
-    from pace.scoring.matching import Matches
-
     monkeypatch.setenv("PACE_WORKERS", "0")
     path = tmp_path / "a.wav"
     soundfile.write(path, compose("house", 120, 0.1, 5.0, np.random.default_rng(0)), SR)
@@ -120,3 +121,12 @@ def test_a_missing_tracker_is_named_with_its_remedy(monkeypatch, tmp_path):
 
 def _nothing(_):
     raise ImportError("no package")
+
+
+def test_another_tracker_or_checkpoint_makes_the_stage_run_again():
+    stage = read_stages("dvc.yaml")["evaluate"]
+    assert "evaluate" in stage["params"] and "${evaluate.beat_this_weights}" in stage["deps"]
+    section = params.read(ROOT / "params.yaml")["evaluate"]
+    settings = params.section({"evaluate": section | {"beats": "beat_this"}}, "evaluate", EvaluateParams)
+    assert settings.tracker == BeatTracker("beat_this", "data/none")
+    assert params.section({"evaluate": section}, "evaluate", EvaluateParams).tracker == LIBROSA
