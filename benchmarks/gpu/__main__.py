@@ -34,11 +34,11 @@ from pace.training import accelerate
 DEFAULT = (unet, training_step, sampling, autoencoder, short_training, compiled_sampling, projection, count)
 PARTS = {part.NAME: part for part in (*DEFAULT, fused)}  # compiling for `fused` takes minutes
 SECONDS = 300  # no part starts later
-START = time.perf_counter()
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the parts. Returns the exit status."""
+    start = time.perf_counter()
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -65,14 +65,14 @@ def main(argv: list[str] | None = None) -> int:
     )
     run.report.say(", ".join(machine(device)))
     run.report.head()
-    failed = [name for name in names if not measure(name, run)]
-    run.report.say(f"done after {time.perf_counter() - START:.0f} s" + "".join(f"; {name} failed" for name in failed))
+    failed = [name for name in names if not measure(name, run, start)]
+    run.report.say(f"done after {time.perf_counter() - start:.0f} s" + "".join(f"; {name} failed" for name in failed))
     return 1 if failed else 0
 
 
-def measure(name: str, run: Run) -> bool:
-    """Run one part, or leave it out if there is no time. Returns False, and prints the error, if it failed."""
-    if time.perf_counter() - START > SECONDS:
+def measure(name: str, run: Run, begun: float) -> bool:
+    """Run one part, or leave it out if there is no time since `begun`. Returns False, with the error, if it failed."""
+    if time.perf_counter() - begun > SECONDS:
         run.report.say(f"{name}: left out, {SECONDS} s are over")
         return True
     gc.collect()

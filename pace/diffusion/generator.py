@@ -83,7 +83,8 @@ class Generator:
     scale: LatentScale
 
     def __post_init__(self) -> None:
-        self.predict = RecordedFunction(self.unet)  # (z, t, context, frames) -> the U-Net's prediction
+        # (z, t, context, frames) -> the U-Net's prediction
+        self.predict = RecordedFunction(lambda *given: self.unet(*given))
 
     def place(self, device: torch.device, precision: str, evaluations: int) -> str:
         """Move both networks to a device and make them fast there. Returns a description of what was done.

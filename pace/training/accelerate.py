@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+TORCH = torch.__path__[0]  # the folder of PyTorch
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 # Dense bfloat16 peaks of the makers' data sheets in FLOP/s, by a part of PyTorch's device name: the first match counts.
@@ -30,8 +31,13 @@ PEAKS = {
 
 
 def compiler(device: torch.device) -> str | None:
-    """The compiler that `torch.compile` would use on the device; None if it is not installed."""
+    """The compiler that `torch.compile` would use on the device; None if it is not installed or would fail.
+
+    On the CPU it cannot link where the path of PyTorch has a space.
+    """
     names: tuple[str | None, ...]
+    if device.type == "cpu" and " " in TORCH:
+        return None
     if device.type == "cuda":  # Triton builds its launchers with a C compiler
         names = (os.environ.get("CC"), "gcc", "clang") if importlib.util.find_spec("triton") else ()
     else:

@@ -18,7 +18,7 @@ from pace.autoencoder_training.vae_training import evaluate, train
 from pace.training import accelerate
 from pace.training.resume import Resume
 
-pytestmark = pytest.mark.skipif(accelerate.compiler(CPU) is None, reason="needs g++")
+pytestmark = pytest.mark.skipif(accelerate.compiler(CPU) is None, reason="needs g++, in a path without spaces")
 WITH_ATTENTION = VaeParams(4, (8, 8), 1, 1, 4, True)
 
 

@@ -37,7 +37,7 @@ PARAMS = DiffusionParams(
 )  # fmt: skip
 SAMPLE = SampleParams("ddpm", 3, 1.5, 0.0, 4.0, 0, 3, "test", "float32")
 
-needs_compiler = pytest.mark.skipif(accelerate.compiler(CPU) is None, reason="no g++ to compile with: apt install g++")
+needs_compiler = pytest.mark.skipif(accelerate.compiler(CPU) is None, reason="needs g++, in a path without spaces")
 
 
 def dataset(count):

@@ -30,7 +30,7 @@ PAPER = ROOT / "presets/paper.yaml"
 # music, and what it leaves unused.
 OPEN = (
     "unet.align_", "train_diffusion.seed", "train_diffusion.steps", "train_vae.seed", "sample.seed", "sample.split",
-    "sample.sigma_max", "train_diffusion.precision",
+    "sample.sigma_max", "train_diffusion.precision", "train_vae.precision", "sample.precision",
 )  # fmt: skip
 TEST_MUSIC = ("mBR0", "mPO1", "mLO2", "mMH3", "mLH4", "mHO5", "mWA0", "mKR2", "mJS3", "mJB5")
 

@@ -45,6 +45,7 @@ def test_the_network_compiles_whole_and_keeps_names_and_values(frames):
 def test_the_cpu_stays_eager_unless_told(monkeypatch):
     unet = UNet(dataclasses.replace(SMALL, attention=(False, False)), 1, 6, None)
     asked = []
+    monkeypatch.setattr(accelerate, "TORCH", "/opt/torch")
     monkeypatch.setattr(unet, "compile", lambda **options: asked.append(options))
     assert accelerate.prepare(unet, CPU) == "eager" and not asked
     monkeypatch.setattr(accelerate.shutil, "which", lambda name: name == "icpx")
@@ -98,6 +99,7 @@ def test_peaks(monkeypatch, name, peak):
 
 def test_a_compiler_counts_only_where_what_it_needs_is_there(monkeypatch):
     there = {"gcc", "g++", "clang++"}
+    monkeypatch.setattr(accelerate, "TORCH", "/opt/torch")
     monkeypatch.setattr(accelerate.shutil, "which", lambda name: name if name in there else None)
     monkeypatch.setattr(accelerate.importlib.util, "find_spec", lambda name: name == "triton" or None)
     for name in ("CC", "CXX"):
@@ -112,3 +114,5 @@ def test_a_compiler_counts_only_where_what_it_needs_is_there(monkeypatch):
     assert (accelerate.compiler(CPU), accelerate.compiler(gpu)) == ("icpx", "triton")
     monkeypatch.setattr(accelerate.importlib.util, "find_spec", lambda name: None)
     assert accelerate.compiler(gpu) is None
+    monkeypatch.setattr(accelerate, "TORCH", "/home/me/my code/torch")
+    assert accelerate.compiler(CPU) is None
