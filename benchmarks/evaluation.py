@@ -20,7 +20,7 @@ import numpy as np
 import soundfile
 import torch
 
-from benchmarks import generator_networks
+from benchmarks import settings
 from benchmarks.embed_clips import NETWORKS, PUBLISHED
 from benchmarks.results import Row, Scale
 from benchmarks.score_clips import REFERENCE, SYSTEM
@@ -62,7 +62,7 @@ def make_clips(folder: Path, count: int) -> None:
 
 def make_autoencoder(folder: Path, preset: str) -> None:
     """An autoencoder with random weights, as `train_vae` leaves it, of the sizes of params.yaml or of a preset."""
-    vae = generator_networks.settings(preset).vae
+    vae = settings.read(preset).vae
     torch.manual_seed(0)
     save_model(folder / "vae.safetensors", AutoencoderKL(vae).state_dict())
     write_config(folder, {"vae": dataclasses.asdict(vae)})

@@ -54,13 +54,18 @@ def main(argv: list[str] | None = None) -> None:
     size = p["sample"].batch_size
     for start in tqdm(range(0, len(clip_ids), size), desc="sample", unit="batch", disable=None):
         batch_ids = clip_ids[start : start + size]
-        batch = conditions.batch(torch.arange(start, start + len(batch_ids)))
-        latents = sample_latents(generator, batch, batch_ids, p["sample"])
+        # A GPU is quickest with batches of one size: the last clip fills up the last batch.
+        filled = size if device.type == "cuda" else len(batch_ids)
+        index = torch.arange(start, start + filled).clamp(max=len(clip_ids) - 1)
+        batch = conditions.batch(index)
+        latents = sample_latents(generator, batch, [clip_ids[i] for i in index.tolist()], p["sample"])
+        latents = latents[: len(batch_ids)]
         with torch.no_grad():
             images = vae.decode(latents)[:, 0]
         for clip_id, wave in zip(batch_ids, invert(images, p["vocoder"]), strict=True):
             soundfile.write(OUT / f"{clip_id}.wav", limit_peaks(wave), SAMPLE_RATE, subtype="PCM_16")
-        gates.append(gate_arrays(generator.encode(batch), conditions.frames))
+        encoded = gate_arrays(generator.encode(batch), conditions.frames)
+        gates.append({name: array[: len(batch_ids)] for name, array in encoded.items()})
     arrays: dict[str, Any] = {name: np.concatenate([batch[name] for batch in gates]) for name in gates[0]}
     np.savez(OUT / "gates.npz", clip_id=np.array(clip_ids), **arrays)
     print(f"{OUT}: {len(clip_ids)} clips of split {p['sample'].split}")

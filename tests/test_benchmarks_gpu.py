@@ -90,6 +90,9 @@ def test_a_part_that_fails_does_not_stop_the_next(monkeypatch, capsys, tmp_path)
     monkeypatch.setattr(gpu, "SECONDS", -1)
     assert gpu.main(["--small", "--parts", "fails", "works"]) == 0
     assert "works: left out" in capsys.readouterr().out
+    monkeypatch.setattr(gpu, "PARTS", parts | {gpu.projection.NAME: parts["works"]})
+    gpu.main(["--small", "--parts", gpu.projection.NAME])
+    assert "left out" not in capsys.readouterr().out, "the projection takes no time"
 
 
 def test_sizes_of_the_paper_need_a_gpu(capsys):

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.gpu.data import dataset
-from benchmarks.gpu.report import Run
+from benchmarks.gpu.report import Run, reset_memory
 from benchmarks.timing import wait
 from pace.autoencoder.vae import AutoencoderKL
 from pace.conditioning.hsf_encoder import HSFEncoder
@@ -47,12 +47,14 @@ def measure(run: Run) -> None:
         taken = time.perf_counter() - start
         run.report.row(NAME, "until the interruption", taken, "s", note=f"state saved at step {params.save_every}")
         saved = resume.path.stat().st_size / 1e9
+        reset_memory(run.device)
         start = time.perf_counter()
         encoder, unet = _networks(run)
         resumed = train(encoder, unet, data, val, params, resume)
         run.report.row(
             NAME, "resumed, to the end", time.perf_counter() - start, "s", note=f"saved state {saved:.2f} GB"
         )
+    reset_memory(run.device)
     start = time.perf_counter()
     whole = train(*_networks(run), data, val, params)
     run.report.row(NAME, "uninterrupted", time.perf_counter() - start, "s", note=f"{steps} steps, 3 validations")

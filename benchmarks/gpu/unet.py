@@ -3,7 +3,7 @@
 import importlib.util
 
 from benchmarks import generator_networks as nets
-from benchmarks.gpu.report import Run
+from benchmarks.gpu.report import Run, reset_memory
 from benchmarks.timing import per_call
 
 NAME = "unet"
@@ -19,12 +19,14 @@ def measure(run: Run) -> None:
         step = nets.unet_step(run.config, run.batch, run.device, precision, compiled=False, recorded=False)
         _row(run, f"ours, {precision}", step, note)
         del step
+        reset_memory(run.device)
         if installed:
             plain, published = nets.diffusers_steps(run.config, run.batch, run.device, precision)
             _row(run, f"diffusers, {precision}", plain, f"{note}, fused AdamW and our averages")
             del plain
             _row(run, f"diffusers' scripts, {precision}", published, f"{note}, AdamW as PyTorch chooses, EMAModel")
             del published
+            reset_memory(run.device)
 
 
 def _row(run: Run, what: str, step: object, note: str) -> None:

@@ -190,6 +190,8 @@ class VaeTrainer:
 
     def _update(self, images: Tensor, noise: Tensor, step: int) -> dict[str, Tensor]:
         """Losses, gradients and updates of both networks; `step` tells only whether the discriminator has started."""
+        self.optimiser.forget()
+        self.discriminator_optimiser.forget()
         terms, output = self.terms(images, noise, step)
         loss, scale = self.loss(terms)
         torch.autograd.backward(loss)

@@ -111,9 +111,24 @@ class Branch(nn.Module):
         """
         size = (-1, query.shape[2], self.heads, query.shape[3] // self.heads)
         q, k, v = (x.reshape(size).transpose(1, 2) for x in (query, key, value))  # (B*N,heads,P,d/heads)
-        weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(dim=-1)
-        out: torch.Tensor = self.out((weights @ v).transpose(1, 2).flatten(2).view(query.shape))
+        attention = attend_by_products if query.device.type == "cpu" else attend_by_sums
+        out: torch.Tensor = self.out(attention(q, k, v).transpose(1, 2).flatten(2).view(query.shape))
         return out
+
+
+def attend_by_products(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """Scaled dot-product attention by matrix products: q, k and v (B,heads,P,D) -> (B,heads,P,D)."""
+    return (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(dim=-1) @ v
+
+
+def attend_by_sums(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """The same by elementwise products and sums.
+
+    On a GPU the compiler makes one pass over the memory of it. Attention kernels work on tiles of 64 or 128 positions,
+    and would waste most of them on five parts.
+    """
+    scores = (q[..., :, None, :] * k[..., None, :, :]).sum(-1) / math.sqrt(q.shape[-1])
+    return (scores.softmax(dim=-1)[..., None] * v[..., None, :, :]).sum(-2)
 
 
 class HSFEncoder(nn.Module):

@@ -106,6 +106,7 @@ class TrainingStep:
 
     def _compute_gradients(self) -> torch.Tensor:
         assert self.batch is not None
+        self.optimiser.forget()
         loss = batch_losses(self.model, self.batch, self.process).mean()
         torch.autograd.backward(loss)
         self.optimiser.collect()

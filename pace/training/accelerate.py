@@ -7,7 +7,9 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import sysconfig
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -31,7 +33,7 @@ PEAKS = {
 
 
 def compiler(device: torch.device) -> str | None:
-    """The compiler that `torch.compile` would use on the device; None if it is not installed or would fail.
+    """The compiler that `torch.compile` would use on the device; None if it is not installed or cannot work there.
 
     On the CPU it cannot link where the path of PyTorch has a space.
     """
@@ -39,11 +41,25 @@ def compiler(device: torch.device) -> str | None:
     if device.type == "cpu" and " " in TORCH:
         return None
     if device.type == "cuda":  # Triton builds its launchers with a C compiler
-        names = (os.environ.get("CC"), "gcc", "clang") if importlib.util.find_spec("triton") else ()
+        usable = importlib.util.find_spec("triton") and _python_headers() and _new_enough(device)
+        names = (os.environ.get("CC"), "gcc", "clang") if usable else ()
     else:
         names = (os.environ.get("CXX") or "g++",)  # as Inductor does
     installed = next((name for name in names if name and shutil.which(name)), None)
     return "triton" if installed and device.type == "cuda" else installed
+
+
+def _python_headers() -> bool:
+    """Whether Python.h is where Triton looks for it; a Python from a distribution's packages often comes without."""
+    scheme = sysconfig.get_default_scheme()
+    own = sysconfig.get_paths("posix_prefix" if scheme == "posix_local" else scheme)["include"]
+    folders = [own, *(os.environ.get(name, "") for name in ("CPATH", "C_INCLUDE_PATH"))]
+    return any(Path(folder, "Python.h").is_file() for folder in os.pathsep.join(folders).split(os.pathsep) if folder)
+
+
+def _new_enough(device: torch.device) -> bool:
+    """Whether Triton makes code for the GPU: from Volta on."""
+    return torch.cuda.get_device_capability(device)[0] >= 7
 
 
 def prepare(

@@ -1,9 +1,10 @@
 """Recording work as CUDA graphs: hundreds of kernels, one launch."""
 
+import contextlib
 import os
 import warnings
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 
@@ -23,7 +24,8 @@ class Recorded(Generic[Result]):
 
     Recorded work must read and write the same tensors at every call and not wait for the GPU. Its result lies in
     tensors that the next call overwrites. The calls before the recording are real ones, so no step of a training is
-    lost. If the recording fails, a warning says why and the work is called as it is.
+    lost. If the recording fails, a warning says why and the work is called as it is. That may happen in the middle of
+    the work, so it must not read what a broken-off call has left.
     """
 
     def __init__(self, work: Callable[[], Result], device: torch.device) -> None:
@@ -52,17 +54,27 @@ class Recorded(Generic[Result]):
         return result
 
     def _record(self) -> bool:
-        graph = torch.cuda.CUDAGraph()
+        graph, pool, stream = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle(), torch.cuda.current_stream()
         torch.cuda.synchronize()
         try:
-            with torch.cuda.graph(graph, stream=self.stream):
+            with torch.cuda.graph(graph, pool=pool, stream=self.stream):
                 self.result = self.work()
         except RuntimeError as error:
             warnings.warn(f"no CUDA graph ({error}); the work goes on without, slower", stacklevel=3)
             self.calls = -(2**62)
+            torch.cuda.set_stream(stream)
+            self._end(graph, pool)
             return False
         self.graph = graph
         return True
+
+    def _end(self, graph: torch.cuda.CUDAGraph, pool: Any) -> None:
+        """End what an invalid recording leaves open: else PyTorch refuses from then on to give memory back."""
+        assert self.stream is not None
+        with contextlib.suppress(RuntimeError):  # the recording has ended by itself
+            torch._C._cuda_endAllocateToPool(self.stream.device_index, pool)
+            torch._C._cuda_releasePool(self.stream.device_index, pool)
+            self.failed = graph  # PyTorch's memory for the CPU still refers to it
 
 
 class RecordedFunction:

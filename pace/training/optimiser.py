@@ -84,6 +84,10 @@ class Optimiser:
         if len(found) < len(self.working):
             torch._foreach_zero_([g for g, p in zip(self.gradients, self.working, strict=True) if p.grad is None])
         torch._foreach_copy_([flat for flat, _ in found], [gradient for _, gradient in found])
+        self.forget()
+
+    def forget(self) -> None:
+        """Clear the gradients in the network, which a broken-off `backward` may have left there."""
         for parameter in self.working:
             parameter.grad = None
 

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from pace.conditioning.hsf_encoder import Conditions, EncoderParams, HSFEncoder, position_code, zscore
+from pace.conditioning.hsf_encoder import (
+    Conditions,
+    EncoderParams,
+    HSFEncoder,
+    attend_by_products,
+    attend_by_sums,
+    position_code,
+    zscore,
+)
 
 PAPER = EncoderParams(
     width=8,
@@ -213,3 +221,18 @@ def test_position_code():
     expected = torch.tensor([math.sin(1), math.cos(1), math.sin(0.01), math.cos(0.01)])
     torch.testing.assert_close(position_code(3, 4)[1], expected)
     assert position_code(3, 5).shape == (3, 5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_both_forms_of_attention_are_pytorchs(dtype):
+    """Values and gradients; the form by sums is a GPU's."""
+    torch.manual_seed(0)
+    given = [torch.randn(6, 2, 5, 8, dtype=dtype, requires_grad=True) for _ in range(3)]
+    expected = torch.nn.functional.scaled_dot_product_attention(*given)
+    slopes = torch.autograd.grad(expected.float().square().sum(), given)
+    tolerance = {"rtol": 1e-4, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0.05, "atol": 0.1}
+    for attention in (attend_by_products, attend_by_sums):
+        attended = attention(*given)
+        torch.testing.assert_close(attended, expected, **tolerance)
+        for slope, own in zip(slopes, torch.autograd.grad(attended.float().square().sum(), given), strict=True):
+            torch.testing.assert_close(own, slope, **tolerance)

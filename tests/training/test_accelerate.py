@@ -61,6 +61,8 @@ def test_a_gpu_compiles_where_triton_is(monkeypatch):
         unet = UNet(SMALL, 1, 6, None)
         monkeypatch.setattr(unet, "compile", lambda **options: None)
         monkeypatch.setattr(accelerate.importlib.util, "find_spec", lambda name, spec=spec: spec)
+        monkeypatch.setattr(accelerate, "_python_headers", lambda: True)
+        monkeypatch.setattr(accelerate, "_new_enough", lambda device: True)
         monkeypatch.setattr(accelerate.shutil, "which", lambda name: name)
         before = torch.get_float32_matmul_precision()
         assert accelerate.prepare(unet, torch.device("cuda")) == expected
@@ -97,15 +99,29 @@ def test_peaks(monkeypatch, name, peak):
     assert accelerate.peak_flops(CPU) is None
 
 
-def test_a_compiler_counts_only_where_what_it_needs_is_there(monkeypatch):
+def test_a_compiler_counts_only_where_what_it_needs_is_there(monkeypatch, tmp_path):
     there = {"gcc", "g++", "clang++"}
     monkeypatch.setattr(accelerate, "TORCH", "/opt/torch")
     monkeypatch.setattr(accelerate.shutil, "which", lambda name: name if name in there else None)
     monkeypatch.setattr(accelerate.importlib.util, "find_spec", lambda name: name == "triton" or None)
     for name in ("CC", "CXX"):
         monkeypatch.delenv(name, raising=False)
-    gpu = torch.device("cuda")
-    assert (accelerate.compiler(CPU), accelerate.compiler(gpu)) == ("g++", "triton")
+    gpu, capability = torch.device("cuda"), [(9, 0)]
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability[0])
+    monkeypatch.setattr(accelerate.sysconfig, "get_paths", lambda scheme: {"include": str(tmp_path / scheme)})
+    monkeypatch.setattr(accelerate.sysconfig, "get_default_scheme", lambda: "posix_local")
+    monkeypatch.setenv("CPATH", "")
+    monkeypatch.delenv("C_INCLUDE_PATH", raising=False)
+    assert accelerate.compiler(gpu) is None, "no Python.h"
+    for name in ("posix_prefix", "elsewhere"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Python.h").touch()
+        assert (accelerate.compiler(CPU), accelerate.compiler(gpu)) == ("g++", "triton")
+        (tmp_path / "posix_prefix" / "Python.h").unlink(missing_ok=True)
+        monkeypatch.setenv("CPATH", f"/nowhere:{tmp_path / 'elsewhere'}")
+    capability[0] = (6, 1)
+    assert accelerate.compiler(gpu) is None, "too old for Triton"
+    capability[0] = (7, 0)
     there -= {"gcc", "g++"}  # Inductor looks for g++, Triton for a C compiler
     assert (accelerate.compiler(CPU), accelerate.compiler(gpu)) == (None, None)
     there |= {"icpx", "icx"}

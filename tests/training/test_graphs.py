@@ -12,6 +12,8 @@ GPU = torch.device("cuda")
 
 
 class Stream:
+    device_index = 0
+
     def wait_stream(self, other):
         pass
 
@@ -34,9 +36,15 @@ def fake_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 7))
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: events.append("stream restored"))
+    for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
+        monkeypatch.setattr(
+            torch._C, name, lambda device, pool, name=name: events.append((name, device, pool)), raising=False
+        )
 
     @contextlib.contextmanager
-    def graph(recorded, stream):
+    def graph(recorded, pool, stream):
         events.append("record")
         yield
 
@@ -85,6 +93,27 @@ def test_a_recording_that_fails_is_said_and_the_work_goes_on(fake_gpu):
     with pytest.warns(UserWarning, match="no CUDA graph .operation not permitted"):
         assert recorded() == graphs.WARM_UP + 1
     assert recorded() == graphs.WARM_UP + 2, "it is not tried again"
+    ended = [("_cuda_endAllocateToPool", 0, (0, 7)), ("_cuda_releasePool", 0, (0, 7))]
+    assert fake_gpu == ["record", "stream restored", *ended], "else no memory is given back any more"
+
+
+def test_a_failed_recording_that_has_ended_by_itself_is_not_ended_twice(fake_gpu, monkeypatch):
+    def refuse(device, pool):
+        raise RuntimeError("endAllocatePool: not currently recording")
+
+    monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", refuse, raising=False)
+    calls = []
+
+    def work():
+        calls.append(None)
+        if len(calls) == graphs.WARM_UP + 1:
+            raise torch.OutOfMemoryError
+        return len(calls)
+
+    recorded = Recorded(work, GPU)
+    with pytest.warns(UserWarning, match="no CUDA graph"):
+        assert [recorded() for _ in range(5)] == [1, 2, 3, 5, 6]
+    assert fake_gpu == ["record", "stream restored"]
 
 
 def test_on_the_cpu_and_with_pace_compile_0_nothing_is_recorded(fake_gpu, monkeypatch):
