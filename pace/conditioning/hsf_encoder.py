@@ -111,7 +111,7 @@ class Branch(nn.Module):
         """
         size = (-1, query.shape[2], self.heads, query.shape[3] // self.heads)
         q, k, v = (x.reshape(size).transpose(1, 2) for x in (query, key, value))  # (B*N,heads,P,d/heads)
-        attention = attend_by_products if query.device.type == "cpu" else attend_by_sums
+        attention = attend_by_sums if query.device.type == "cuda" else attend_by_products
         out: torch.Tensor = self.out(attention(q, k, v).transpose(1, 2).flatten(2).view(query.shape))
         return out
 
