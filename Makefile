@@ -10,7 +10,7 @@
 # make coverage     which lines of pace/ and stages/ the whole suite runs
 # make bench        speed and memory of the stages and of the generator on this machine
 # make bench-gpu    speed and memory of the generator's training on this GPU, in 6 minutes: needs PyTorch and NumPy alone,
-#                   installs nothing; PYTHON=... names the interpreter that has them
+#                   installs nothing; PYTHON=... names the interpreter that has them, ARGS=--small is for tests
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 VENV := .venv
@@ -59,7 +59,7 @@ bench: venv
 	python -m benchmarks
 
 bench-gpu:
-	"$(PYTHON)" -m benchmarks.gpu
+	"$(PYTHON)" -m benchmarks.gpu $(ARGS)
 
 pictures: venv
 	python -m pace.pictures.architecture

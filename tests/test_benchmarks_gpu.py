@@ -104,9 +104,9 @@ def test_sizes_of_the_paper_need_a_gpu(capsys):
 
 
 def test_make_bench_gpu_installs_nothing():
-    command = ["make", "-n", "bench-gpu", "PYTHON=/opt/python3"]
+    command = ["make", "-n", "bench-gpu", "PYTHON=/opt/python3", "ARGS=--small"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert said.splitlines() == ['"/opt/python3" -m benchmarks.gpu']
+    assert said.splitlines() == ['"/opt/python3" -m benchmarks.gpu --small']
 
 
 def test_operations_and_bytes_of_a_layer_by_hand():
