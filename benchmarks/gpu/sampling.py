@@ -15,7 +15,7 @@ from pace.training import accelerate
 
 NAME = "sample"
 DDPM_SECONDS, FEW_SECONDS, FEW = 8, 0.15, 25
-DDPM = "DDPM, 1000 steps"
+DDPM = "DDPM"
 DECODE = "decoding"
 PATIENCE = 20  # seconds of a sampling that is measured whole
 
@@ -48,7 +48,7 @@ def rows(run: Run, name: str, generator: Generator) -> None:
     long = 10 * tenth > PATIENCE
     taken = 10 * tenth if long else seconds("ddpm", many)
     wanted = f"<= {DDPM_SECONDS}" if run.gpu else ""
-    note += ", ten times a tenth of the steps" if long else ""
+    note = f"{many} steps, {note}" + (", ten times a tenth of them" if long else "")
     run.report.row(NAME, f"{DDPM}, {name}", taken, "s", wanted, note)
 
 

@@ -65,6 +65,12 @@ def read_annotations(files: AnnotationFiles, clips: Mapping[str, str]) -> dict[s
     return {name: Annotations(**values) for name, values in fields.items()}
 
 
+def check_poses(folder: Path) -> None:
+    """Raise ValueError where there is no such folder of poses."""
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; give a folder of poses, a file CLIP.npz each")
+
+
 def read_poses(folder: Path | None, names: Iterable[str]) -> dict[str, MotionBeats]:
     """Motion beats of the named clips that have a pose; a clip is its whole file.
 
@@ -72,8 +78,7 @@ def read_poses(folder: Path | None, names: Iterable[str]) -> dict[str, MotionBea
     """
     if folder is None:
         return {}
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder; give a folder of poses, a file CLIP.npz each")
+    check_poses(folder)
     motion_beats = {}
     for name in sorted(names):
         beats = read_motion_beats(matching.stored(folder, f"{name}.npz"), 0, math.inf)
@@ -86,8 +91,7 @@ def read_clocks(folder: Path | None, names: Iterable[str], energy: EnergyParams)
     """The clocks of the named clips whose dance has one. Raises ValueError as `read_poses`."""
     if folder is None:
         return {}
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder; give a folder of poses, a file CLIP.npz each")
+    check_poses(folder)
     clocks = {}
     for name in sorted(names):
         (clock,) = dance_clock.read_clocks(matching.stored(folder, f"{name}.npz"), [(0, math.inf)], energy)

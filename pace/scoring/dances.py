@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from pace.clip import SAMPLE_RATE
 from pace.evaluation import score_clips
@@ -31,6 +32,7 @@ from pace.media import sounds
 from pace.motion.energy import EnergyParams
 from pace.pipeline import isolated
 from pace.scoring import groups, matching
+from pace.scoring.annotations import check_poses
 
 OWN, OTHERS, DIFFERENCE = "own", "others", "difference"
 FIGURES = ("bas", "bas_music")
@@ -63,8 +65,7 @@ def score(
 
     Raises ValueError where nothing can be scored.
     """
-    if not poses.is_dir():
-        raise ValueError(f"{poses}: no such folder; give a folder of poses, a file CLIP.npz each")
+    check_poses(poses)
     files = sorted(poses.rglob("*.npz"))
     surveyed = {system: matching.survey(folder) for system, folder in systems.items()}
     matches = {
@@ -81,7 +82,8 @@ def score(
     unreadable = {}
     for system, matched in matches.items():
         jobs = {name: (music, tracker) for name, (_, music) in matched.pairs.items() if name in dances}
-        outcomes = dict(isolated.run(system, hear, jobs))
+        running = isolated.run(system, hear, jobs)
+        outcomes = dict(tqdm(running, total=len(jobs), desc=system, unit="dance", disable=None))
         if failed := {name: str(outcome.reason) for name, outcome in outcomes.items() if outcome.value is None}:
             unreadable[system] = failed
         music[system] = {name: outcome.value for name, outcome in outcomes.items() if outcome.value is not None}
@@ -107,10 +109,14 @@ def score(
 
 
 def read_dances(paths: Mapping[str, Path]) -> tuple[dict[str, Heard], dict[str, str]]:
-    """The beats of the dances, and why others cannot be used. Raises ValueError for a file that is not a pose."""
+    """The beats of the dances, and why others cannot be used."""
     dances, unusable = {}, {}
     for name, path in paths.items():
-        motion = read_motion_beats(path, 0, math.inf)
+        try:
+            motion = read_motion_beats(path, 0, math.inf)
+        except ValueError as error:  # not a pose
+            unusable[name] = str(error)
+            continue
         if motion is None or motion.times is None:
             unusable[name] = motion.unusable if motion else f"{path}: no such file"
         elif not len(motion.times):

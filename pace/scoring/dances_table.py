@@ -1,20 +1,16 @@
 """The result of `pace.scoring.dances.score` on the console and in files."""
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pace.evaluation.controls import AS_CLOCK
-from pace.evaluation.rounding import rounded
 from pace.scoring import tables
 from pace.scoring.dances import DIFFERENCE, FIGURES, OTHERS, OWN
 from pace.scoring.notes import AS_CLOCK_MEANS
 
 
-def records(result: Mapping[str, Any]) -> list[dict[str, object]]:
+def records(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The table, with `{own, others, difference}_{bas, bas_music}`, each with `_low` and `_high` after it."""
     table = []
     for system, row in result["rows"].items():
@@ -78,23 +74,17 @@ def text(result: Mapping[str, Any]) -> str:
     return "\n\n".join([*blocks, "\n".join(notes(result))])
 
 
+def markdown(result: Mapping[str, Any]) -> str:
+    """The table and its notes, as Markdown."""
+    head, *body = (_markdown(row) for row in lines(result))
+    rule = "|---" * len(lines(result)[0]) + "|"
+    listed = [f"- {note}" for note in notes(result)]
+    return "\n".join([f"# Alignment with {result['dances']}", "", head, rule, *body, "", *listed]) + "\n"
+
+
 def write(result: Mapping[str, Any], path: Path) -> None:
     """Write the result as .json (everything), .csv (the table) or .md (table and notes)."""
-    suffix = path.suffix.lower()
-    if suffix == ".json":
-        content = json.dumps(rounded(dict(result)), indent=2, ensure_ascii=False) + "\n"
-    elif suffix == ".csv":
-        table, buffer = rounded(records(result)), io.StringIO()
-        writer = csv.DictWriter(buffer, table[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
-        content = buffer.getvalue()
-    else:
-        head, *body = (_markdown(row) for row in lines(result))
-        rule = "|---" * len(lines(result)[0]) + "|"
-        listed = [f"- {note}" for note in notes(result)]
-        content = "\n".join([f"# Alignment with {result['dances']}", "", head, rule, *body, "", *listed]) + "\n"
-    tables.write_text(content, path)
+    tables.write_as(path, result, records, markdown)
 
 
 def _markdown(cells: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +117,18 @@ def difference_table(result: Result) -> list[str]:
 
 def write(result: Result, path: Path) -> None:
     """Write the result as .json (everything), .csv (the table) or .md (table and notes), by the name's suffix."""
+    write_as(path, result, records, markdown)
+
+
+def write_as(
+    path: Path,
+    result: Mapping[str, Any],
+    records: Callable[[Any], list[dict[str, Any]]],
+    markdown: Callable[[Any], str],
+) -> None:
+    """Write a result as .json, or what `records` (.csv) or `markdown` (.md) make of it, by the name's suffix."""
     if path.suffix.lower() == ".json":
-        content = json.dumps(rounded(result), indent=2, ensure_ascii=False) + "\n"
+        content = json.dumps(rounded(dict(result)), indent=2, ensure_ascii=False) + "\n"
     elif path.suffix.lower() == ".csv":
         table, buffer = rounded(records(result)), io.StringIO()
         writer = csv.DictWriter(buffer, table[0], lineterminator="\n")

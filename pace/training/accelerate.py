@@ -85,7 +85,7 @@ def prepare(
         done.append("channels_last")
     if compiled is None:
         compiled = device.type == "cuda"
-    backend = compiler(device) if compiled and os.environ.get("PACE_COMPILE", "1") != "0" else None
+    backend = compiler(device) if compiled and wanted() else None
     if backend:
         _allow_many_sizes()
         # Inductor's own choice of channels_last makes the U-Net slower on the CPU than without compilation.
@@ -95,6 +95,11 @@ def prepare(
             module.compile(dynamic=False, options=options)
         done.append(f"compiled with {backend}")
     return ", ".join(done) or "eager"
+
+
+def wanted() -> bool:
+    """Whether networks may be compiled and CUDA graphs recorded: not with PACE_COMPILE=0."""
+    return os.environ.get("PACE_COMPILE", "1") != "0"
 
 
 def _allow_many_sizes() -> None:

@@ -1,22 +1,18 @@
 """Recording work as CUDA graphs: hundreds of kernels, one launch."""
 
 import contextlib
-import os
 import warnings
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import torch
 
+from pace.training import accelerate
+
 Tensors = tuple[torch.Tensor | None, ...]
 
 Result = TypeVar("Result")
 WARM_UP = 3  # calls before the recording, in which kernels are compiled and chosen
-
-
-def recording_wanted() -> bool:
-    """Whether CUDA graphs are recorded: not with PACE_COMPILE=0."""
-    return os.environ.get("PACE_COMPILE", "1") != "0"
 
 
 class Recorded(Generic[Result]):
@@ -33,7 +29,7 @@ class Recorded(Generic[Result]):
         self.calls = 0
         self.graph: torch.cuda.CUDAGraph | None = None
         self.result: Result
-        records = device.type == "cuda" and recording_wanted()
+        records = device.type == "cuda" and accelerate.wanted()
         self.stream = torch.cuda.Stream(device) if records else None  # type: ignore[no-untyped-call]
 
     def __call__(self) -> Result:

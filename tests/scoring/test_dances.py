@@ -92,6 +92,18 @@ def test_a_dance_at_rest_or_without_a_counterpart_is_named(folders, capsys):
     assert "good: 1 dances without music, 0 music files without a dance" in said
 
 
+def test_a_file_that_is_no_pose_and_music_that_cannot_be_read_cost_themselves_alone(folders, capsys):
+    names = sorted(TEMPI)
+    Path(f"poses/{names[0]}.npz").write_bytes(b"no pose")
+    for path in Path("other").iterdir():
+        path.write_bytes(b"no music")
+    command("good", "other", "--out", "all.json")
+    said, result = capsys.readouterr().out, json.loads(Path("all.json").read_text())
+    assert f"{names[0]}: not scored: " in said and f"other: {names[1]}: not scored: " in said
+    assert {name: row["dances"] for name, row in result["rows"].items()} == {"good": 5, "other": 0, "clock": 5}
+    assert result["rows"]["other"]["own"] == {}
+
+
 def test_music_that_is_no_better_than_the_clock_is_marked():
     values = {f"d{i}": {"alignment": {"bas": 0.5 + 0.01 * i, "bas_music": 0.5}} for i in range(6)}
     better = {
