@@ -11,31 +11,13 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from pace.synthetic.body import SIDES, Body, Controls, Motion, pose, random_body
+from pace.synthetic.clock import Clock
 from pace.synthetic.moves import ARM_MOVES, ARM_POSES, LEG_MOVES, MANNERS, Manner
 
 BEATS_PER_BAR = 4
 TIMING_SD = 0.010  # seconds: standard deviation of an arrival from its beat
 ARM_ACCENTS = (1.0, 0.8, 0.9, 0.8)  # how far the arms go towards a pose on each beat of a bar, 0 to 1
 REFERENCE_HEIGHT = 1.70  # metres: the height of the dancer that the lengths of the moves are made for
-
-
-@dataclass(frozen=True)
-class Clock:
-    """A beat clock: beat k is at first_beat + 60/bpm * k seconds, and bars begin where k % 4 == 0."""
-
-    bpm: float
-    first_beat: float
-
-    def time(self, beat: np.ndarray) -> np.ndarray:
-        """Compute the times in seconds of beat numbers (M,), whole or not."""
-        return self.first_beat + 60.0 / self.bpm * beat
-
-    def beats(self, seconds: float) -> np.ndarray:
-        """Return the numbers of the beats with 0 <= time < seconds."""
-        period = 60.0 / self.bpm
-        numbers = np.arange(np.floor(-self.first_beat / period), np.ceil((seconds - self.first_beat) / period) + 1)
-        times = self.time(numbers)
-        return numbers[(times >= 0) & (times < seconds)]
 
 
 def choreograph(

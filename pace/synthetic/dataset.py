@@ -10,7 +10,8 @@ from pace.media.writing import write_video
 from pace.pipeline.params import limits
 from pace.synthetic import music
 from pace.synthetic.camera import random_camera
-from pace.synthetic.choreography import Clock, choreograph
+from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 from pace.synthetic.render import render
 from pace.synthetic.styles import STYLES, bpm_range
 

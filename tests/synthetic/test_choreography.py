@@ -6,7 +6,8 @@ from scipy.ndimage import uniform_filter1d
 
 from pace.pose.skeleton import BONES
 from pace.synthetic.body import ARM_LIMITS, KNEE_RANGE
-from pace.synthetic.choreography import Clock, choreograph, ease, track
+from pace.synthetic.choreography import choreograph, ease, track
+from pace.synthetic.clock import Clock
 from pace.synthetic.moves import ARM_MOVES, ARM_POSES, LEG_MOVES, MANNERS
 from pace.synthetic.styles import STYLES
 
