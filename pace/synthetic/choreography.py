@@ -177,8 +177,11 @@ class _Dancer:
         wave = self.manner.flow * fitness * 0.2 * self.scale * self.floating(part, 2)
         aside = self.recoiling(hitting[:, [0, 2]]) + wave
         ankle = np.empty_like(hitting)
-        ankle[:, [0, 2]] = aside + (SIDES[side] * self.rng.uniform(0.14, 0.22) * self.scale, 0.0)
-        lifted = np.minimum(0.25 * np.linalg.norm(aside, axis=1), 0.05)  # off its place a foot is above the floor
+        ankle[:, [0, 2]] = aside
+        ankle[:, 0] += SIDES[side] * self.rng.uniform(0.14, 0.22) * self.scale
+        # A foot that moves along the floor is lifted a little; one that stands does not slide.
+        speed = np.linalg.norm(np.gradient(aside, axis=0), axis=1) * self.rate
+        lifted = 0.05 * np.clip(speed / 0.3 - 0.3, 0, 1)
         ankle[:, 1] = self.body.ankle + np.maximum(hitting[:, 1], lifted)
         toe_out = SIDES[side] * np.radians(self.rng.uniform(5, 22))
         return ankle, toe_out + np.zeros_like(self.times)
@@ -191,11 +194,11 @@ class _Dancer:
         tracks = np.zeros((len(self.times), 5))
         nod = np.zeros_like(self.times)
         moves = self.moves("to", manner.torso)
-        for number, (phrase, strength, shape) in enumerate(self.pulses("to")):
+        for number, (phrase, force, shape) in enumerate(self.pulses("to")):
             sign = 1 if number % 2 else -1
             way = np.array(TORSO_MOVES[moves[phrase]]) * (1, 1, sign, sign, sign)
-            tracks += fitness * 1.3 * strength * shape[:, None] * way * size
-            nod += angles(8) * strength * shape
+            tracks += fitness * 1.3 * force * shape[:, None] * way * size
+            nod += angles(8) * force * shape
         tracks = self.recoiling(tracks)
         slow = manner.flow * fitness * self.floating("to", 5)
         return {

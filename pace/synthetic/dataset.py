@@ -11,12 +11,9 @@ from pace.pipeline.params import limits
 from pace.synthetic import music
 from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import choreograph
-from pace.synthetic.clock import Clock
 from pace.synthetic.render import render
-from pace.synthetic.styles import STYLES, bpm_range
+from pace.synthetic.styles import STYLES, draw_clock
 
-
-MAX_DRIFT = 0.06  # of the tempo within a dance
 GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -67,15 +64,6 @@ def plan(params: SyntheticParams) -> list[Video]:
     """List the videos of the three splits. Styles take turns, so a split has about as many videos of each."""
     counts = (params.train_videos, params.val_videos, params.test_videos)
     return [Video(split, number) for split, count in zip(SPLITS, counts, strict=True) for number in range(count)]
-
-
-def draw_clock(style: str, rng: np.random.Generator) -> Clock:
-    """Draw a tempo from the style's range, how far it drifts, and a first beat.
-
-    Time 0 is equally likely anywhere in a bar.
-    """
-    bpm = rng.uniform(*bpm_range(style))
-    return Clock(bpm, rng.uniform(0, 4 * 60 / bpm), rng.uniform(0, MAX_DRIFT), rng.uniform())
 
 
 def strength(video: Video, seed: int) -> float:

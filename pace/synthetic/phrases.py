@@ -69,7 +69,8 @@ def plan(
 ) -> list[Phrase]:
     """Plan phrases that cover the beats from `first`, the first of a bar, to `last`.
 
-    shares: how often torso, an arm and a leg carry the beat. rates: how often a phrase has each of RATES. strength: 0 to 1; a strong dance has more parts that carry the beat.
+    shares: how often torso, an arm and a leg carry the beat. rates: how often a phrase has each of RATES.
+    strength: 0 to 1; a strong dance has more parts that carry the beat.
     """
     phrases: list[Phrase] = []
     carriers: tuple[str, ...] = ()
@@ -142,7 +143,7 @@ def _off_the_beat(
         bpm = rng.uniform(*FALSE_BPM)
         if all(abs(np.log(bpm / clock.bpm / rate)) > NEAR for rate in RATES):
             break
-    start, end = clock.time(phrase.first), clock.time(phrase.end - phrase.hold)
+    start, end = float(clock.time(phrase.first)), float(clock.time(phrase.end - phrase.hold))
     for time in np.arange(start + rng.uniform(0, 60 / bpm), end, 60 / bpm):
         if rng.random() < 0.9:
             yield time + rng.normal(0, 0.02), phrase.force * rng.uniform(0.7, 1.3) * (0.9 - 0.7 * strength)
