@@ -89,7 +89,7 @@ def _network_conflicts(values: Mapping[str, Any]) -> Iterator[Conflict]:
 
 
 def _encoder_conflicts(values: Mapping[str, Any]) -> Iterator[Conflict]:
-    """What the encoder refuses, and energies without effect. Nothing if a key is missing or invalid: `check` says so."""
+    """What the encoder refuses, and energies without effect. `check` names keys that are missing or invalid."""
     from pace.conditioning.hsf_encoder import EncoderParams, contradictions  # PyTorch takes seconds to import
 
     own = {key.removeprefix("encoder."): value for key, value in values.items() if key.startswith("encoder.")}
