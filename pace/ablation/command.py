@@ -152,6 +152,7 @@ def _write(
         own = {(variant, seed): result for (variant, seed, split), result in measured.items() if split == group.split}
         failed = {(variant, seed): reason for (variant, seed, split), reason in reasons.items() if split == group.split}
         tables.append((group, table.variant_rows(group, catalogue, own, failed, dataset)))
+    tables = table.corrected(tables)
     out.mkdir(parents=True, exist_ok=True)
     for name, text in (("table.md", table.markdown(tables, dataset)), ("table.csv", table.csv_text(tables))):
         (out / name).write_text(text, encoding="utf-8")
