@@ -51,7 +51,7 @@ class Row:
     """A variant in a table.
 
     failures: (seed, reason). paper_row: the variant's name in the paper, if any.
-    paper: the figures that the paper prints for it, None if it prints none.
+    paper: the figures that the paper prints for it, None if it prints none. beats: what heard the beats.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Row:
     failures: tuple[tuple[int, str], ...]
     paper_row: str | None
     paper: Published | None
+    beats: str = ""
 
 
 Tables = list[tuple[Group, list[Row]]]
@@ -94,7 +95,8 @@ def variant_rows(
         failed = tuple((seed, failures[name, seed]) for seed in group.seeds if (name, seed) in failures)
         clips, dances = comparing.clip_count(own) if own else (0, 0)
         paper = printed.get(variant.paper) if variant.paper else None
-        row = Row(name, variant.about, tuple(own), clips, dances, figures, failed, variant.paper, paper)
+        beats = ", ".join(dict.fromkeys(result.metrics.get("beats", {}).get("tracker", "") for result in own.values()))
+        row = Row(name, variant.about, tuple(own), clips, dances, figures, failed, variant.paper, paper, beats)
         table_rows.append(row)
     return table_rows
 
@@ -166,6 +168,7 @@ def _group_table(group: Group, rows: list[Row], printed_dataset: str) -> str:
     seeds = ", ".join(map(str, group.seeds))
     counts = {(row.clips, row.dances) for row in rows if row.seeds}
     size = " and ".join(f"{clips} clips of {dances} dances" for clips, dances in sorted(counts)) or "no clip"
+    heard = ", ".join(dict.fromkeys(row.beats for row in rows if row.beats))
     tested = [key for key in TESTED if any(key in row.figures for row in rows)]
     heads = ["variant", *(heading for heading, _ in COLUMNS.values())]
     heads += [head for key in tested for head in (f"change of {TESTED[key]}", "p", "p after Holm")]
@@ -173,7 +176,7 @@ def _group_table(group: Group, rows: list[Row], printed_dataset: str) -> str:
         f"## {group.name}",
         "",
         f"{group.about[:1].upper()}{group.about[1:]}. Split {group.split}, {size}; seeds {seeds}; "
-        f"compared with {group.reference}.",
+        f"compared with {group.reference}." + (f" Beats heard by {heard}." if heard else ""),
         "",
         _line(heads),
         "|---|" + "---:|" * (len(heads) - 1),
@@ -262,7 +265,11 @@ def csv_text(tables: Tables) -> str:
                 "reference": group.reference,
             }
             line |= {"split": group.split, "seeds": " ".join(map(str, row.seeds)), "clips": row.clips}
-            line |= {"dances": row.dances, "failures": "; ".join(f"seed {s}: {reason}" for s, reason in row.failures)}
+            line |= {
+                "beats": row.beats,
+                "dances": row.dances,
+                "failures": "; ".join(f"seed {s}: {reason}" for s, reason in row.failures),
+            }
             for name in names:
                 values = dataclasses.asdict(row.figures[name]) if name in row.figures else {}
                 for field in dataclasses.fields(Figure):
