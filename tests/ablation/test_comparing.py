@@ -10,8 +10,8 @@ import pytest
 
 from pace.ablation import comparing
 from pace.ablation.results import Result
-from pace.ablation.table import Row, _cell, corrected, csv_text, markdown
-from pace.ablation.variants import Group
+from pace.ablation.table import Row, _cell, corrected, csv_text, markdown, variant_rows
+from pace.ablation.variants import Catalogue, Group, Variant
 from pace.evaluation.metrics import bootstrap
 
 RNG = np.random.default_rng(0)
@@ -118,3 +118,14 @@ def test_without_a_second_dance_nothing_is_tested_or_corrected():
         (Group("one", "first", "test", (0,), ("base", "wide")), [row("base"), row("wide", strict_beat_f70=math.nan)])
     ]
     assert "corrected for 0 comparisons" in markdown(corrected(table), "synthetic")
+
+
+def test_the_table_names_what_heard_the_beats():
+    group = Group("one", "first", "test", (0, 1), ("base",))
+    catalogue = Catalogue((), "", "", (), {}, {"base": Variant("base", "the base", {}, None)})
+    scores = RNG.random(10)
+    own = {("base", seed): Result({"beats": {"tracker": "madmom"}}, result(scores, scores).clips) for seed in (0, 1)}
+    tables = [(group, variant_rows(group, catalogue, own, {}, "synthetic"))]
+    assert "compared with base. Beats heard by madmom.\n" in markdown(tables, "synthetic")
+    (line,) = csv.DictReader(io.StringIO(csv_text(tables)))
+    assert line["beats"] == "madmom"
