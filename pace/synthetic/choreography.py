@@ -181,7 +181,8 @@ class _Dancer:
         ankle[:, 0] += SIDES[side] * self.rng.uniform(0.14, 0.22) * self.scale
         # A foot that moves along the floor is lifted a little; one that stands does not slide.
         speed = np.linalg.norm(np.gradient(aside, axis=0), axis=1) * self.rate
-        lifted = 0.05 * np.clip(speed / 0.3 - 0.3, 0, 1)
+        speed = gaussian_filter1d(speed, 0.1 * self.rate, mode="nearest")
+        lifted = 0.05 * np.clip(speed / 0.5 - 0.2, 0, 1)
         ankle[:, 1] = self.body.ankle + np.maximum(hitting[:, 1], lifted)
         toe_out = SIDES[side] * np.radians(self.rng.uniform(5, 22))
         return ankle, toe_out + np.zeros_like(self.times)

@@ -146,4 +146,4 @@ def _off_the_beat(
     start, end = float(clock.time(phrase.first)), float(clock.time(phrase.end - phrase.hold))
     for time in np.arange(start + rng.uniform(0, 60 / bpm), end, 60 / bpm):
         if rng.random() < 0.9:
-            yield time + rng.normal(0, 0.02), phrase.force * rng.uniform(0.7, 1.3) * (0.9 - 0.7 * strength)
+            yield time + rng.normal(0, 0.02), phrase.force * rng.uniform(0.7, 1.3) * (1.0 - 0.9 * strength)

@@ -4,6 +4,7 @@ It knows how a hit looks, that the parts that carry the beat hardly float, and w
 hits of each part, weighs them by how little the part floats, and follows the beat that explains them best.
 """
 
+import dataclasses
 import functools
 import itertools
 
@@ -23,7 +24,7 @@ ORIGIN = {"la": "lshoulder", "ra": "rshoulder"}
 SPLIT_HZ = 1.2
 PHASES = 32
 FLOATING = {"torso": 0.23, "arm": 0.36, "leg": 0.22}  # m/s: a part that floats is faster in its slow motion
-TOLERANCE = 0.035  # seconds: deviation of a hit from its place in the beat
+TOLERANCE = 0.02  # seconds: deviation of a hit from its place in the beat
 
 
 def beats(joints, fps, style):
@@ -65,7 +66,7 @@ def pursue(fast, fps, manner):
     edge = round(1.0 * fps)
     around = np.arange(-edge, edge + 1) / fps
     shapes = []
-    for gap in (np.inf, 0.3):
+    for gap in (np.inf, 0.45, 0.3):
         shape = pulse(around, Hit(0.0, 1.0, gap, 0), manner.out, manner.back)
         shape -= lowpass(shape, fps, SPLIT_HZ, 2)
         shapes.append(shape / np.linalg.norm(shape))
@@ -76,7 +77,7 @@ def pursue(fast, fps, manner):
         strength = np.linalg.norm(match, axis=1)
         strength[:, frames] = 0
         kind, frame = np.unravel_index(np.argmax(strength), strength.shape)
-        if sizes and strength[kind, frame] < 0.2 * sizes[0]:
+        if sizes and strength[kind, frame] < 0.3 * sizes[0]:
             break
         frames.append(int(frame))
         sizes.append(float(strength[kind, frame]))
@@ -86,26 +87,45 @@ def pursue(fast, fps, manner):
 
 
 def explain(evidence, style, seconds):
-    """The clock that explains the hits best: of all tempi of the style, drifts and phases."""
-    parts, times, weight, gap, softer = zip(*evidence, strict=True)
-    group = np.array([GROUPS[part] for part in parts])
-    times, weight, gap = np.array(times), np.array(weight), np.array(gap)
-    best = (-np.inf, None)
-    for bpm in np.arange(*bpm_range(style), 1.5):
-        period = 60 / bpm
-        kinds = ["once" if g > 0.75 * period else "soft" if s else "loud" for g, s in zip(gap, softer, strict=True)]
-        rows = np.array([likelihood(g, kind, period) for g, kind in zip(group, kinds, strict=True)])
-        for drift, turn in [(0.0, 0.0), *itertools.product((0.02, 0.04, 0.06), np.arange(8) / 8)]:
-            place = np.round(Clock(bpm, 0.0, drift, turn).position(times) * PHASES).astype(int)
-            columns = (place[:, None] - np.arange(PHASES)) % PHASES
-            total = weight @ np.take_along_axis(rows, columns, axis=1)
-            if total.max() > best[0]:
-                best = (total.max(), (bpm, drift, turn, int(np.argmax(total)) / PHASES))
-    bpm, drift, turn, shift = best[1]
-    found = Clock(bpm, 0.0, drift, turn)
-    numbers = np.arange(-40, 80) + shift
-    moments = found.time(numbers)
+    """Beats (B,) of the clock that explains the hits best: of all tempi of the style, drifts and phases.
+
+    The best of a coarse grid are searched around once more.
+    """
+    hits = Hits(*map(np.array, zip(*evidence, strict=True)))
+    low, high = bpm_range(style)
+    coarse = [
+        hits.best(bpm, drift, turn)
+        for bpm in np.arange(low, high + 1, 1.5)
+        for drift, turn in [(0.0, 0.0), *itertools.product((0.025, 0.05), np.arange(8) / 8)]
+    ]
+    fine = [
+        hits.best(bpm + step, abs(drift + more), turn + on)
+        for _, bpm, drift, turn, _ in sorted(coarse)[-12:]
+        for step, more, on in itertools.product((-0.75, 0.0, 0.75), (-0.0125, 0.0, 0.0125), (-1 / 16, 0.0, 1 / 16))
+    ]
+    _, bpm, drift, turn, shift = max(fine)
+    moments = Clock(bpm, 0.0, drift, turn).time(np.arange(-40, 80) + shift)
     return moments[(moments >= 0) & (moments < seconds)]
+
+
+@dataclasses.dataclass
+class Hits:
+    """Hits of all parts, as arrays."""
+
+    part: np.ndarray
+    time: np.ndarray
+    weight: np.ndarray
+    gap: np.ndarray
+    softer: np.ndarray
+
+    def best(self, bpm, drift, turn):
+        """Log-likelihood of the best phase of a clock, and the clock: bpm, drift, turn and the phase, in beats."""
+        kinds = np.where(self.gap > 0.75 * 60 / bpm, "once", np.where(self.softer, "soft", "loud"))
+        rows = np.array([likelihood(GROUPS[p], k, 60 / bpm) for p, k in zip(self.part, kinds, strict=True)])
+        place = np.round(Clock(bpm, 0.0, drift, turn).position(self.time) * PHASES).astype(int)
+        columns = (place[:, None] - np.arange(PHASES)) % PHASES
+        total = self.weight @ np.take_along_axis(rows, columns, axis=1)
+        return float(total.max()), bpm, drift, turn, int(np.argmax(total)) / PHASES
 
 
 @functools.cache
