@@ -86,7 +86,7 @@ def make_tracks(dances: int, views: int, seconds: float, rng: np.random.Generato
 def _view(joints: Floats, camera: Camera, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
     """Keypoints, root-relative pose and whole pose (see Tracks) of joints (N,17,3) in world coordinates."""
     points, body = camera.project(joints), camera.to_camera(joints)
-    detected = detector_noise.detect(points, rng)
+    detected = detector_noise.detect(points, body, rng)
     valid = detected[detected[..., 2] != 0][:, :2]
     low, high = valid.min(axis=0), valid.max(axis=0)
     unit = (high - low).max() / 2  # pixels that `normalise` maps to 1

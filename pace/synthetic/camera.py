@@ -8,6 +8,7 @@ from pace.synthetic.body import Motion
 
 FIGURE = (0.66, 0.74)  # the standing dancer's height as a share of the frame's
 MARGIN = 0.04  # share of the frame kept free along its edges
+NEAREST = 0.8  # metres between the camera and the nearest joint
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def random_camera(rng: np.random.Generator, size: int, motion: Motion, view: str
     low, high = points.min(0), points.max(0)
     target = (low + high) / 2
     target[:2] += rng.uniform(-0.03, 0.03, 2)
+    ahead = look(yaw, pitch, target, 0.0, focal, size).to_camera(points)[:, 2]
+    distance = max(distance, NEAREST - float(ahead.min()))
     room = size * (0.5 - MARGIN)
     for _ in range(20):
         camera = look(yaw, pitch, target, distance, focal, size)

@@ -16,7 +16,7 @@ def test_landmarks_are_those_of_the_whole_network(tmp_path):
 
     rng = np.random.default_rng(3)
     motion = choreograph("lock", 110, 0.2, 0.5, 30, rng)
-    frames = list(render(motion, random_camera(rng, 256, motion), 256, rng))
+    frames = list(render(motion, random_camera(rng, 256, motion, "front"), 256, rng))
 
     def landmarks(network):
         points = [network.process(frame).pose_landmarks for frame in frames]
