@@ -44,6 +44,7 @@ class PretrainMotionParams:
     """Section `pretrain_motion` of params.yaml: the network's sizes, the number of dances, and the training."""
 
     seed: int
+    depth: int = limits(1, 5)
     dim_feat: int = limits(8, 512)
     mlp_ratio: int = limits(1, 8)
     dances: int = limits(1)
@@ -107,7 +108,7 @@ def train(
     torch.manual_seed(params.seed)
     rng = np.random.default_rng((params.seed, 2))
     tensors = [torch.from_numpy(array) for array in (tracks.keypoints, tracks.pose, tracks.whole)]
-    model = DSTformer(params.dim_feat, params.mlp_ratio)
+    model = DSTformer(params.dim_feat, params.mlp_ratio, params.depth)
     heads = [nn.Linear(model.dim_rep, 6 * len(part)) for part in skeleton.PARTS.values()]
     readouts = nn.ModuleList(heads)
     _initialise(model)

@@ -155,7 +155,7 @@ def test_scores_of_known_lifters():
 @pytest.mark.slow
 def test_training_is_seeded_and_improves_on_its_start():
     params = motion.PretrainMotionParams(
-        dim_feat=16, mlp_ratio=2, dances=4, views=1, seconds=9.0, held_out=1,
+        depth=2, dim_feat=16, mlp_ratio=2, dances=4, views=1, seconds=9.0, held_out=1,
         steps=4, frames_per_step=243, lr=0.01, seed=3,
     )  # fmt: skip
     tracks = motion.make_tracks(4, 1, 9.0, np.random.default_rng(2))
