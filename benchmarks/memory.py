@@ -23,7 +23,7 @@ def rows(scale: Scale, folder: Path, steps: tuple[str, ...] = STEPS) -> list[Row
     """Peak resident memory in GB of each step, and of the networks of published sizes."""
     settings = inputs.settings()
     motion, seconds = settings["pretrain_motion"], 60 * scale.minutes
-    small = {"dim_feat": motion.dim_feat, "mlp_ratio": motion.mlp_ratio}
+    small = {"depth": motion.depth, "dim_feat": motion.dim_feat, "mlp_ratio": motion.mlp_ratio}
     look = {"short_side": scale.short_side, "crop": scale.crop}
     default_look = {"short_side": settings["visual"].short_side, "crop": settings["visual"].crop}
     width = settings["pretrain_visual"].width

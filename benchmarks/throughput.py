@@ -54,7 +54,8 @@ def steps(scale: Scale, folder: Path) -> list[Step]:
     decode = dataclasses.replace(settings["decode"], fps=fps)
     keypoints = dataclasses.replace(settings["keypoints"], backend="mediapipe")
     visual = dataclasses.replace(settings["visual"], short_side=scale.short_side, crop=scale.crop)
-    stand_in = {"dim_feat": settings["pretrain_motion"].dim_feat, "mlp_ratio": settings["pretrain_motion"].mlp_ratio}
+    motion = settings["pretrain_motion"]
+    stand_in = {"depth": motion.depth, "dim_feat": motion.dim_feat, "mlp_ratio": motion.mlp_ratio}
     starts = tuple(np.arange(0, scale.seconds - 4.99, 5.0).tolist())
     decoded = {"video.mp4": "decoded/{id}.mp4", "audio.wav": "audio/{id}.wav"}
     points = {"keypoints.npz": "keypoints/{id}.npz"}

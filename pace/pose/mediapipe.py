@@ -3,16 +3,18 @@
 import contextlib
 import functools
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from pace.pose import keypoints
+from pace.pose import blazepose, keypoints
 from pace.pose.tracks import MAX_ABSENCE, Detection, follow, found_again
 
 if TYPE_CHECKING:
-    from mediapipe.python.solutions.pose import Pose
+    from mediapipe.python.solution_base import SolutionBase
 
 # BlazePose's landmark for each keypoint of Halpe-26 that it has. It has one toe per foot, which serves as both.
 _NOSE_TO_ANKLES = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
@@ -35,11 +37,9 @@ def estimate(frames: Iterable[np.ndarray], fps: float, name: str) -> keypoints.K
     size, count = (0, 0), 0
     with contextlib.ExitStack() as networks, contextlib.ExitStack() as startup:
         startup.enter_context(_quiet())  # until the first frame is through: the networks load in the background
-        from mediapipe.python.solutions import pose
-
-        settings = {"model_complexity": 1, "smooth_landmarks": False}
-        tracker = networks.enter_context(pose.Pose(static_image_mode=False, **settings))
-        search = _Search(lambda: networks.enter_context(pose.Pose(static_image_mode=True, **settings)), fps)
+        folder = Path(networks.enter_context(tempfile.TemporaryDirectory()))
+        tracker = networks.enter_context(blazepose.load(folder, static=False))
+        search = _Search(lambda: networks.enter_context(blazepose.load(folder, static=True)), fps)
         for frame in frames:
             size = (frame.shape[1], frame.shape[0])
             found = _people(tracker, frame, count)
@@ -55,7 +55,7 @@ def estimate(frames: Iterable[np.ndarray], fps: float, name: str) -> keypoints.K
 class _Search:
     """Looks for a lost person in a window around the last place, with a second network made when first needed."""
 
-    def __init__(self, make: Callable[[], "Pose"], fps: float) -> None:
+    def __init__(self, make: Callable[[], "SolutionBase"], fps: float) -> None:
         self._make, self._fps = functools.cache(make), fps
         self._last: Detection | None = None
 
@@ -80,7 +80,9 @@ class _Search:
         return again
 
 
-def _people(tracker: "Pose", frame: np.ndarray, index: int, corner: tuple[int, int] = (0, 0)) -> list[Detection]:
+def _people(
+    tracker: "SolutionBase", frame: np.ndarray, index: int, corner: tuple[int, int] = (0, 0)
+) -> list[Detection]:
     """The person in a frame (H,W,3), if any, with `corner` (x, y) added to the pixels."""
     landmarks = tracker.process(frame).pose_landmarks
     if not landmarks:

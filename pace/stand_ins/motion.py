@@ -44,6 +44,7 @@ class PretrainMotionParams:
     """Section `pretrain_motion` of params.yaml: the network's sizes, the number of dances, and the training."""
 
     seed: int
+    depth: int = limits(1, 5)
     dim_feat: int = limits(8, 512)
     mlp_ratio: int = limits(1, 8)
     dances: int = limits(1)
@@ -85,7 +86,7 @@ def make_tracks(dances: int, views: int, seconds: float, rng: np.random.Generato
 def _view(joints: Floats, camera: Camera, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
     """Keypoints, root-relative pose and whole pose (see Tracks) of joints (N,17,3) in world coordinates."""
     points, body = camera.project(joints), camera.to_camera(joints)
-    detected = detector_noise.detect(points, rng)
+    detected = detector_noise.detect(points, body, rng)
     valid = detected[detected[..., 2] != 0][:, :2]
     low, high = valid.min(axis=0), valid.max(axis=0)
     unit = (high - low).max() / 2  # pixels that `normalise` maps to 1
@@ -106,7 +107,7 @@ def train(
     torch.manual_seed(params.seed)
     rng = np.random.default_rng((params.seed, 2))
     tensors = [torch.from_numpy(array) for array in (tracks.keypoints, tracks.pose, tracks.whole)]
-    model = DSTformer(params.dim_feat, params.mlp_ratio)
+    model = DSTformer(params.dim_feat, params.mlp_ratio, params.depth)
     heads = [nn.Linear(model.dim_rep, 6 * len(part)) for part in skeleton.PARTS.values()]
     readouts = nn.ModuleList(heads)
     _initialise(model)

@@ -1,5 +1,7 @@
 """The background of a rendered dance: wall, floor, pictures and light; and the camera's noise."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -7,8 +9,11 @@ from pace.synthetic.camera import Camera
 
 
 def room(camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """Draw an empty room as the camera sees it: (size,size,3) uint8 RGB."""
-    size = camera.size
+    """Draw an empty room as the camera sees it: (size,size,3) uint8 RGB.
+
+    The wall stands behind the dancer: of the four walls at right angles, the one that the camera faces.
+    """
+    size, camera = camera.size, _facing_wall(camera)
     wall = _hsv(rng.uniform(0, 180), rng.uniform(5, 90), rng.uniform(70, 235))
     floor = _hsv(rng.choice([rng.uniform(8, 25), rng.uniform(0, 180)]), rng.uniform(10, 110), rng.uniform(50, 190))
     depth = -rng.uniform(1.5, 4.0)
@@ -33,6 +38,15 @@ def noise_bank(size: int, rng: np.random.Generator, frames: int = 5) -> np.ndarr
     """Draw sensor noise (frames,size,size,3) int16, to be added to the video's frames in turn."""
     noise = rng.standard_normal((frames, size, size, 3), dtype=np.float32)
     return np.round(noise * rng.uniform(1.0, 3.5)).astype(np.int16)
+
+
+def _facing_wall(camera: Camera) -> Camera:
+    """The camera in a room that is turned by quarters until it looks at the far wall, at z < 0."""
+    right, _, ahead = camera.rotation[2]
+    quarters = round(float(np.arctan2(-right, -ahead)) / (np.pi / 2))
+    cos, sin = np.cos(quarters * np.pi / 2).round(), np.sin(quarters * np.pi / 2).round()
+    turn = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
+    return replace(camera, rotation=camera.rotation @ turn.T, position=turn @ camera.position)
 
 
 def _hsv(hue: float, saturation: float, value: float) -> np.ndarray:

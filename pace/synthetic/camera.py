@@ -1,4 +1,4 @@
-"""A pinhole camera in front of the dancer, drawn at random so that the whole dance stays in a square frame."""
+"""A pinhole camera around the dancer, drawn at random so that the whole dance stays in a square frame."""
 
 from dataclasses import dataclass, replace
 
@@ -6,9 +6,30 @@ import numpy as np
 
 from pace.synthetic.body import Motion
 
-MAX_YAW = np.radians(35)
 FIGURE = (0.66, 0.74)  # the standing dancer's height as a share of the frame's
 MARGIN = 0.04  # share of the frame kept free along its edges
+NEAREST = 0.8  # metres between the camera and the nearest joint
+
+
+@dataclass(frozen=True)
+class View:
+    """Where cameras stand.
+
+    share: of the cameras. yaw: smallest and largest angle to the side, to either side. pitch: the angles above the
+    dancer, both in degrees. spread: standard deviation of the yaw about 0 in degrees; 0: all yaws are as likely.
+    """
+
+    share: float
+    yaw: tuple[float, float]
+    pitch: tuple[float, float]
+    spread: float = 0.0
+
+
+VIEWS = {
+    "front": View(0.60, (0, 35), (-3, 10), spread=15),
+    "side": View(0.25, (35, 100), (-3, 10)),
+    "above": View(0.15, (0, 50), (15, 40)),
+}
 
 
 @dataclass(frozen=True)
@@ -50,21 +71,28 @@ def look(yaw: float, pitch: float, target: np.ndarray, distance: float, focal: f
     return Camera(np.stack([right, down, forward]), target - forward * distance, focal, (size / 2, size / 2), size)
 
 
-def random_camera(rng: np.random.Generator, size: int, motion: Motion) -> Camera:
-    """Draw a roughly frontal camera whose frame (size x size pixels) contains all joints, hands and toes of the motion.
+def draw_view(rng: np.random.Generator) -> str:
+    """Draw the name of a view, by the shares of VIEWS."""
+    return str(rng.choice(list(VIEWS), p=[view.share for view in VIEWS.values()]))
 
-    The yaw is within 35 degrees, the pitch slight, the field of view 28-58 degrees. The standing dancer takes up
-    66-74 % of the frame's height, or less if the dance needs the space.
+
+def random_camera(rng: np.random.Generator, size: int, motion: Motion, view: str | None = None) -> Camera:
+    """Draw a camera whose frame (size x size pixels) contains all joints, hands and toes of the motion.
+
+    view: a name in VIEWS; None draws one. The field of view is 28-58 degrees. The standing dancer takes up 66-74 % of
+    the frame's height, or less if the dance needs the space or the camera looks from above.
     """
+    chosen = VIEWS[view or draw_view(rng)]
     points = np.concatenate([motion.joints, motion.hands, motion.toes], axis=1).reshape(-1, 3)
     field = np.radians(rng.uniform(28, 58))
     focal = 0.5 * size / np.tan(field / 2)
-    yaw, pitch = rng.normal(0, np.radians(15)), np.radians(rng.uniform(-3, 10))
-    yaw = float(np.clip(yaw, -MAX_YAW, MAX_YAW))
+    yaw, pitch = _yaw(chosen, rng), float(np.radians(rng.uniform(*chosen.pitch)))
     distance = motion.body.height * focal / (rng.uniform(*FIGURE) * size)
     low, high = points.min(0), points.max(0)
     target = (low + high) / 2
     target[:2] += rng.uniform(-0.03, 0.03, 2)
+    ahead = look(yaw, pitch, target, 0.0, focal, size).to_camera(points)[:, 2]
+    distance = max(distance, NEAREST - float(ahead.min()))
     room = size * (0.5 - MARGIN)
     for _ in range(20):
         camera = look(yaw, pitch, target, distance, focal, size)
@@ -77,3 +105,11 @@ def random_camera(rng: np.random.Generator, size: int, motion: Motion) -> Camera
         spread = (pixels.max(0) - pixels.min(0)).max() / 2 / room
         distance *= max(1.0, 1.01 * spread)
     return camera
+
+
+def _yaw(view: View, rng: np.random.Generator) -> float:
+    """Draw a yaw in radians."""
+    low, high = view.yaw
+    if view.spread:
+        return float(np.radians(np.clip(rng.normal(0, view.spread), -high, high)))
+    return float(np.radians(rng.uniform(low, high) * rng.choice((-1, 1))))

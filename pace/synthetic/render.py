@@ -29,6 +29,9 @@ RADII = {
     "neck": 0.052,
 }
 
+# Cosine of the angle between face and camera below which the head is seen from behind.
+FROM_BEHIND = -0.25
+
 
 def render(
     motion: Motion, camera: Camera, size: int, rng: np.random.Generator, style: str | None = None
@@ -146,7 +149,7 @@ class Figure:
         ]
 
     def head(self) -> list[Shape]:
-        """Build the head with hair and face, and long hair behind it."""
+        """Build the head with hair and face, and long hair behind it. From behind, the hair covers the face."""
         motion, look, length = self.motion, self.look, self.motion.body.head
         neck = motion.joints[:, 8]
         left, up, forward = np.moveaxis(motion.head, -1, 0) * length
@@ -159,16 +162,17 @@ class Figure:
         turned = np.abs((left / length) @ self.camera.rotation[2])[:, None]
         across = np.stack([-axis[:, 1], axis[:, 0]], axis=-1) * (0.74 + 0.10 * turned)
         ahead = at(0, 0.64, 0.14) - middle
+        towards = -(forward / length) @ self.camera.rotation[2]  # 1 where the dancer faces the camera
+        hair = [(ellipse(middle - 0.35 * ahead + 0.16 * axis, 0.92 * axis, 1.08 * across), shade(look.hair, 0.9))]
         layers = [
-            (ellipse(middle - 0.35 * ahead + 0.16 * axis, 0.92 * axis, 1.08 * across), shade(look.hair, 0.9)),
             (ellipse(middle + 0.25 * ahead - 0.06 * axis, 0.94 * axis, 0.95 * across), shade(look.skin, 0.82)),
             (ellipse(middle + 0.32 * ahead - 0.05 * axis + 0.06 * across, 0.86 * axis, 0.80 * across), look.skin),
             (ellipse(middle + 0.10 * ahead + 0.36 * axis, 0.70 * axis, 0.93 * across, (-90, 90)), look.hair),
         ]
 
         def feature(centre: np.ndarray, height: float, width: float, colour: Colour) -> tuple[np.ndarray, Colour]:
-            facing = np.clip(-(forward / length) @ self.camera.rotation[2], 0.15, 1)[:, None]
-            return ellipse(centre, height * axis, width * facing * across), colour
+            shown = np.clip(towards, 0.15, 1)[:, None]
+            return ellipse(centre, height * axis, width * shown * across), colour
 
         iris, brow, lip = (35, 28, 26), shade(look.hair, 0.8), (150, 62, 62)
         for side in SIDES:
@@ -184,11 +188,12 @@ class Figure:
             feature(at(0, 0.435, 0.29), 0.045, 0.28, lip),
         ]
         depth = self.depth(neck + 0.64 * up)
-        face = Shape(depth - 0.06, tuple(layers))
-        if not look.long_hair:
-            return [face]
-        mane = ellipse(middle - 0.45 * axis - 0.6 * ahead, 1.25 * axis, 1.15 * across)
-        return [face, Shape(depth + 0.15, ((mane, shade(look.hair, 0.8)),))]
+        behind = np.where(towards > FROM_BEHIND, 1, -1)  # the hair is behind the face, or before it
+        shapes = [Shape(depth - 0.06 + 1e-4 * behind, tuple(hair)), Shape(depth - 0.06, tuple(layers))]
+        if look.long_hair:
+            mane = ellipse(middle - 0.45 * axis - 0.6 * ahead, 1.25 * axis, 1.15 * across)
+            shapes.append(Shape(depth + 0.15 * behind, ((mane, shade(look.hair, 0.8)),)))
+        return shapes
 
     def shadow(self) -> list[list[np.ndarray]]:
         """Build the shadow polygons of each frame in fixed point: body and feet, nested for soft edges."""

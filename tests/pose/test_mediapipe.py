@@ -34,7 +34,7 @@ def test_landmarks_by_name():
 def dance():
     rng = np.random.default_rng(5)
     motion = choreograph("house", Clock(112, 0.3), 3.0, 30, rng).motion
-    camera = random_camera(rng, 256, motion)
+    camera = random_camera(rng, 256, motion, "front")
     frames = list(render(motion, camera, 256, rng))
     return frames, camera.project(motion.joints)
 

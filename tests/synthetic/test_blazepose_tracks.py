@@ -1,11 +1,14 @@
 """The pose estimator for real videos tracks the drawn dancer."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.signal import butter, sosfiltfilt
 
 from pace.pose import mediapipe
 from pace.pose.skeleton import halpe26_to_h36m
+from pace.synthetic.body import rotation
 from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import choreograph
 from pace.synthetic.clock import Clock
@@ -17,21 +20,39 @@ FPS = 30.0
 STYLES = ("break", "house", "waack", "krump", "ballet_jazz")
 
 
+def track(style, number, view, seconds, turn=0.0):
+    """One dance: detected (N,), error (N,17) in body heights, and the joints' true and estimated speed (N,17)."""
+    rng = np.random.default_rng([77, number])
+    motion = turning(choreograph(style, Clock(95.0 + 8 * number, 0.2), seconds, FPS, rng).motion, turn)
+    camera = random_camera(rng, 256, motion, view)
+    estimate = mediapipe.estimate(render(motion, camera, 256, rng), FPS, style)
+    pose, truth = halpe26_to_h36m(estimate.keypoints)[..., :2], camera.project(motion.joints)
+    stature = motion.body.height * camera.focal / camera.to_camera(motion.joints[:, 0])[:, 2]
+    smooth = sosfiltfilt(butter(2, 6.0, fs=FPS, output="sos"), pose, axis=0)
+    speeds = [np.linalg.norm(np.gradient(track, axis=0), axis=-1) for track in (truth, smooth)]
+    return estimate.detected, np.linalg.norm(pose - truth, axis=-1) / stature[:, None], *speeds
+
+
+def turning(motion, rate):
+    """The motion turned to the left at `rate` turns per second, about the vertical axis."""
+    angles = np.zeros((len(motion.joints), 3))
+    angles[:, 0] = 2 * np.pi * rate * np.arange(len(angles)) / FPS
+    turn = rotation(angles)
+    points = {name: getattr(motion, name) @ turn.swapaxes(1, 2) for name in ("joints", "hands", "toes")}
+    axes = {name: turn @ getattr(motion, name) for name in ("head", "chest", "pelvis")}
+    return dataclasses.replace(motion, **points, **axes)
+
+
+def mean_correlation(dances):
+    """Of the true and estimated speeds of ankles and wrists."""
+    joints = (3, 6, 13, 16)
+    return np.mean([[np.corrcoef(truth[:, j], seen[:, j])[0, 1] for j in joints] for *_, truth, seen in dances])
+
+
 @pytest.fixture(scope="module")
 def tracked():
-    """For each style: detected (N,), error (N,17) in body heights, and the joints' true and estimated speed (N,17)."""
-    out = []
-    for number, style in enumerate(STYLES):
-        rng = np.random.default_rng([77, number])
-        motion = choreograph(style, Clock(95.0 + 8 * number, 0.2), 2.5, FPS, rng).motion
-        camera = random_camera(rng, 256, motion)
-        estimate = mediapipe.estimate(render(motion, camera, 256, rng), FPS, style)
-        pose, truth = halpe26_to_h36m(estimate.keypoints)[..., :2], camera.project(motion.joints)
-        stature = motion.body.height * camera.focal / camera.to_camera(motion.joints[:, 0])[:, 2]
-        smooth = sosfiltfilt(butter(2, 6.0, fs=FPS, output="sos"), pose, axis=0)
-        speeds = [np.linalg.norm(np.gradient(track, axis=0), axis=-1) for track in (truth, smooth)]
-        out.append((estimate.detected, np.linalg.norm(pose - truth, axis=-1) / stature[:, None], *speeds))
-    return out
+    """Five frontal dances, as of `track`."""
+    return [track(style, number, "front", 2.5) for number, style in enumerate(STYLES)]
 
 
 def test_person_is_detected(tracked):
@@ -48,3 +69,18 @@ def test_limbs_move_as_in_truth(tracked):
     for joint in (3, 6, 13, 16):
         correlations = [np.corrcoef(truth[:, joint], estimate[:, joint])[0, 1] for *_, truth, estimate in tracked]
         assert np.mean(correlations) > 0.85
+
+
+# Measured on ten dances of five seconds each (turning: six): joints within a tenth 0.990, 0.999, 0.990; correlations
+# 0.85, 0.97, 0.84, which vary much from dance to dance (turning: 0.67 to 0.94 in the three dances of this test).
+@pytest.mark.parametrize(
+    ("view", "turn", "seconds", "within_a_tenth", "correlation"),
+    [("side", 0, 2.0, 0.96, 0.70), ("above", 0, 2.0, 0.98, 0.90), ("front", 0.25, 4.0, 0.96, 0.65)],
+    ids=["side", "above", "turning"],
+)
+def test_harder_views(view, turn, seconds, within_a_tenth, correlation):
+    """From the side and in a turn, a joint behind the body is guessed; the person is found in every frame."""
+    dances = [track(style, number, view, seconds, turn) for number, style in enumerate(STYLES[:3])]
+    assert np.mean(np.concatenate([detected for detected, *_ in dances])) >= 0.98
+    assert np.mean(np.concatenate([error < 0.1 for _, error, *_ in dances])) >= within_a_tenth
+    assert mean_correlation(dances) >= correlation

@@ -14,7 +14,7 @@ from pace.synthetic.wardrobe import Look
 def scene():
     rng = np.random.default_rng(11)
     motion = choreograph("street_jazz", Clock(110.0, 0.2), 1.0, 30.0, rng).motion
-    return motion, random_camera(rng, 256, motion)
+    return motion, random_camera(rng, 256, motion, "front")
 
 
 def test_frames_are_rgb_bytes_and_repeat_with_the_seed(scene):
@@ -57,9 +57,25 @@ def test_part_of_an_ellipse():
     np.testing.assert_allclose([half[:, 1].min(), half[:, 1].max()], [40, 50], atol=0.2)
 
 
+def test_the_face_is_seen_from_the_front_alone():
+    """Skin covers a third of the head or more from the front, and only the nape from behind."""
+    motion = choreograph("pop", 100.0, 0.3, 0.1, 30.0, np.random.default_rng(0))
+    skin, hair, other = (255.0, 0.0, 0.0), (0.0, 255.0, 0.0), (90.0,) * 3
+    for long_hair in (False, True):
+        clothes = Look(skin, hair, other, other, other, True, False, long_hair)
+        shares = []
+        for yaw in (0, np.pi):
+            camera = look(yaw, 0.0, np.array([0.0, 1.0, 0.0]), 4.0, 300.0, 256)
+            shapes = Figure(motion, camera, clothes).head()
+            image = np.zeros((256, 256, 3), np.uint8)
+            paint(image, shapes, draw_order(shapes)[:, 1], 1)
+            shares.append((image[..., 0] > 60).sum() / image.any(axis=-1).sum())
+        assert shares[0] > 0.3 and shares[1] < 0.15
+
+
 def test_the_nearer_limb_hides_the_farther():
     """Where two limbs cross, the pixel has the colour of the limb nearer to the camera."""
-    motion = choreograph("pop", Clock(100.0, 0.3), 0.1, 30.0, np.random.default_rng(0)).motion
+    motion = choreograph("pop", 100.0, 0.3, 0.1, 30.0, np.random.default_rng(0))
     camera = look(0.0, 0.0, np.array([0.0, 1.0, 0.0]), 4.0, 300.0, 256)
     clothes = Look((1.0,) * 3, (2.0,) * 3, (3.0,) * 3, (4.0,) * 3, (5.0,) * 3, True, False, False)
     figure = Figure(motion, camera, clothes)
