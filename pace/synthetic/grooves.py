@@ -21,8 +21,8 @@ MIXOLYDIAN = (0, 2, 4, 5, 7, 9, 10)
 class Drum(NamedTuple):
     """A drum of the General MIDI drum map.
 
-    level: its peak at full strength, of that of a kick. entry: the slow intensity from which it joins in; between the
-    beats it joins in later.
+    level: its peak at full strength, of that of a kick. entry: the slow intensity from which it joins in on the beats;
+    between them it joins in later.
     """
 
     key: int
@@ -43,12 +43,12 @@ DRUMS: dict[str, Drum] = {
     "rim": Drum(37, 0.6, 0.35),
     "brush": Drum(38, 0.6),
     "swish": Drum(40, 0.5),
-    "hat": Drum(42, 0.5, 0.1),
-    "hat_open": Drum(46, 0.4, 0.1),
-    "hat_foot": Drum(44, 0.4, 0.1),
-    "ride": Drum(51, 0.5, 0.1),
+    "hat": Drum(42, 0.8),
+    "hat_open": Drum(46, 0.35, 0.1),
+    "hat_foot": Drum(44, 0.6),
+    "ride": Drum(51, 0.6),
     "crash": Drum(49, 0.6, 0.3),
-    "shaker": Drum(70, 0.4, 0.3),
+    "shaker": Drum(70, 0.6),
     "tambourine": Drum(54, 0.6, 0.3),
     "cowbell": Drum(56, 0.6, 0.3),
     "conga_low": Drum(64, 0.6, 0.35),
@@ -108,7 +108,7 @@ class Groove:
     """One style's music.
 
     progressions: scale degrees, one chord per bar. kits: General MIDI drum kits. fill: the drums of a fill, one after
-    the other; it divides a beat into `fill_steps`. levels: of drums, bass, chords and melody.
+    the other; it divides a beat into `fill_steps`. pulse: the drum that plays every step when the dance is at its strongest. levels: of drums, bass, chords and melody.
     """
 
     scales: tuple[tuple[int, ...], ...]
@@ -116,6 +116,7 @@ class Groove:
     kits: tuple[int, ...]
     drums: dict[str, tuple[str, ...]]
     fill: tuple[str, ...]
+    pulse: str
     bass: tuple[str, ...]
     bass_programs: tuple[str, ...]
     chords: tuple[str, ...]
@@ -147,6 +148,7 @@ GROOVES: dict[str, Groove] = {
             "scratch": ("..............4.", "......3.......4."),
         },
         fill=("snare", "snare", "tom_high", "tom_low"),
+        pulse="hat",
         bass=("r..r..5.r...o.7.", "r.r...7.r..5..a.", "r...r.o.r.5...7."),
         bass_programs=("bass_finger", "bass_picked"),
         chords=("8-....3.........", "7...3...7...3...", "8-......6-......"),
@@ -171,6 +173,7 @@ GROOVES: dict[str, Groove] = {
             "tom_high": ("..............3.", "................"),
         },
         fill=("clap", "tom_high", "tom_low"),
+        pulse="hat",
         bass=("r-..r-..r-....o.", "r-....r.r-..o-..", "r.r.....r.r...7."),
         bass_programs=("bass_synth", "bass_sub"),
         chords=("8...............", "8.......7..4....", "7--.....7--....."),
@@ -194,6 +197,7 @@ GROOVES: dict[str, Groove] = {
             "conga_low": ("..2...3...2...3.", "......3..3......"),
         },
         fill=("snare", "conga_high", "conga_low"),
+        pulse="conga_high",
         bass=("r..o..r.r.5.o.7.", "r.o.r..7r.5...a.", "r..r..o.5.r...7."),
         bass_programs=("bass_slap", "bass_pop"),
         chords=("7.23722.7.237.2.", "6.3.7.3.6.3.7.3.", "6...7.3.6.3.7..."),
@@ -216,6 +220,7 @@ GROOVES: dict[str, Groove] = {
             "shaker": ("4343434343434343", "................"),
         },
         fill=("snare", "kick"),
+        pulse="shaker",
         bass=("r--.....r-..5-..", "r--....r5--.....", "r-......o-..7-.."),
         bass_programs=("bass_upright", "bass_fretless"),
         chords=("7---....6---....", "8-----..........", "7-......6-....3."),
@@ -241,6 +246,7 @@ GROOVES: dict[str, Groove] = {
         },
         fill=("hat",),
         fill_steps=6,
+        pulse="hat",
         bass=("r---....r-..o-..", "r-r-....5-..7-..", "r---..r-o-......"),
         bass_programs=("bass_sub", "bass_synth"),
         chords=("7---....6---....", "7...6...7...6...", "7------........."),
@@ -265,6 +271,7 @@ GROOVES: dict[str, Groove] = {
             "rim": ("................", "...2..2....2..2."),
         },
         fill=("snare", "hat_open"),
+        pulse="shaker",
         bass=("r.....r.r.....o.", "r..r..r.r..r..o.", "r...r.o.r...r.7."),
         bass_programs=("bass_synth", "bass_sub"),
         chords=("7...4...7...4...", "7..4....7..4....", "8--...4.7--....."),
@@ -288,6 +295,7 @@ GROOVES: dict[str, Groove] = {
             "conga_high": ("..3..3....3..3..", "................"),
         },
         fill=("tom_high", "tom_high", "tom_low"),
+        pulse="tambourine",
         bass=("r.o.r.o.r.o.r.o.", "r.o.r.o.5.o.r.7.", "r.o.r.oor.o.r.a."),
         bass_programs=("bass_finger", "bass_pop"),
         chords=("7--.4...6--.4...", "6-------6-------", "7...3...6...3..."),
@@ -312,6 +320,7 @@ GROOVES: dict[str, Groove] = {
         },
         fill=("stomp", "snare", "stomp"),
         fill_steps=3,
+        pulse="hat",
         bass=("r-----..r-......", "r---..r-....7-..", "r-----..o---...."),
         bass_programs=("bass_sub", "bass_synth"),
         chords=("9-......6-......", "9--...3-8-......", "9-..6...8-..6..."),
@@ -335,6 +344,7 @@ GROOVES: dict[str, Groove] = {
             "rim": ("5.......5.......", "................"),
         },
         fill=("snap", "conga_high", "conga_low"),
+        pulse="shaker",
         bass=("r--...r.5--.....", "r-....o-r-..7-..", "r--.r...5--...a."),
         bass_programs=("bass_fretless", "bass_finger"),
         chords=("8---....7---....", "7-..4...6-..4...", "8-------6---4---"),
@@ -358,6 +368,7 @@ GROOVES: dict[str, Groove] = {
         },
         fill=("brush", "ride"),
         fill_steps=3,
+        pulse="ride",
         bass=("r...5...o...a...", "r...r...5...7...", "r...5...7...a..."),
         bass_programs=("bass_upright",),
         chords=("8---....6---....", "7-......7-..3-..", "8-..6-..7-..6-.."),

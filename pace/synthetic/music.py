@@ -24,12 +24,14 @@ MAX_HUMAN_S = 0.008  # no stroke is farther than this from its position on the g
 PARTS = 5  # each draws at random: composer, drums, bass, chords, melody
 BASS, CHORDS, MELODY = 0, 1, 2  # channels
 RANGE_DB = 15.0  # from the loudest slow intensity to the quietest
-ACCENT_DB = 3.0  # of the fast intensity
+ACCENT_DB = 3.0  # of a beat with the most fast motion over one with the least
+OFFBEAT_DB = -6.0  # of strokes between the beats, against the strongest beat
 FULL = 0.25  # peak of a kick of full strength
 DRUM_S = 1.0  # a drum's note; its sound ends by itself
 # Strokes between the beats join in at a higher slow intensity, by step within the beat.
-LATER = (0.0, 0.4, 0.2, 0.4)
+LATER = (0.0, 0.5, 0.25, 0.5)
 CHORD_ENTRY, MELODY_ENTRY = 0.25, 0.5
+PULSED = 0.85  # slow intensity from which every sixteenth is struck
 ACCENTED, CRASHED = 0.4, 0.7  # fast intensities from which a beat is doubled, and has a crash cymbal
 FILLED = (0.35, 0.55, 0.75)  # fast intensities from which a fill has one, two and all strokes
 
@@ -74,8 +76,8 @@ class _Score:
     def gain(self, bar: int, step: float) -> float:
         """Amplitude (0 to 1) of a beat's strokes; the beat itself is accented by the fast intensity."""
         slow, fast, _ = self.intensity.at(4 * bar + int(step // 4))
-        accent = fast - 1 if step % 4 == 0 else -1
-        return float(10 ** ((RANGE_DB * (slow - 1) + ACCENT_DB * accent) / 20))
+        accent = ACCENT_DB * (fast - 1) if step % 4 == 0 else OFFBEAT_DB
+        return float(10 ** ((RANGE_DB * (slow - 1) + accent) / 20))
 
     def returns(self, beat: int) -> bool:
         """Whether the music sets in again on this beat after a break."""
@@ -204,6 +206,8 @@ def _play_drums(score: _Score, player: _Player) -> int:
                 if symbol.isdigit() and score.plays(bar, step, DRUMS[name].entry):
                     strike(name, bar, step, (int(symbol) / 9) ** 1.5)
         for step in range(0, STEPS, 4):
+            for name, offset, strength in _pulse(score, 4 * bar + step // 4):
+                strike(name, bar, step + offset, strength)
             if score.plays(bar, step, 0.0):
                 for name, strength in _accents(score, 4 * bar + step // 4):
                     strike(name, bar, step, strength)
@@ -221,6 +225,14 @@ def _accents(score: _Score, beat: int) -> Iterator[tuple[str, float]]:
         yield "tom_low", 0.5
     if score.returns(beat) or (fast >= CRASHED and (beat % 4 == 0 or score.intensity.at(beat - 1)[1] < CRASHED)):
         yield "crash", 1.0
+
+
+def _pulse(score: _Score, beat: int) -> Iterator[tuple[str, float, float]]:
+    """The strokes between the beats of a dance at its strongest: drum, steps after the beat, strength."""
+    slow, fast, hold = score.intensity.at(beat)
+    if slow >= PULSED and fast < FILLED[0] and not hold:
+        steps = (2.0,) if score.groove.swing8 else (1.0, 2.0, 3.0)
+        yield from ((score.groove.pulse, step, 0.35) for step in steps)
 
 
 def _fill(score: _Score, beat: int) -> Iterator[tuple[str, float, float]]:
