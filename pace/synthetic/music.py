@@ -31,7 +31,7 @@ DRUM_S = 1.0  # a drum's note; its sound ends by itself
 # Strokes between the beats join in at a higher slow intensity, by step within the beat.
 LATER = (0.0, 0.5, 0.25, 0.5)
 CHORD_ENTRY, MELODY_ENTRY = 0.25, 0.5
-PULSED = 0.85  # slow intensity from which every sixteenth is struck
+PULSED = 0.65  # slow intensity from which every sixteenth is struck
 ACCENTED, CRASHED = 0.4, 0.7  # fast intensities from which a beat is doubled, and has a crash cymbal
 FILLED = (0.35, 0.55, 0.75)  # fast intensities from which a fill has one, two and all strokes
 
@@ -221,7 +221,7 @@ def _accents(score: _Score, beat: int) -> Iterator[tuple[str, float]]:
     """Drums that double a beat with much fast motion, or the first after a break, and their strengths."""
     _, fast, _ = score.intensity.at(beat)
     if fast >= ACCENTED or score.returns(beat):
-        yield "clap", 0.6
+        yield "clap", 0.9
         yield "tom_low", 0.5
     if score.returns(beat) or (fast >= CRASHED and (beat % 4 == 0 or score.intensity.at(beat - 1)[1] < CRASHED)):
         yield "crash", 1.0
@@ -232,7 +232,7 @@ def _pulse(score: _Score, beat: int) -> Iterator[tuple[str, float, float]]:
     slow, fast, hold = score.intensity.at(beat)
     if slow >= PULSED and fast < FILLED[0] and not hold:
         steps = (2.0,) if score.groove.swing8 else (1.0, 2.0, 3.0)
-        yield from ((score.groove.pulse, step, 0.35) for step in steps)
+        yield from ((score.groove.pulse, step, 1.0) for step in steps)
 
 
 def _fill(score: _Score, beat: int) -> Iterator[tuple[str, float, float]]:
@@ -242,7 +242,7 @@ def _fill(score: _Score, beat: int) -> Iterator[tuple[str, float, float]]:
     count = (0, 1, 2, division - 1)[sum(fast >= least for least in FILLED)]
     for number in range(division - count, division):
         drum = score.groove.fill[number * len(score.groove.fill) // division]
-        yield drum, 4 * number / division, 0.4 + 0.3 * number / division
+        yield drum, 4 * number / division, 1.2 - 0.3 * number / division
 
 
 def _play_bass(score: _Score, player: _Player) -> int:

@@ -16,6 +16,15 @@ PEAK = 0.9
 LEAD_IN_S = 3.0  # notes that began before t = 0 may still ring
 TICKS = 960  # per beat in the MIDI file
 BAR = 4  # beats
+ROOM = 0.25  # level of the reverberation
+
+
+def _room(sample_rate: int) -> npt.NDArray[np.float64]:
+    """The impulse response of a small room, of unit energy: noise that decays by 60 dB in 0.8 s."""
+    time = np.arange(round(0.6 * sample_rate)) / sample_rate
+    response = np.random.default_rng(0).standard_normal(len(time)) * np.exp(-time / 0.12)
+    response[: round(0.01 * sample_rate)] = 0
+    return response / np.linalg.norm(response)
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class Piece:
     def sound(self, sample_rate: int = SAMPLE_RATE) -> npt.NDArray[np.float32]:
         """Play the piece: mono float32 (round(seconds * sample_rate),), peak 0.9."""
         raw = play(self.notes, dict(self.programs), self.breaks, -LEAD_IN_S, self.seconds, sample_rate)
+        raw = raw + ROOM * signal.fftconvolve(raw, _room(sample_rate))[: len(raw)]
         passed = signal.sosfilt(signal.butter(2, 30, "high", fs=sample_rate, output="sos"), raw)
         length = round(self.seconds * sample_rate)
         cut = passed[len(passed) - length :]
