@@ -25,6 +25,7 @@ from pace.evaluation.metrics.beat_alignment import ALIGNMENT
 from pace.evaluation.metrics.onsets import Events, events
 from pace.evaluation.metrics.rhythm import PROTOCOLS, compare, summarise
 from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 from pace.synthetic.music import recompose
 from pace.synthetic.styles import STYLES, bpm_range
 
@@ -76,7 +77,8 @@ class Piece:
 
         It is always cut from a track of the same length, since the mix depends on the whole track.
         """
-        track = recompose(self.style, bpm, first_beat + LEAD_S, LEAD_S + CLIP_SECONDS, self.seed, silent=silent)
+        clock = Clock(bpm, first_beat + LEAD_S)
+        track = recompose(self.style, clock, LEAD_S + CLIP_SECONDS, self.seed, silent).sound()
         start = round((LEAD_S - delay) * SAMPLE_RATE)
         return track[start : start + CLIP_SAMPLES]
 

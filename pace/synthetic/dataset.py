@@ -86,7 +86,7 @@ def make(video: Video, params: SyntheticParams, video_out: Path, truth_out: Path
     clock = draw_clock(video.style, rng)
     motion = choreograph(video.style, clock.bpm, clock.first_beat, params.seconds, params.fps, dance_rng)
     camera = random_camera(rng, params.size, motion)
-    sound = music.compose(video.style, clock.bpm, clock.first_beat, params.seconds, music_rng, SAMPLE_RATE)
+    sound = music.compose(video.style, clock, params.seconds, music_rng).sound()
     write_video(video_out, render(motion, camera, params.size, rng, video.style), params.fps, sound, SAMPLE_RATE)
     beats = clock.beats(params.seconds)
     np.savez(

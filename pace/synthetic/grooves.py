@@ -108,7 +108,8 @@ class Groove:
     """One style's music.
 
     progressions: scale degrees, one chord per bar. kits: General MIDI drum kits. fill: the drums of a fill, one after
-    the other; it divides a beat into `fill_steps`. pulse: the drum that plays every step when the dance is at its strongest. levels: of drums, bass, chords and melody.
+    the other; it divides a beat into `fill_steps`. pulse: the drum that strikes every sixteenth where the dance is at
+    its strongest. levels: of drums, bass, chords and melody.
     """
 
     scales: tuple[tuple[int, ...], ...]

@@ -11,9 +11,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from pace.clip import SAMPLE_RATE
 from pace.synthetic.clock import Clock
-from pace.synthetic.grooves import DRUMS, GROOVES, PROGRAMS, Drum, Groove
+from pace.synthetic.grooves import DRUMS, GROOVES, PROGRAMS, Groove
 from pace.synthetic.intensity import Intensity
 from pace.synthetic.piece import LEAD_IN_S, Piece
 from pace.synthetic.soundfont import DRUM_CHANNEL, Note, peak
@@ -116,9 +115,7 @@ def compose(
     return _compose(style, clock, seconds, (rng,) * PARTS, intensity, frozenset())
 
 
-def recompose(
-    style: str, clock: Clock, seconds: float, seed: int, silent: frozenset[int] = frozenset()
-) -> Piece:
+def recompose(style: str, clock: Clock, seconds: float, seed: int, silent: frozenset[int] = frozenset()) -> Piece:
     """Compose as `compose` does, but the same piece for the same style and seed at any clock and length.
 
     Key, chords, patterns, instruments and balance stay the same; the players' small inaccuracies may differ.
@@ -156,8 +153,7 @@ def _compose(
         bars=bars,
     )
     drums, bass, chords, melody = (
-        _Player(score, level * rng.uniform(0.85, 1.15), rng)
-        for level, rng in zip(groove.levels, players, strict=True)
+        _Player(score, level * rng.uniform(0.85, 1.15), rng) for level, rng in zip(groove.levels, players, strict=True)
     )
     programs = (
         (DRUM_CHANNEL, _play_drums(score, drums)),
@@ -177,7 +173,9 @@ class _Player:
         self.score, self.level, self.rng = score, level, rng
         self.notes: list[Note] = []
 
-    def add(self, program: int, channel: int, pitch: int, bar: int, step: float, length: float, strength: float) -> None:
+    def add(
+        self, program: int, channel: int, pitch: int, bar: int, step: float, length: float, strength: float
+    ) -> None:
         """Add a note of `length` steps at a step of a bar; strength 1 is the peak of a kick."""
         time = self.score.time(bar, step)
         late = float(np.clip(self.rng.normal(0, 0.0025), -MAX_HUMAN_S, MAX_HUMAN_S))

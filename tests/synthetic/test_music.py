@@ -7,10 +7,10 @@ import librosa
 import mir_eval
 import numpy as np
 import pytest
+from pace.synthetic.instruments import DRUMS, TIMBRES, drum, note
 
 from pace.audio.mel import filterbank
 from pace.synthetic.grooves import GROOVES
-from pace.synthetic.instruments import DRUMS, TIMBRES, drum, note
 from pace.synthetic.music import MAX_HUMAN_S, compose, recompose
 from pace.synthetic.styles import STYLES, bpm_range
 
