@@ -45,4 +45,4 @@ def test_notes_breaks_beats_and_bars_of_the_file(tmp_path, clock):
     np.testing.assert_allclose(beats[1 : 1 + (true > 0).sum()], true[true > 0], atol=1e-4)
     first = clock.beats(8.0)
     first = first[(first % 4 == 0) & (clock.time(first) > 0)][0]
-    assert downbeats[0] == pytest.approx(float(clock.time(first)), abs=1e-4)
+    assert downbeats[-1] == pytest.approx(float(clock.time(first)), abs=1e-4)
