@@ -79,5 +79,6 @@ preflight:
 $(VENV)/.installed: $(wildcard requirements*.txt) | preflight
 	"$(PYTHON)" -m venv $(VENV)
 	pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-test.txt
-	pip install --quiet --disable-pip-version-check --no-deps -r requirements-mediapipe.txt -r requirements-rtmpose.txt
+	pip install --quiet --disable-pip-version-check --no-deps \
+		-r requirements-mediapipe.txt -r requirements-music.txt -r requirements-rtmpose.txt
 	touch $@

@@ -30,6 +30,7 @@ from pace.clip import CLIP_SECONDS, SAMPLE_RATE
 from pace.evaluation.metrics import frechet
 from pace.pipeline.closure import ROOT
 from pace.scoring.rows import PAIRED
+from pace.synthetic.clock import Clock
 from pace.synthetic.music import compose
 from pace.training.checkpoint import save_model, write_config
 
@@ -54,7 +55,7 @@ def make_clips(folder: Path, count: int) -> None:
     for side in (REFERENCE, SYSTEM):
         (folder / side).mkdir(parents=True)
     for i in range(count):
-        wave = compose("house", 80 + i % 56, 0.1, CLIP_SECONDS, np.random.default_rng(i)).astype(np.float32)
+        wave = compose("house", Clock(80 + i % 56, 0.1), CLIP_SECONDS, np.random.default_rng(i)).sound()
         other = np.roll(wave, SAMPLE_RATE // 50) + rng.normal(0, 0.01, len(wave)).astype(np.float32)
         for side, samples in ((REFERENCE, wave), (SYSTEM, other)):
             soundfile.write(folder / side / f"{i:03d}.wav", samples, SAMPLE_RATE, subtype="PCM_16")

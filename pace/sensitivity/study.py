@@ -78,7 +78,8 @@ class Piece:
 
         It is always cut from a track of the same length, since the mix depends on the whole track.
         """
-        track = recompose(self.style, bpm, first_beat + LEAD_S, LEAD_S + CLIP_SECONDS, self.seed, silent=silent)
+        clock = Clock(bpm, first_beat + LEAD_S)
+        track = recompose(self.style, clock, LEAD_S + CLIP_SECONDS, self.seed, silent).sound()
         start = round((LEAD_S - delay) * SAMPLE_RATE)
         return track[start : start + CLIP_SAMPLES]
 

@@ -9,6 +9,7 @@ import torch
 from pace.audio import mel
 from pace.audio.vocoder import VocoderParams, invert, magnitude
 from pace.clip import CLIP_SAMPLES, SAMPLE_RATE
+from pace.synthetic.clock import Clock
 from pace.synthetic.music import compose
 from pace.synthetic.styles import STYLES, bpm_range
 
@@ -17,7 +18,7 @@ PARAMS = VocoderParams(iterations=16, momentum=0.99)
 
 def _music(style: str, number: int) -> np.ndarray:
     rng = np.random.default_rng((3, STYLES.index(style), number))
-    return compose(style, rng.uniform(*bpm_range(style)), rng.uniform(0, 2), 5.0, rng)
+    return compose(style, Clock(rng.uniform(*bpm_range(style)), rng.uniform(0, 2)), 5.0, rng).sound()
 
 
 def _onsets(wave: np.ndarray) -> np.ndarray:

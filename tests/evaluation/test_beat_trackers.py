@@ -6,6 +6,7 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+from helpers.composed import composed
 from helpers.projects import ROOT, read_stages
 
 from pace.evaluation import beat_trackers, score_clips
@@ -15,7 +16,6 @@ from pace.evaluation.settings import EvaluateParams
 from pace.pipeline import params
 from pace.scoring.file_clips import clips_of
 from pace.scoring.matching import Matches
-from pace.synthetic.music import compose
 
 SR = 22050
 TEMPI = (84, 96, 108, 120, 132)
@@ -53,7 +53,7 @@ def measure(tracker):
         grids = [np.arange(first, 5, 60 / bpm) for first in firsts]
         of_clicks.append(np.median(np.concatenate([errors(tracker, clicks(beats), beats) for beats in grids])))
         pieces = [
-            (compose(style, bpm, beats[0], 5.0, np.random.default_rng(i)), beats)
+            (composed(style, bpm, beats[0], 5.0, i), beats)
             for i, (style, beats) in enumerate(zip(itertools.cycle(STYLES), grids, strict=False))
         ]
         of_music.append(np.median(np.concatenate([errors(tracker, wave, beats) for wave, beats in pieces])))
@@ -100,7 +100,7 @@ def test_another_tracker_hears_the_beats_of_every_row(fake, scored_clip_of):
 def scored_clip_of(tmp_path, monkeypatch):
     monkeypatch.setenv("PACE_WORKERS", "0")
     path = tmp_path / "a.wav"
-    soundfile.write(path, compose("house", 120, 0.1, 5.0, np.random.default_rng(0)), SR)
+    soundfile.write(path, composed("house", 120, 0.1, 5.0, 0), SR)
     return lambda: clips_of({"mine": Matches({"a": (path, path)}, [], [], {}, [])})[0]
 
 

@@ -8,6 +8,7 @@ import numba, numpy as np
 from pathlib import Path
 from pace.evaluation import score_clips
 from pace.evaluation.metrics import onsets
+from pace.synthetic.clock import Clock
 from pace.synthetic.music import compose
 
 def files():
@@ -15,7 +16,7 @@ def files():
 
 score_clips.compile_once()
 before = files()
-wave = compose("house", 120.0, 0.3, 5.0, np.random.default_rng(0), 22050)
+wave = compose("house", Clock(120.0, 0.3), 5.0, np.random.default_rng(0)).sound()
 for samples in (wave, np.roll(wave, 5000)):
     assert len(onsets.events(samples, 22050).beats) > 5
 assert len(before) > 5 and files() == before, set(files()) ^ set(before)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from helpers.composed import composed
 from helpers.projects import ROOT, run
 
 from pace.evaluation import controls, unscored
@@ -18,7 +19,6 @@ from pace.evaluation.score_clips import score_clip
 from pace.evaluation.scores import score_events, score_waves
 from pace.media.sounds import Sound
 from pace.scoring import file_clips, matching, rows
-from pace.synthetic.music import compose
 
 SR = 22050
 PROTOCOLS = ("d2mgan", "loris", "5hz", "strict")
@@ -26,7 +26,7 @@ PROTOCOLS = ("d2mgan", "loris", "5hz", "strict")
 
 @pytest.fixture(scope="module")
 def music():
-    return [compose("house", 100 + 10 * i, 0.1 + 0.1 * i, 5.0, np.random.default_rng(i)) for i in range(4)]
+    return [composed("house", 100 + 10 * i, 0.1 + 0.1 * i, 5.0, i) for i in range(4)]
 
 
 def saved(folder, waves, sample_rate=SR):

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 from helpers import tiny_autoencoder
+from helpers.composed import composed
 
 from pace import __main__
 from pace.evaluation.metrics import beat_alignment, onsets
 from pace.scoring import console_table, tables
-from pace.synthetic.music import compose
 
 ROOT = Path(__file__).resolve().parents[2]
 SR = 22050
@@ -31,7 +31,7 @@ def folders(tmp_path, monkeypatch):
     (tmp_path / "data/none").mkdir(parents=True)
     for folder in ("ref", "mine"):
         (tmp_path / folder).mkdir()
-    music = {name: compose("lock", 100 + 10 * i, 0.2, 3.0, np.random.default_rng(i)) for i, name in enumerate("abc")}
+    music = {name: composed("lock", 100 + 10 * i, 0.2, 3.0, i) for i, name in enumerate("abc")}
     for name, wave in music.items():
         soundfile.write(tmp_path / "ref" / f"{name}.wav", wave, SR)
     soundfile.write(tmp_path / "mine/a.flac", music["b"], SR)
@@ -116,8 +116,8 @@ def test_uninformative_rhythm_metrics_are_marked_in_every_form(folders, capsys):
     for folder in ("songs", "ours", "training"):
         Path(folder).mkdir()
     for i in range(6):
-        wave = compose("house", 93 + 7 * i, 0.1 + 0.05 * i, 5.0, np.random.default_rng(i))
-        other = compose("lock", 90 + 8 * i, 0.3 + 0.03 * i, 5.0, np.random.default_rng(i + 10))
+        wave = composed("house", 93 + 7 * i, 0.1 + 0.05 * i, 5.0, i)
+        other = composed("lock", 90 + 8 * i, 0.3 + 0.03 * i, 5.0, i + 10)
         soundfile.write(f"training/{i}.wav", other, SR)
         soundfile.write(f"songs/{i}.wav", wave, SR)
         soundfile.write(f"ours/{i}.wav", np.roll(wave, 500) + 0.3 * np.random.default_rng(i).random(len(wave)), SR)
@@ -154,7 +154,7 @@ def test_distances_have_intervals_and_paired_differences_in_every_form(folders, 
     for folder in ("songs", "near", "far"):
         Path(folder).mkdir()
     for i in range(6):
-        wave = compose("house", 93 + 7 * i, 0.1 + 0.05 * i, 3.0, np.random.default_rng(i))
+        wave = composed("house", 93 + 7 * i, 0.1 + 0.05 * i, 3.0, i)
         noise = np.random.default_rng(i).normal(size=len(wave))
         for folder, level in (("songs", 0.0), ("near", 0.02), ("far", 0.2)):
             soundfile.write(f"{folder}/{i}.wav", 0.5 * wave + level * noise, SR)
@@ -452,7 +452,7 @@ def test_with_an_autoencoder_the_table_has_a_ceiling_which_the_marks_heed(folder
     """A random autoencoder, which no music survives, is a ceiling that beats no control: every metric is marked."""
     tiny_autoencoder.save("models/vae")
     for i, name in enumerate("cdef"):
-        soundfile.write(f"ref/{name}.wav", compose("house", 95 + 9 * i, 0.2, 6.0, np.random.default_rng(i)), SR)
+        soundfile.write(f"ref/{name}.wav", composed("house", 95 + 9 * i, 0.2, 6.0, i), SR)
         shutil.copy(f"ref/{name}.wav", f"mine/{name}.wav")
     command("ref", "mine", "--protocols", "strict", "--extractors", "descriptors", "--out", "x.json")
     said = capsys.readouterr().out
@@ -485,7 +485,7 @@ def test_poses_add_the_rows_clock_and_with_those_of_training_music_retrieval(fol
         Path(folder).mkdir()
     for i, name in enumerate("abc"):
         np.savez(f"poses/{name}.npz", **bobbing(100 + 10 * i))
-        soundfile.write(f"train/t{name}.wav", compose("house", 100 + 10 * i, 0.2, 6.0, np.random.default_rng(9)), SR)
+        soundfile.write(f"train/t{name}.wav", composed("house", 100 + 10 * i, 0.2, 6.0, 9), SR)
         np.savez(f"train_poses/t{name}.npz", **bobbing(100 + 10 * i, 6.0))
     options = "ref", "mine", "--poses", "poses", "--training", "train", "--training-poses"
     command(*options, "train_poses", "--out", "t.json")

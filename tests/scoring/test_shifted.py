@@ -4,12 +4,12 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from helpers.composed import composed
 
 from pace.media.sounds import Sound
 from pace.motion.energy import EnergyParams
 from pace.scoring import score, shifted
 from pace.scoring.lateness import Lateness
-from pace.synthetic.music import compose
 
 SR = 22050
 ENERGY = EnergyParams(6.0, 1.2, 2, "unit", "keep")
@@ -32,8 +32,8 @@ def test_encoded_early_and_other_music(tmp_path, monkeypatch):
     for folder in ("true", "aac", "early", "other"):
         (tmp_path / folder).mkdir()
     for i in range(4):
-        wave = compose("house", 93 + 8 * i, 0.1 + 0.06 * i, 4.0, np.random.default_rng(i)).astype(np.float32)
-        other = compose("lock", 126 - 7 * i, 0.3, 4.0, np.random.default_rng(50 + i))
+        wave = composed("house", 93 + 8 * i, 0.1 + 0.06 * i, 4.0, i)
+        other = composed("lock", 126 - 7 * i, 0.3, 4.0, 50 + i)
         write_aac(tmp_path / f"aac/{i}.m4a", wave)
         for folder, made in (("true", wave), ("early", wave[round(0.03 * SR) :]), ("other", other)):
             soundfile.write(tmp_path / folder / f"{i}.wav", made, SR)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from helpers.composed import composed
 from scipy import signal
 
 from pace.evaluation import controls
 from pace.evaluation.embedders import descriptors
 from pace.evaluation.metrics import frechet
-from pace.synthetic.music import compose
 
 SR = descriptors.SAMPLE_RATE
 TIME = np.arange(SR) / SR
@@ -20,7 +20,7 @@ def described(wave, sample_rate=SR):
 
 
 def piece(style, seed, bpm=110.0):
-    return compose(style, bpm, 0.1, 10.0, np.random.default_rng(seed))
+    return composed(style, bpm, 0.1, 10.0, seed)
 
 
 @pytest.fixture(scope="module")
