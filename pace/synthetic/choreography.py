@@ -142,17 +142,17 @@ class _Dancer:
     def arm(self, part: str, fitness: float) -> Floats:
         """Angles of an arm (N,4)."""
         moves = self.moves(part, self.manner.arms)
-        angles = self.resting(part, np.radians([ARM_POSES[ARM_MOVES[move][0]] for move in moves]))
+        angles = self.resting(np.radians([ARM_POSES[ARM_MOVES[move][0]] for move in moves]))
         hitting = np.zeros_like(angles)
         for number, (phrase, size, shape) in enumerate(self.pulses(part)):
             rest, targets = ARM_MOVES[moves[phrase]]
             way = np.radians(np.subtract(ARM_POSES[targets[number % len(targets)]], ARM_POSES[rest]))
             way *= np.radians(58) / max(np.linalg.norm(way * (1, 1, 0.7, 0.4)), 0.3)
             hitting += fitness * size * shape[:, None] * way
-        size = self.manner.flow * fitness * np.radians([50, 44, 28, 28])
-        return angles + self.recoiling(hitting) + size * self.floating(part, 4)
+        extent = self.manner.flow * fitness * np.radians([50, 44, 28, 28])
+        return angles + self.recoiling(hitting) + extent * self.floating(part, 4)
 
-    def resting(self, part: str, values: Floats) -> Floats:
+    def resting(self, values: Floats) -> Floats:
         """Track (N,C) of a part's resting places (P,C), one for each phrase; it changes slowly."""
         track = np.repeat(values[:1], len(self.times), axis=0)
         for phrase, step in zip(self.phrases[1:], np.diff(values, axis=0), strict=True):

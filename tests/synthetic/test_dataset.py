@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from pace.media.video import probe
-from pace.synthetic.dataset import SyntheticParams, Video, draw_clock, make, plan
-from pace.synthetic.styles import STYLES, bpm_range
+from pace.synthetic.dataset import SyntheticParams, Video, make, plan, strength
+from pace.synthetic.styles import MAX_DRIFT, STYLES, bpm_range, draw_clock
 
 PARAMS = SyntheticParams(80, 10, 20, seconds=2.0, size=128, fps=30.0, seed=0)
 
@@ -24,7 +24,7 @@ def test_plan_balances_styles_and_shares_no_music():
 def made_video(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made_video")
     video = Video("test", 6)
-    make(video, PARAMS, folder / "a.mp4", folder / "a.npz")
+    make(video, PARAMS, folder / "a.mp4", folder / "a.npz", folder / "a.mid")
     return folder, video
 
 
@@ -40,8 +40,9 @@ def test_video_and_truth_agree(made_video):
         low, high = bpm_range(video.style)
         assert str(truth["style"]) == video.style and low <= truth["bpm"] <= high
         beats = truth["beats"]
-        assert beats[0] < 60 / truth["bpm"] and beats[-1] + 60 / truth["bpm"] >= 2.0 and (beats < 2.0).all()
-        np.testing.assert_allclose(np.diff(beats), 60 / truth["bpm"])
+        assert beats[0] < 64 / truth["bpm"] and beats[-1] + 64 / truth["bpm"] >= 2.0 and (beats < 2.0).all()
+        np.testing.assert_allclose(np.diff(beats), 60 / truth["bpm"], rtol=0.065)
+        assert 0 <= truth["strength"] < 1
         assert set(truth["downbeats"]) <= set(beats)
         joints = truth["joints3d"]
         pixels = joints[..., :2] / joints[..., 2:] * truth["camera_focal"] + truth["camera_centre"]
@@ -52,11 +53,12 @@ def test_video_and_truth_agree(made_video):
 def test_more_videos_change_no_other(made_video, tmp_path):
     folder, video = made_video
     more = dataclasses.replace(PARAMS, train_videos=500)
-    make(video, more, tmp_path / "a.mp4", tmp_path / "a.npz")
+    make(video, more, tmp_path / "a.mp4", tmp_path / "a.npz", tmp_path / "a.mid")
     assert (tmp_path / "a.npz").read_bytes() == (folder / "a.npz").read_bytes()
     assert (tmp_path / "a.mp4").read_bytes() == (folder / "a.mp4").read_bytes()
+    assert (tmp_path / "a.mid").read_bytes() == (folder / "a.mid").read_bytes()
     other = dataclasses.replace(PARAMS, seed=1)
-    make(video, other, tmp_path / "b.mp4", tmp_path / "b.npz")
+    make(video, other, tmp_path / "b.mp4", tmp_path / "b.npz", tmp_path / "b.mid")
     assert (tmp_path / "b.npz").read_bytes() != (folder / "a.npz").read_bytes()
 
 
@@ -67,3 +69,13 @@ def test_tempo_and_phase_within_the_bar_are_uniform():
     assert np.histogram([clock.bpm for clock in clocks], 4, (low, high))[0].min() > 70
     phases = [clock.first_beat * clock.bpm / 240 for clock in clocks]
     assert np.histogram(phases, 4, (0, 1))[0].min() > 70
+    drifts = [clock.drift for clock in clocks]
+    assert 0 <= min(drifts) < 0.01 and MAX_DRIFT - 0.01 < max(drifts) <= MAX_DRIFT
+
+
+def test_the_strengths_of_a_split_are_spread_evenly():
+    strengths = [strength(Video("test", number), 0) for number in range(20)]
+    assert np.abs(np.sort(strengths) - (np.arange(20) + 0.5) / 20).max() < 0.1
+    assert strength(Video("test", 3), 1) != strengths[3] != strength(Video("val", 3), 0)
+    of_a_style = [strength(Video("train", number), 0) for number in range(2, 80, 10)]
+    assert np.ptp(of_a_style) > 0.6
