@@ -14,6 +14,7 @@ from torch import nn
 
 from pace.conditioning.alignment import resampling
 from pace.pipeline.params import choice, limits
+from pace.pose.skeleton import PARTS
 
 SEMANTIC_WIDTH = 512  # width of the motion encoder's embeddings E
 MIN_DEVIATION = 1e-5  # floor in the z-score: a part that does not move gives zeros, not amplified noise
@@ -37,6 +38,7 @@ class EncoderParams:
     part_gate: bool = choice(True, False)
     energies: bool = choice(True, False)
     semantic: bool = choice(True, False)
+    part_code: bool = choice(True, False)
 
 
 class Conditions(NamedTuple):
@@ -81,9 +83,13 @@ class Branch(nn.Module):
     """The slow or the fast branch: energies query the semantic features, and part gates weight the sum, (3)-(5).
 
     `energies` false: the branch of an encoder without energies, in which the semantic features query themselves.
+    `coded`: the number of parts with a code of their own (not in the paper), 0 for none. The code is a bias of each
+    part in the hidden layer of the MLP of (3): without it, the same energy of an arm and of a leg is the same S'.
     """
 
-    def __init__(self, width: int, heads: int, residual: bool, gate: bool = True, energies: bool = True) -> None:
+    def __init__(
+        self, width: int, heads: int, residual: bool, gate: bool = True, energies: bool = True, coded: int = 0
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.residual = residual
@@ -93,6 +99,7 @@ class Branch(nn.Module):
         self.value = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
         self.gate = nn.Linear(width, 1) if gate else None
+        self.code = nn.Parameter(torch.randn(coded, width)) if coded and energies else None
 
     def forward(self, energy: torch.Tensor | None, semantic: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Energies (B,N,P) and projected semantics E' (B,N,P,d) -> H^s_n or H^f_n (B,N,d) and gates (B,N,P).
@@ -102,7 +109,9 @@ class Branch(nn.Module):
         """
         motion = semantic
         if self.mlp is not None and energy is not None:
-            motion = self.mlp(zscore(energy)[..., None].to(self.query.weight.dtype))  # (3): S' or F' (B,N,P,d)
+            first, activation, last = self.mlp
+            inner = first(zscore(energy)[..., None].to(self.query.weight.dtype))
+            motion = last(activation(inner if self.code is None else inner + self.code))  # (3): S' or F' (B,N,P,d)
         if motion is None:
             raise ValueError("a branch of the encoder needs energies or semantic features")
         semantic = motion if semantic is None else semantic
@@ -171,13 +180,14 @@ class HSFEncoder(nn.Module):
         self.width = width * params.motion + visual_width * params.visual  # width of [H, G]
         self.context_width = self.width or width
         names = branch_names(params)
+        coded = len(PARTS) if params.part_code and params.parts == "five" else 0
         if params.motion and params.semantic:
             self.norm = nn.LayerNorm(SEMANTIC_WIDTH)
             self.project = nn.Linear(SEMANTIC_WIDTH, width)
         if names:
             self.branches = nn.ModuleDict(
                 {
-                    name: Branch(width, params.heads, params.residual, params.part_gate, params.energies)
+                    name: Branch(width, params.heads, params.residual, params.part_gate, params.energies, coded)
                     for name in names
                 }
             )

@@ -31,6 +31,7 @@ PAPER = EncoderParams(
     part_gate=True,
     energies=True,
     semantic=True,
+    part_code=False,
 )
 
 
@@ -125,6 +126,18 @@ def test_energy_acts_through_attention_only():
         assert (encoder(c).frames - encoder(permuted).frames).abs().max() > 1e-2
         change = encoder(c._replace(semantic=same)).frames - encoder(permuted._replace(semantic=same)).frames
         assert (change.abs().max() < 1e-4) == hidden
+
+
+def test_the_code_tells_the_energies_of_the_parts_apart():
+    """Without it, energies that an arm and a leg exchange are the same H_n where the embedding is the same."""
+    c, swapped = draw(), [0, 3, 2, 1, 4]
+    exchanged = c._replace(slow=c.slow[..., swapped], fast=c.fast[..., swapped])
+    for code, differ in ((False, False), (True, True)):
+        encoder = make(semantic=False, part_code=code)
+        change = (encoder(c).frames - encoder(exchanged).frames).abs().max()
+        assert (change > 1e-2) == differ
+        assert len([name for name, _ in encoder.named_parameters() if name.endswith("code")]) == 2 * code
+    assert not any(name.endswith("code") for name, _ in make(parts="whole", part_code=True).named_parameters())
 
 
 def test_zscore():

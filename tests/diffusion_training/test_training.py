@@ -36,6 +36,7 @@ ENCODER = EncoderParams(
     part_gate=True,
     energies=True,
     semantic=True,
+    part_code=False,
 )
 UNET = UNetParams(
     widths=(8, 16),
