@@ -48,8 +48,10 @@ class Clock:
         return self.first + self.period * round((time - self.first) / self.period)
 
 
-def find_clock(fast: npt.NDArray[np.floating], fps: float) -> Clock | None:
+def find_clock(fast: npt.NDArray[np.floating], fps: float, arrival: float = ARRIVAL) -> Clock | None:
     """The clock of a clip's fast energies (N,K), K of any parts; None for a body that stands still.
+
+    arrival: seconds from the steepest fall to the beat.
 
     Each part's speed (the root of its energy) counts relative to its mean. The fall of their sum over 0.2 s is compared
     with a pulse of two harmonics at all tempi and phases, times a log-normal prior of the tempo.
@@ -72,7 +74,7 @@ def find_clock(fast: npt.NDArray[np.floating], fps: float) -> Clock | None:
     prior = np.exp(-0.5 * (np.log2(60 * step * tempi / COMMON_BPM) / SPREAD) ** 2)
     best, phase = np.unravel_index(np.argmax(pulse * prior[:, None]), pulse.shape)
     bpm = 60 * step * float(tempi[best])
-    return Clock(bpm, (float(PHASES[phase]) * 60 / bpm + ARRIVAL) % (60 / bpm))
+    return Clock(bpm, (float(PHASES[phase]) * 60 / bpm + arrival) % (60 / bpm))
 
 
 def read_clocks(path: Path, spans: Sequence[tuple[float, float]], params: EnergyParams) -> list[Clock | None]:
