@@ -20,8 +20,8 @@ from pace.pose.skeleton import H36M
 SLOWEST, FASTEST = 60.0, 200.0  # BPM
 COMMON_BPM, SPREAD = 120.0, 0.8  # the tempo that is likeliest a priori, and the standard deviation of it in octaves
 FALL = 0.1  # seconds before and after a beat between which the energy falls
-# Seconds from the steepest fall to the beat: the median on the training dances of the synthetic dataset.
-ARRIVAL = 0.02
+# Seconds from the steepest fall to the beat: the best on the training dances of the synthetic dataset.
+ARRIVAL = -0.18
 FINENESS = 16  # tempi per cycle over the whole track
 PHASES = np.arange(64) / 64  # of a beat
 
