@@ -6,6 +6,7 @@ import pytest
 from pace.pose import blazepose
 from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 from pace.synthetic.render import render
 
 
@@ -15,7 +16,7 @@ def test_landmarks_are_those_of_the_whole_network(tmp_path):
     from mediapipe.python.solutions import pose
 
     rng = np.random.default_rng(3)
-    motion = choreograph("lock", 110, 0.2, 0.5, 30, rng)
+    motion = choreograph("lock", Clock(110, 0.2), 0.5, 30, rng).motion
     frames = list(render(motion, random_camera(rng, 256, motion, "front"), 256, rng))
 
     def landmarks(network):

@@ -11,6 +11,7 @@ from pace.pose.skeleton import halpe26_to_h36m
 from pace.synthetic.body import rotation
 from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 from pace.synthetic.render import render
 
 pytestmark = pytest.mark.long
@@ -22,7 +23,7 @@ STYLES = ("break", "house", "waack", "krump", "ballet_jazz")
 def track(style, number, view, seconds, turn=0.0):
     """One dance: detected (N,), error (N,17) in body heights, and the joints' true and estimated speed (N,17)."""
     rng = np.random.default_rng([77, number])
-    motion = turning(choreograph(style, 95.0 + 8 * number, 0.2, seconds, FPS, rng), turn)
+    motion = turning(choreograph(style, Clock(95.0 + 8 * number, 0.2), seconds, FPS, rng).motion, turn)
     camera = random_camera(rng, 256, motion, view)
     estimate = mediapipe.estimate(render(motion, camera, 256, rng), FPS, style)
     pose, truth = halpe26_to_h36m(estimate.keypoints)[..., :2], camera.project(motion.joints)

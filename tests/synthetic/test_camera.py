@@ -5,6 +5,7 @@ import pytest
 
 from pace.synthetic.camera import NEAREST, VIEWS, draw_view, look, random_camera
 from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 from pace.synthetic.styles import STYLES
 
 
@@ -35,7 +36,7 @@ def test_dancer_stays_in_frame(style, view):
     shares = []
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        motion = choreograph(style, 100.0, 0.5, 10.0, 30.0, rng)
+        motion = choreograph(style, Clock(100.0, 0.5), 10.0, 30.0, rng).motion
         camera = random_camera(rng, 256, motion, view)
         np.testing.assert_allclose(camera.rotation @ camera.rotation.T, np.eye(3), atol=1e-12)
         assert np.linalg.det(camera.rotation) == pytest.approx(1.0)
@@ -52,7 +53,7 @@ def test_dancer_stays_in_frame(style, view):
 def test_camera_keeps_clear_of_a_dancer_who_travels():
     """From the front, on a path of six metres towards the camera."""
     rng = np.random.default_rng(1)
-    motion = choreograph("house", 100.0, 0.5, 4.0, 30.0, rng)
+    motion = choreograph("house", Clock(100.0, 0.5), 4.0, 30.0, rng).motion
     path = np.linspace(-3, 3, len(motion.joints))[:, None, None] * np.array([0, 0, 1.0])
     tracks = {name: getattr(motion, name) + path for name in ("joints", "hands", "toes")}
     motion = dataclasses.replace(motion, **tracks)
@@ -69,7 +70,7 @@ def test_views_come_in_their_shares():
     assert {name: drawn.count(name) / 2000 for name in VIEWS} == pytest.approx(
         {name: view.share for name, view in VIEWS.items()}, abs=0.03
     )
-    motion = choreograph("pop", 100.0, 0.5, 1.0, 30.0, rng)
+    motion = choreograph("pop", Clock(100.0, 0.5), 1.0, 30.0, rng).motion
     seen = np.array([angles(random_camera(rng, 256, motion)) for _ in range(300)])
     assert np.mean(abs(seen[:, 0]) > 35) > 0.2 and np.mean(seen[:, 1] > 15) > 0.1
     assert min(np.mean(seen[:, 0] > 35), np.mean(seen[:, 0] < -35)) > 0.07
