@@ -59,7 +59,7 @@ def test_part_of_an_ellipse():
 
 def test_the_face_is_seen_from_the_front_alone():
     """Skin covers a third of the head or more from the front, and only the nape from behind."""
-    motion = choreograph("pop", Clock(100.0, 0.3), 0.1, 30.0, np.random.default_rng(0)).motion
+    motion = choreograph("pop", Clock(100.0, 0.3), 0.5, 30.0, np.random.default_rng(0)).motion
     skin, hair, other = (255.0, 0.0, 0.0), (0.0, 255.0, 0.0), (90.0,) * 3
     for long_hair in (False, True):
         clothes = Look(skin, hair, other, other, other, True, False, long_hair)
@@ -75,7 +75,7 @@ def test_the_face_is_seen_from_the_front_alone():
 
 def test_the_nearer_limb_hides_the_farther():
     """Where two limbs cross, the pixel has the colour of the limb nearer to the camera."""
-    motion = choreograph("pop", Clock(100.0, 0.3), 0.1, 30.0, np.random.default_rng(0)).motion
+    motion = choreograph("pop", Clock(100.0, 0.3), 0.5, 30.0, np.random.default_rng(0)).motion
     camera = look(0.0, 0.0, np.array([0.0, 1.0, 0.0]), 4.0, 300.0, 256)
     clothes = Look((1.0,) * 3, (2.0,) * 3, (3.0,) * 3, (4.0,) * 3, (5.0,) * 3, True, False, False)
     figure = Figure(motion, camera, clothes)
