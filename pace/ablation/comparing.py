@@ -13,7 +13,7 @@ from pace.evaluation.metrics import bootstrap
 from pace.evaluation.metrics.blocks import Block, blocks
 from pace.evaluation.metrics.bootstrap import Statistic
 
-KEYS = ("dance", "video_id", "row")  # columns of per_clip.csv that are not metrics
+KEYS = ("dance", "beats", "strength", "video_id", "row")  # columns of per_clip.csv that are not metrics
 
 
 @dataclasses.dataclass(frozen=True)

@@ -139,7 +139,7 @@ def retrieve(clock: Clock, training: Sequence[Timed[Record]], folders: Folders) 
 
 
 def annotations(record: Record, truth: Truth | None, poses: Path) -> Annotations:
-    """Annotations of a clip: true beats of the dataset, the tempo in the index, motion beats of the lifted pose."""
+    """Annotations of a clip: true beats and strength of the dataset, tempo in the index, motion beats of its pose."""
     span = record["start_s"], record["start_s"] + CLIP_SECONDS
     try:
         motion = beat_alignment.read_motion_beats(poses / f"{record['video_id']}.npz", *span)
@@ -149,6 +149,7 @@ def annotations(record: Record, truth: Truth | None, poses: Path) -> Annotations
         truth.beats_between(*span) if truth else None,
         record["bpm"] if record["bpm"] > 0 else None,
         *((motion.times, motion.unusable, motion.filled) if motion else ()),
+        strength=truth.strength if truth else None,
     )
 
 

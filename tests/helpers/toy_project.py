@@ -47,11 +47,11 @@ else:
     assert pathlib.Path("extra.txt").read_text() == "extra"
     model = json.loads(pathlib.Path("model.json").read_text())
     pathlib.Path("reports").mkdir(exist_ok=True)
-    lines = ["clip_id,dance,video_id,row,loris_bcs,loris_bhs,strict_beat_f70"]
+    lines = ["clip_id,dance,beats,video_id,row,loris_bcs,loris_bhs,strict_beat_f70"]
     for clip in range(6):
         beat = 0.1 * clip + 0.01 * p["sample"]["steps"] + 0.1 * model["width"] * (clip % 2) + 0.001 * model["seed"]
-        lines.append(f"c{clip},d{clip // 2},v{clip},generated,{80 + clip},{90 - clip},{beat:.6f}")
-        lines.append(f"c{clip},d{clip // 2},v{clip},clicks,1,1,1")
+        lines.append(f"c{clip},d{clip // 2},librosa,v{clip},generated,{80 + clip},{90 - clip},{beat:.6f}")
+        lines.append(f"c{clip},d{clip // 2},librosa,v{clip},clicks,1,1,1")
     pathlib.Path("reports/per_clip.csv").write_text("\\n".join(lines) + "\\n")
     fad = {"generated": {"vggish": {"fad": 3.5 + model["width"]}}, "not_computed": {"clap": "no weights"}}
     rhythm = {"shuffled": {"strict": {"beat_f70": 0.25}}, "ceiling": {"strict": {"beat_f70": 0.9}}}
