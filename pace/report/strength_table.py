@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from pace.evaluation.strength import MAIN_ROWS, THIRDS
-from pace.evaluation.table import MAIN
 from pace.report.tables import NO_VALUE, cell, interval
-from pace.report.wording import BY_STRENGTH, COLUMNS, OWN_MINUS_SHUFFLED, ROWS
+from pace.report.wording import BY_STRENGTH, COLUMNS, MAIN, MAIN_ROWS, OWN_MINUS_SHUFFLED, ROWS, THIRDS
 
 
 def by_strength(thirds: Mapping[str, Any]) -> str:

@@ -12,6 +12,9 @@ ROWS = {
     "clicks120": "a click track at 120 BPM",
     "delayed": "the true music, 250 ms late",
 }
+MAIN_ROWS = ("generated", "ceiling", "truth", "clock", "retrieval", "shuffled")  # of the table by strength
+THIRDS = ("weak", "middle", "strong")  # of the dances
+MAIN = (("strict", "beat_f70"), ("strict", "onset_f70"), ("dynamics", "loudness"), ("dynamics", "density"))
 PROTOCOLS = {  # protocol or extractor -> heading, explanation
     "strict": (
         "Strict",

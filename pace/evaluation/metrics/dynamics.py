@@ -10,9 +10,10 @@ follows single beats:
 Each score is the Pearson correlation of the two curves: 1 for curves of the same shape, 0 by chance. Neither the level
 of the music nor the number of its onsets counts.
 
-They are compared from the first to the last sound of the true music. Silence before the first note would otherwise
-correlate with that of any other piece (docs/evaluation.md has the measurements). At both ends the window is cut and its
-mean is of what remains, so that no curve falls there.
+They are compared from half a second after the first sound of the true music to half a second before its last. Silence
+before the first note would otherwise correlate with that of any other piece. Near both ends, where part of the window
+has nothing to cover, the curve is the mean over the rest; within half a second of them it would follow the beat again.
+docs/evaluation.md has the measurements.
 """
 
 import functools
@@ -30,12 +31,14 @@ DYNAMICS = "dynamics"  # the key of these scores, next to the protocols of `rhyt
 LOUDNESS, DENSITY = "loudness", "density"
 WINDOW = 1.0  # seconds: width at half height
 FLOOR = 1e-4  # of the loudest block's power: -40 dB
-SHORTEST_SOUND = 2.0  # seconds of sound that are compared at least
+MARGIN = 0.5  # seconds at either end that are not compared
+SHORTEST_SOUND = 3.0  # seconds of sound that the true music has at least
 # Smaller changes are none: level differences of less are not audible (0.5 to 1 dB), and one onset in five seconds is
 # what regular clicks vary by.
 SMALLEST_CHANGE = {LOUDNESS: 0.5, DENSITY: 0.2}  # dB, onsets per second
 
 BLOCK_SECONDS = BLOCK / SAMPLE_RATE
+MARGIN_BLOCKS = round(MARGIN / BLOCK_SECONDS)
 ONSET_BLOCKS = 3  # an onset is heard up to so many blocks beside the sound that makes it
 SIGMA = WINDOW / math.sqrt(8 * math.log(2)) / BLOCK_SECONDS  # blocks
 
@@ -46,13 +49,16 @@ def compare(reference: Events, generated: Events) -> dict[str, float]:
     """Correlations `loudness` and `density` of music with its reference, in [-1,1].
 
     The music is compared over the reference's length; where it is shorter, it is silent. A score is missing (NaN) where
-    either curve does not change (as of silence), and both are where the reference sounds for less than 2 s.
+    either curve does not change (as of silence), and both are where the reference sounds for less than 3 s.
     """
     first, end = sounding(reference.power)
     if (end - first) * BLOCK_SECONDS < SHORTEST_SOUND:
         return {LOUDNESS: math.nan, DENSITY: math.nan}
     curves = [curves_of(events, first, end) for events in (reference, generated)]
-    return {name: correlation(*(each[name] for each in curves), SMALLEST_CHANGE[name]) for name in SMALLEST_CHANGE}
+    inner = slice(MARGIN_BLOCKS, -MARGIN_BLOCKS)
+    return {
+        name: correlation(*(each[name][inner] for each in curves), SMALLEST_CHANGE[name]) for name in SMALLEST_CHANGE
+    }
 
 
 def sounding(power: Curve) -> tuple[int, int]:
