@@ -145,11 +145,15 @@ def annotations(record: Record, truth: Truth | None, poses: Path) -> Annotations
         motion = beat_alignment.read_motion_beats(poses / f"{record['video_id']}.npz", *span)
     except ValueError as error:  # the music is scored all the same
         motion = MotionBeats(None, str(error))
-    return Annotations(
+    known = Annotations(
         truth.beats_between(*span) if truth else None,
         record["bpm"] if record["bpm"] > 0 else None,
-        *((motion.times, motion.unusable, motion.filled) if motion else ()),
         strength=truth.strength if truth else None,
+    )
+    if motion is None:
+        return known
+    return dataclasses.replace(
+        known, motion_beats=motion.times, pose_unusable=motion.unusable, pose_filled=motion.filled
     )
 
 

@@ -93,7 +93,7 @@ def write_per_clip(scored: Sequence[ScoredClip], rows: Rows, path: Path, tracker
     records = []
     for scores in table.per_clip(scored, rows):
         name = str(scores["clip_id"])
-        record = {"clip_id": name, "dance": clips[name].source, "beats": tracker}
+        record: dict[str, object] = {"clip_id": name, "dance": clips[name].source, "beats": tracker}
         if any(strength is not None for strength in strengths.values()):
             record["strength"] = strengths[name]
         records.append(rounded(record | scores))

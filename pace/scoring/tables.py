@@ -27,8 +27,8 @@ def records(result: Result) -> list[dict[str, object]]:
     Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none, and by the number of
     clips or pairs that lack it, `..._missing`, if any do. An extractor that was not computed has the column
     `extractor_fad` with the reason in every row. The columns `not_above_clock` and `not_above_shuffled` name the
-    metrics on which a system is not above the row `clock` or its own row shuffled. The last column, `not_separated`, is for controls: it names the uninformative metrics,
-    which do not separate the row from the true music.
+    metrics on which a system is not above the row `clock` or its own music shuffled. The last column, `not_separated`,
+    is for controls: it names the uninformative metrics, which do not separate the row from the true music.
     """
     missing = {f"{name}_fad": reason for name, reason in result["not_computed"].items()}
     table = []

@@ -13,6 +13,7 @@ METRICS = {
     "loris": ("bcs", "csd", "bhs", "hsd", "f1"),
     "5hz": ("bcs", "csd", "bhs", "hsd", "f1"),
     "strict": ("onset_f70", "onset_f50", "beat_f70", "cmlt", "amlt", "information_gain", "tempo_error_bpm"),
+    "dynamics": ("loudness", "density"),
     "alignment": ("bas", "bas_music"),
 }
 EXTRACTORS = ("descriptors", "vggish", "cnn14", "clap")
@@ -60,7 +61,7 @@ def result_of(systems=SYSTEMS, late=("ours", "LORIS"), **more):
     files = {"unmatched": {}, "unreadable": {}, "unscored": {}, "faults": {}}
     return {
         "reference": "truth", "systems": {name: name for name in systems}, "rows": rows, "differences": differences,
-        "beats": "librosa", "not_above_clock": {},
+        "beats": "librosa", "not_above_clock": {}, "not_above_shuffled": {}, "own_minus_shuffled": {},
         "group": {"pattern": None, "clips": 20, "sources": 20, "unmatched": []}, "known": {},
         "uninformative": uninformative, "lateness": lateness, "not_computed": {}, "files": files, "other_files": {},
         "per_clip": [],

@@ -18,7 +18,12 @@ from pace.synthetic.music import compose
 
 ROOT = Path(__file__).resolve().parents[2]
 SR = 22050
-ASIDE = ("beats", "not_above_clock", "not_separated")  # columns that the notes and marks of Markdown tell
+ASIDE = (
+    "beats",
+    "not_above_clock",
+    "not_above_shuffled",
+    "not_separated",
+)  # columns that the notes and marks of Markdown tell
 ROWS = ["mine", "mine (shuffled)", "truth", "clicks", "clicks120", "delayed"]
 
 

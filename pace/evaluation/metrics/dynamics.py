@@ -54,11 +54,9 @@ def compare(reference: Events, generated: Events) -> dict[str, float]:
     first, end = sounding(reference.power)
     if (end - first) * BLOCK_SECONDS < SHORTEST_SOUND:
         return {LOUDNESS: math.nan, DENSITY: math.nan}
-    curves = [curves_of(events, first, end) for events in (reference, generated)]
+    true, made = (curves_of(events, first, end) for events in (reference, generated))
     inner = slice(MARGIN_BLOCKS, -MARGIN_BLOCKS)
-    return {
-        name: correlation(*(each[name][inner] for each in curves), SMALLEST_CHANGE[name]) for name in SMALLEST_CHANGE
-    }
+    return {name: correlation(true[name][inner], made[name][inner], least) for name, least in SMALLEST_CHANGE.items()}
 
 
 def sounding(power: Curve) -> tuple[int, int]:
