@@ -169,7 +169,7 @@ def with_generated(scored: Sequence[ScoredClip]) -> tuple[list[ScoredClip], dict
             faults[clip.name] = f"not scored: {clip.unreadable[GENERATED]}"
         elif GENERATED in clip.faults:
             faults[clip.name] = "; ".join(clip.faults[GENERATED])
-    if not readable and (texts := unscored.reasons(scored)):
+    if not readable and (texts := unscored.reasons([clip for clip in scored if not clip.scores])):
         raise ValueError("no clip can be scored; the first, {}: {}".format(*next(iter(texts.items()))))
     if not readable:
         raise ValueError(f"no generated clip can be read; the first, {next(iter(faults.values()))}")

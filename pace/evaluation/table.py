@@ -75,11 +75,13 @@ def shuffled_scores(scored: Sequence[ScoredClip], row: str, protocols: tuple[str
 
 def _shuffled_score(scored: ScoredClip, reference: ScoredClip, row: str, protocols: tuple[str, ...]) -> RowScore:
     truth, other = reference.events[TRUTH], scored.events[row]
-    # Of another clip's length the music is not to blame: its dynamics are compared as far as it goes.
-    common = dataclasses.replace(truth, power=truth.power[: len(other.power)])
 
     def pair(protocol: str) -> tuple[Events, Events]:
-        return (common if protocol == DYNAMICS else truth), other
+        if (
+            protocol == DYNAMICS
+        ):  # the music is not to blame for another clip's length: it is compared as far as it goes
+            return dataclasses.replace(truth, power=truth.power[: len(other.power)]), other
+        return truth, other
 
     scores = score_events(reference.clip.annotations, truth, pair, protocols)
     return RowScore(scores, scored, reference)

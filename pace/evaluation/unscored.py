@@ -58,7 +58,8 @@ def _causes(scored: ScoredClip, lacking: dict[str, list[str]]) -> list[str]:
         if (end - first) * dynamics.BLOCK_SECONDS < dynamics.SHORTEST_SOUND:
             causes.append(f"its true music sounds for less than {dynamics.SHORTEST_SOUND:g} s")
         else:
-            causes.append(f"the {' and the '.join(lacking[DYNAMICS])} of its true music does not change")
+            names = lacking[DYNAMICS]
+            causes.append(f"{' and '.join(names)} of its true music {'do' if len(names) > 1 else 'does'} not change")
     if annotations.beats is not None and len(annotations.beats) < 2:
         causes.append(f"it has {'only one true beat' if len(annotations.beats) else 'no true beats'}")
     return causes
