@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.projects import ROOT
-from helpers.scored_clips import clip_of, scored_clip
+from helpers.scored_clips import clip_of, power_at, scored_clip
 
 from pace.evaluation import intervals, metric_validity, table, unscored
 from pace.evaluation.clips import Annotations
@@ -24,7 +24,7 @@ def sound(onsets, beats=None, seconds=5.0):
     """Five seconds with these onsets, and beats (by default the onsets) at 120 BPM."""
     beats = np.asarray(onsets if beats is None else beats, dtype=float)
     onsets = {name: np.asarray(onsets, dtype=float) for name in PICKING}
-    return Events(seconds, onsets, beats, 120.0 if len(beats) else np.nan)
+    return Events(seconds, onsets, beats, 120.0 if len(beats) else np.nan, power_at(onsets["strict"], seconds))
 
 
 def clip(name, truth, generated, **annotations):

@@ -40,7 +40,7 @@ def beats_of(bpm):
 
 def music(bpm):
     wave = librosa.clicks(times=beats_of(bpm), sr=SR, length=10 * SR, click_freq=600.0)
-    return (0.5 * wave).astype(np.float32)
+    return (0.5 * wave * (0.7 + 0.3 * np.sin(np.arange(len(wave)) / SR))).astype(np.float32)  # it swells and fades
 
 
 def pose():
