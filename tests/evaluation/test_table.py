@@ -102,6 +102,7 @@ def test_per_clip_has_a_line_for_each_clip_and_row_and_the_mean_over_its_pairs()
         "strict_onset_f70", "strict_onset_f50", "strict_beat_f70", "strict_beat_f35",
         "strict_cmlt", "strict_amlt",
         "strict_information_gain", "strict_tempo_error_bpm", "strict_tempo_error_octave_bpm",
+        "dynamics_loudness", "dynamics_density",
     ]  # fmt: skip
 
 
@@ -111,6 +112,7 @@ def test_text_shows_each_row():
         "row", "loris", "f1", "strict", "onset_f70", "strict", "onset_f50", "strict", "beat_f70",
         "strict", "beat_f35", "strict", "cmlt",
         "strict", "amlt", "strict", "information_gain", "strict", "tempo_error_bpm", "strict", "tempo_error_octave_bpm",
+        "dynamics", "loudness", "dynamics", "density",
     ]  # fmt: skip
-    assert lines[1].split() == ["truth", "100.000", *["1.000"] * 7, "0.000", "0.000"]
+    assert lines[1].split() == ["truth", "100.000", *["1.000"] * 7, "0.000", "0.000", "1.000", "1.000"]
     assert [line.split()[0] for line in lines[1:]] == list(ROWS)
