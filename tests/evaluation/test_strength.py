@@ -95,7 +95,7 @@ def test_without_strengths_or_metrics_there_is_nothing_and_a_third_without_clips
 
 def test_all_cameras_of_a_dance_are_in_one_third():
     scored = clips_of([0.1, 0.5, 0.9], clips=3)
-    assert strength.strengths(scored) == {"d0": 0.1, "d1": 0.5, "d2": 0.9}
+    assert strength.strengths(scored) == pytest.approx({"d0": 0.1, "d1": 0.5, "d2": 0.9})
     assert {third: results["clips"] for third, results in section_of(scored).items()} == {
         "weak": 3, "middle": 3, "strong": 3,
     }  # fmt: skip

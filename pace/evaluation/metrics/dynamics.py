@@ -10,10 +10,10 @@ follows single beats:
 Each score is the Pearson correlation of the two curves: 1 for curves of the same shape, 0 by chance. Neither the level
 of the music nor the number of its onsets counts.
 
-They are compared from half a second after the first sound of the true music to half a second before its last. Silence
-before the first note would otherwise correlate with that of any other piece. Near both ends, where part of the window
-has nothing to cover, the curve is the mean over the rest; within half a second of them it would follow the beat again.
-docs/evaluation.md has the measurements.
+They are compared between the first and the last sound of the true music, without 0.75 s at either end. Silence before
+the first note would otherwise correlate with that of any other piece. Near the ends, where part of the window has
+nothing to cover, a curve is the mean over the rest and would follow the beat again. docs/evaluation.md has the
+measurements.
 """
 
 import functools
@@ -31,11 +31,11 @@ DYNAMICS = "dynamics"  # the key of these scores, next to the protocols of `rhyt
 LOUDNESS, DENSITY = "loudness", "density"
 WINDOW = 1.0  # seconds: width at half height
 FLOOR = 1e-4  # of the loudest block's power: -40 dB
-MARGIN = 0.5  # seconds at either end that are not compared
-SHORTEST_SOUND = 3.0  # seconds of sound that the true music has at least
-# Smaller changes are none: level differences of less are not audible (0.5 to 1 dB), and one onset in five seconds is
-# what regular clicks vary by.
-SMALLEST_CHANGE = {LOUDNESS: 0.5, DENSITY: 0.2}  # dB, onsets per second
+MARGIN = 0.75  # seconds at either end that are not compared
+SHORTEST_SOUND = 3.5  # seconds of sound that the true music has at least
+# Smaller changes are none: differences in level of 0.5 dB are hardly audible, and the curves of regular clicks vary by
+# less than this. What is left of them depends on where the beat meets the clip's ends.
+SMALLEST_CHANGE = {LOUDNESS: 0.5, DENSITY: 0.25}  # dB, onsets per second
 
 BLOCK_SECONDS = BLOCK / SAMPLE_RATE
 MARGIN_BLOCKS = round(MARGIN / BLOCK_SECONDS)
@@ -49,7 +49,7 @@ def compare(reference: Events, generated: Events) -> dict[str, float]:
     """Correlations `loudness` and `density` of music with its reference, in [-1,1].
 
     The music is compared over the reference's length; where it is shorter, it is silent. A score is missing (NaN) where
-    either curve does not change (as of silence), and both are where the reference sounds for less than 3 s.
+    either curve does not change (as of silence), and both are where the reference sounds for less than 3.5 s.
     """
     first, end = sounding(reference.power)
     if (end - first) * BLOCK_SECONDS < SHORTEST_SOUND:
