@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from pace.clip import SAMPLE_RATE
 from pace.evaluation.clips import TRUTH
-from pace.evaluation.metrics import dynamics
 from pace.evaluation.metrics.beat_alignment import ALIGNMENT
 from pace.evaluation.metrics.dynamics import DYNAMICS
 from pace.evaluation.metrics.onsets import SHORTEST
@@ -28,6 +27,7 @@ def of_clip(scored: ScoredClip) -> dict[str, str]:
     lacking = {
         protocol: [metric for metric, value in metrics.items() if math.isnan(value)]
         for protocol, metrics in scored.scores.get(TRUTH, {}).items()
+        if protocol != DYNAMICS  # music may be steady: that is counted, and nothing to mend
     }
     lacking = {protocol: metrics for protocol, metrics in lacking.items() if metrics}
     motion_beats, unusable = scored.clip.annotations.motion_beats, scored.clip.annotations.pose_unusable
@@ -51,15 +51,8 @@ def _causes(scored: ScoredClip, lacking: dict[str, list[str]]) -> list[str]:
         causes.append(f"its true music is only {truth.duration:.3f} s long")
     elif {"bcs", "onset_f70"} & {metric for metrics in lacking.values() for metric in metrics}:
         causes.append("no onset is heard in its true music")
-    if len(truth.beats) < 2 and {*lacking} - {DYNAMICS}:
+    if len(truth.beats) < 2:
         causes.append(f"{'only one beat' if len(truth.beats) else 'no beat'} is heard in its true music")
-    if DYNAMICS in lacking:
-        first, end = dynamics.sounding(truth.power)
-        if (end - first) * dynamics.BLOCK_SECONDS < dynamics.SHORTEST_SOUND:
-            causes.append(f"its true music sounds for less than {dynamics.SHORTEST_SOUND:g} s")
-        else:
-            names = lacking[DYNAMICS]
-            causes.append(f"{' and '.join(names)} of its true music {'do' if len(names) > 1 else 'does'} not change")
     if annotations.beats is not None and len(annotations.beats) < 2:
         causes.append(f"it has {'only one true beat' if len(annotations.beats) else 'no true beats'}")
     return causes

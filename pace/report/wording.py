@@ -91,8 +91,8 @@ INTERVALS = "Below each value: its 95 % interval, from resampled dances (bootstr
 HEARD_BY = "In all rows, the beats are those that {tracker} hears, less its constant lateness of {lateness_ms:.0f} ms."
 MISSING_MEANS = (
     "Left out of these means, because they have no value: clips (in row shuffled: pairs of clips) whose true music has "
-    "nothing to compare with, which the section Failures names, and for dynamics music that does not change. Numbers "
-    "left out:"
+    "nothing to compare with. The section Failures names them, but for dynamics, where it is music that does not "
+    "change. Numbers left out:"
 )
 FAD_SCOPE = (
     "Distance to the true music of the scored clips; lower is closer. A shift in time hardly changes it. The distance "

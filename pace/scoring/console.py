@@ -29,7 +29,7 @@ from pace.scoring.notes import MARK, Result
 
 OTHERS = {  # protocol -> why clips lack it
     ALIGNMENT: "the other dances have no beats or no usable pose",
-    DYNAMICS: "the music of the other references does not change, or is too short",
+    DYNAMICS: "the other references are too short, or their music does not change",
 }
 
 

@@ -50,8 +50,8 @@ RHYTHM = (
     Column(STRICT, "beat_f70", ("beat", "F"), SHARE, 0),
     Column(STRICT, "onset_f70", ("onset", "F"), SHARE, 1),
     Column("alignment", "bas", ("dance", "BAS"), SHARE, 2),
-    Column(DYNAMICS, "loudness", ("loud-", "ness r"), SHARE, 4),
-    Column(DYNAMICS, "density", ("den-", "sity r"), SHARE, 5),
+    Column(DYNAMICS, "loudness", ("loud", "r"), SHARE, 4),
+    Column(DYNAMICS, "density", ("dens.", "r"), SHARE, 5),
     *(Column(protocol, "f1", (protocol, "F1 %"), PERCENT, 9 - i) for i, protocol in enumerate(BINNED)),
 )
 
