@@ -1,8 +1,10 @@
 """The rhythm table: which pairs its rows hold, what they are summed up to, and how it is shown."""
 
+import dataclasses
+
 import numpy as np
 import pytest
-from helpers.scored_clips import clip_of, events_at, scored_clip
+from helpers.scored_clips import clip_of, events_at, power_at, scored_clip
 
 from pace.evaluation import table
 from pace.evaluation.clips import Annotations
@@ -104,6 +106,20 @@ def test_per_clip_has_a_line_for_each_clip_and_row_and_the_mean_over_its_pairs()
         "strict_information_gain", "strict_tempo_error_bpm", "strict_tempo_error_octave_bpm",
         "dynamics_loudness", "dynamics_density",
     ]  # fmt: skip
+
+
+def test_shuffled_music_is_not_to_blame_for_another_clip_s_length():
+    """Its dynamics are compared as far as it goes. Own music that ends early is silent there."""
+    truth = events_at(np.concatenate([np.arange(0.1, 5, 0.9), np.arange(5, 10, 0.2)]))
+    truth = dataclasses.replace(truth, duration=10.0, power=power_at(truth.beats, 10.0))
+    short = dataclasses.replace(truth, duration=5.0, power=truth.power[:250])
+    clips = [
+        scored_clip(clip_of(name, music=name), {"truth": truth, "generated": short}, PROTOCOLS) for name in ("a", "b")
+    ]
+    rows = table.pipeline_rows(clips, PROTOCOLS)
+    assert rows["shuffled"][0].scores["dynamics"]["loudness"] == pytest.approx(1)
+    assert rows["shuffled"][0].scores["strict"]["onset_f70"] == 1
+    assert rows["generated"][0].scores["dynamics"]["loudness"] < 0
 
 
 def test_text_shows_each_row():
