@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pace.audio.vocoder import VocoderParams
-from pace.evaluation import embeddings, results, table, unscored
+from pace.evaluation import embeddings, results, strength, table, unscored
 from pace.evaluation.controls import AS_CLOCK
 from pace.evaluation.distances import Distances
 from pace.evaluation.ground_truth import TruthParams
@@ -52,6 +52,8 @@ def main(argv: list[str] | None = None) -> None:
         metrics["faults"] = faults
     if left_out:
         metrics["unscored"] = left_out
+    if by_strength := strength.section(scored, rows):
+        metrics["strength"] = by_strength
     metrics |= pose_sections(index.split_videos, truth, KEYPOINTS, POSES, p["energy"])
 
     results.write_metrics(metrics, METRICS)
@@ -60,6 +62,10 @@ def main(argv: list[str] | None = None) -> None:
     print(f"evaluate: beats heard by {settings.tracker.label}")
     if "not_above_clock" in metrics:
         print(f"evaluate: {AS_CLOCK} not above the row clock, which knows the tempo and phase of the dance alone")
+    if difference := table.differences_text(metrics.get("own_minus_shuffled", {})):
+        print(f"evaluate: {difference}")
+    if by_strength:
+        print(strength.text(by_strength))
     for name, text in (*faults.items(), *left_out.items()):
         print(f"evaluate: {name}: {text}")
     print(f"{METRICS} and {PER_CLIP}: {len(scored)} of {len(index.split_clips)} {split} clips scored")

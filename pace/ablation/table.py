@@ -24,6 +24,8 @@ SHUFFLED = "shuffled_beat_f70"
 METRICS_PATHS: dict[str, tuple[str, ...]] = {  # column -> the keys that lead to it in metrics.json
     **{column: ("fad", "generated", extractor, "fad") for column, extractor in FAD.items()},
     SHUFFLED: ("rhythm", "shuffled", "strict", "beat_f70"),
+    "shuffled_loudness": ("rhythm", "shuffled", "dynamics", "loudness"),
+    "shuffled_density": ("rhythm", "shuffled", "dynamics", "density"),
     "ceiling_beat_f70": ("rhythm", "ceiling", "strict", "beat_f70"),
     "ceiling_onset_f70": ("rhythm", "ceiling", "strict", "onset_f70"),
     "ceiling_fad_descriptors": ("fad", "ceiling", "descriptors", "fad"),
@@ -42,6 +44,8 @@ COLUMNS = {  # key -> heading, decimals
     "strict_beat_f70": ("beat F 70", 3),
     SHUFFLED: ("shuffled beat F 70", 3),
     "strict_tempo_error_bpm": ("tempo error", 1),
+    "dynamics_loudness": ("loudness", 3),
+    "dynamics_density": ("density", 3),
 }
 NOT_COMPUTED = "not computed"
 
@@ -242,6 +246,7 @@ def _notes(dataset: str, comparisons: int) -> str:
         f"this one.{other} One-second bins are blind to timing; the columns from onset F 70 on measure it.\n"
         "Shuffled beat F 70: chance, measured on music generated for other clips. Change: beat F 70 minus that of the "
         "first variant on the same clips and seeds; p: two-sided, for no difference.\n"
+        "Loudness, density: correlation of these curves with those of the true music; 0 by chance.\n"
         "FAD_v, FAD_p, FAD_c: with VGGish, CNN14 and CLAP, if their weights are given.\n"
         f"p after Holm: corrected for {comparisons} comparisons, those of all variants in these tables with their "
         f"reference, by {', '.join(TESTED.values())}, as far as they were measured.\n"

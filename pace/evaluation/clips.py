@@ -15,11 +15,11 @@ CEILING = "ceiling"  # the row of the true music through VAE and vocoder
 
 @dataclasses.dataclass(frozen=True)
 class Annotations:
-    """Annotations of a clip: true beats, tempo, motion beats; None where unknown.
+    """Annotations of a clip: true beats, tempo, motion beats, strength of the dance; None where unknown.
 
     beats: true beats (B,) in seconds. bpm: true tempo. motion_beats: beats (M,) of the dance in seconds.
     pose_unusable: why there are no motion beats although there is a pose. pose_filled: its frames in which missing
-    positions are interpolated.
+    positions are interpolated. strength: 0 (weakest dance) to 1.
     """
 
     beats: npt.NDArray[np.float64] | None = None
@@ -27,6 +27,7 @@ class Annotations:
     motion_beats: npt.NDArray[np.float64] | None = None
     pose_unusable: str = ""
     pose_filled: int = 0
+    strength: float | None = None
 
     def until(self, end: float) -> "Annotations":
         """The same without the beats at or after `end` seconds."""

@@ -19,6 +19,7 @@ GENERATED, CLOCK, RETRIEVAL, SHUFFLED = "generated", "clock", "retrieval", "shuf
 # track of 120 BPM. delayed: the true music 250 ms late.
 ROWS = ("truth", "ceiling", GENERATED, CLOCK, RETRIEVAL, SHUFFLED, "random", "clicks", "clicks120", "delayed")
 AS_CLOCK = "‡"  # marks a figure that is not above that of the row `clock`
+AS_SHUFFLED = "§"  # marks a figure that is not above that of the row `shuffled`
 DELAY = 0.25  # seconds
 
 Piece = TypeVar("Piece")

@@ -38,6 +38,7 @@ LOWER = frozenset({"csd", "hsd", "tempo_error_bpm", "tempo_error_octave_bpm"})  
 DEVIATION_OF = {"csd": "bcs", "hsd": "bhs"}
 ROUNDING = 1e-9  # rounding error of resampled sums; smaller differences count as 0
 
+Differences = dict[str, dict[str, dict[str, float | list[float]]]]  # protocol -> metric -> difference, interval
 NotAbove = dict[str, list[str]]  # protocol or extractor -> metrics; an empty list: above on all of them
 Marks = dict[str, dict[str, list[str]]]  # protocol or extractor -> metric -> chance rows not separated, if any
 
@@ -120,19 +121,14 @@ def separated(pairs: Sequence[Pair], protocol: str) -> dict[str, bool]:
 
 
 def not_above(rows: Rows, row: str, distances: Distances, control: str = CLOCK) -> NotAbove | None:
-    """The metrics on which a row is not above the control that knows the dance: its beats alone give as good a figure.
+    """The metrics on which a row is not above a control: that which knows the dance, or its own music shuffled.
 
     Above: the 95 % interval of the paired difference, over the clips that have both, is wholly on the good side of 0.
     None where there is no such control. Metrics of fewer than four sources are left out.
     """
     if control not in rows or row not in rows:
         return None
-    own = {entry.clip.name: entry for entry in rows[row]}
-    pairs = [
-        Pair((own[entry.clip.name].scores,), entry.scores, entry.sources)
-        for entry in rows[control]
-        if entry.clip.name in own
-    ]
+    pairs = _paired(rows, row, control)
     found: NotAbove = {}
     for protocol in dict.fromkeys(name for pair in pairs for name in pair.chance):
         scored = [pair for pair in pairs if all(protocol in scores for scores in (*pair.true, pair.chance))]
@@ -144,6 +140,39 @@ def not_above(rows: Rows, row: str, distances: Distances, control: str = CLOCK) 
             if differences:
                 found[extractor] = [figure for figure, difference in differences.items() if difference.low <= 0]
     return found
+
+
+def own_minus_shuffled(rows: Rows, row: str, shuffled: str = SHUFFLED) -> Differences:
+    """How much better music scores with its own reference than with others: `difference` and its 95 % `interval`.
+
+    rows: among them `shuffled`, the music of `row` against the references of unrelated clips. Each pair is compared
+    with the same music's own score. Resampled by source, of both clips. Metrics of fewer than four sources are left
+    out.
+    """
+    differences: Differences = {}
+    pairs = _paired(rows, row, shuffled) if {row, shuffled} <= {*rows} else []
+    for protocol in dict.fromkeys(name for pair in pairs for name in pair.chance):
+        scored = [pair for pair in pairs if all(protocol in scores for scores in (*pair.true, pair.chance))]
+        for block in blocks([(pair.true[0][protocol], pair.chance[protocol]) for pair in scored]):
+            sources = np.array([scored[i].sources for i in block.clips])
+            if len(np.unique(sources)) < MIN_SOURCES:
+                continue
+            own, chance = block.sides
+            result = bootstrap.difference(own, chance, sources, block.statistic, resamples=PAIR_RESAMPLES)
+            for name, value, limits in zip(block.figures, result.value, result.interval, strict=True):
+                figures = {"difference": float(value), "interval": limits.tolist()}
+                differences.setdefault(protocol, {})[name] = figures
+    return differences
+
+
+def _paired(rows: Rows, row: str, control: str) -> list[Pair]:
+    """The entries of a control, each with the own score of the row's music of the same clip."""
+    own = {entry.clip.name: entry for entry in rows[row]}
+    return [
+        Pair((own[entry.clip.name].scores,), entry.scores, entry.sources)
+        for entry in rows[control]
+        if entry.clip.name in own
+    ]
 
 
 def distance_marks(distances: Distances) -> Marks:

@@ -139,16 +139,21 @@ def retrieve(clock: Clock, training: Sequence[Timed[Record]], folders: Folders) 
 
 
 def annotations(record: Record, truth: Truth | None, poses: Path) -> Annotations:
-    """Annotations of a clip: true beats of the dataset, the tempo in the index, motion beats of the lifted pose."""
+    """Annotations of a clip: true beats and strength of the dataset, tempo in the index, motion beats of its pose."""
     span = record["start_s"], record["start_s"] + CLIP_SECONDS
     try:
         motion = beat_alignment.read_motion_beats(poses / f"{record['video_id']}.npz", *span)
     except ValueError as error:  # the music is scored all the same
         motion = MotionBeats(None, str(error))
-    return Annotations(
+    known = Annotations(
         truth.beats_between(*span) if truth else None,
         record["bpm"] if record["bpm"] > 0 else None,
-        *((motion.times, motion.unusable, motion.filled) if motion else ()),
+        strength=truth.strength if truth else None,
+    )
+    if motion is None:
+        return known
+    return dataclasses.replace(
+        known, motion_beats=motion.times, pose_unusable=motion.unusable, pose_filled=motion.filled
     )
 
 
@@ -164,7 +169,7 @@ def with_generated(scored: Sequence[ScoredClip]) -> tuple[list[ScoredClip], dict
             faults[clip.name] = f"not scored: {clip.unreadable[GENERATED]}"
         elif GENERATED in clip.faults:
             faults[clip.name] = "; ".join(clip.faults[GENERATED])
-    if not readable and (texts := unscored.reasons(scored)):
+    if not readable and (texts := unscored.reasons([clip for clip in scored if not clip.scores])):
         raise ValueError("no clip can be scored; the first, {}: {}".format(*next(iter(texts.items()))))
     if not readable:
         raise ValueError(f"no generated clip can be read; the first, {next(iter(faults.values()))}")

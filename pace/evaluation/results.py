@@ -11,7 +11,7 @@ import numpy as np
 from pace.datasets import leaks
 from pace.evaluation import distances, intervals, metric_validity, table
 from pace.evaluation.clips import CEILING, TRUTH
-from pace.evaluation.controls import GENERATED
+from pace.evaluation.controls import CLOCK, GENERATED, SHUFFLED
 from pace.evaluation.distances import Distances
 from pace.evaluation.metrics.rhythm import STRICT, compare, summarise
 from pace.evaluation.pipeline_clips import Index
@@ -24,7 +24,8 @@ from pace.pipeline import failures
 def table_sections(rows: Rows, row_distances: Distances, not_computed: Mapping[str, str]) -> dict[str, Any]:
     """Sections `rhythm`, `fad`, `interval` (of both), `uninformative` and, if any score is missing, `missing`.
 
-    With a row `clock` also `not_above_clock`: the metrics on which the generated music is no better.
+    With a row `clock` also `not_above_clock`: the metrics on which the generated music is no better. With a row
+    `shuffled` also `own_minus_shuffled` and `not_above_shuffled`: whether it fits its own dance better than others.
 
     not_computed: extractor -> the reason.
     """
@@ -39,12 +40,13 @@ def table_sections(rows: Rows, row_distances: Distances, not_computed: Mapping[s
         "fad": fad,
         "uninformative": metric_validity.marks(chance, row_distances),
     }
-    not_above = metric_validity.not_above(rows, GENERATED, row_distances)
-    return (
-        sections
-        | ({"missing": missing} if missing else {})
-        | ({} if not_above is None else {"not_above_clock": not_above})
-    )
+    for control in (CLOCK, SHUFFLED):
+        not_above = metric_validity.not_above(rows, GENERATED, row_distances, control)
+        if not_above is not None:
+            sections[f"not_above_{control}"] = not_above
+    if SHUFFLED in rows:
+        sections["own_minus_shuffled"] = metric_validity.own_minus_shuffled(rows, GENERATED)
+    return sections | ({"missing": missing} if missing else {})
 
 
 def vae_section(scored: Sequence[ScoredClip]) -> dict[str, Any]:
@@ -84,13 +86,17 @@ def write_metrics(metrics: Mapping[str, Any], path: Path) -> None:
 def write_per_clip(scored: Sequence[ScoredClip], rows: Rows, path: Path, tracker: str) -> None:
     """Write per_clip.csv: a line for each clip and row, with the clip's dance; missing scores are empty cells.
 
-    tracker: name of what heard the beats.
+    Where strengths are known there is a column for that of the dance. tracker: name of what heard the beats.
     """
-    dances = {clip.name: clip.source for clip in scored}
-    records = [
-        {"clip_id": record["clip_id"], "dance": dances[str(record["clip_id"])], "beats": tracker} | rounded(record)
-        for record in table.per_clip(scored, rows)
-    ]
+    clips = {clip.name: clip for clip in scored}
+    strengths = {name: clip.clip.annotations.strength for name, clip in clips.items()}
+    records = []
+    for scores in table.per_clip(scored, rows):
+        name = str(scores["clip_id"])
+        record: dict[str, object] = {"clip_id": name, "dance": clips[name].source, "beats": tracker}
+        if any(strength is not None for strength in strengths.values()):
+            record["strength"] = strengths[name]
+        records.append(rounded(record | scores))
     with open(path, "w", newline="", encoding="utf-8") as file:
         columns = dict.fromkeys(name for record in records for name in record)  # a clip without a pose lacks some
         writer = csv.DictWriter(file, columns, lineterminator="\n")

@@ -10,10 +10,11 @@ import numpy.typing as npt
 from pace.clip import SAMPLE_RATE
 from pace.evaluation.beat_trackers import LIBROSA, BeatTracker
 from pace.evaluation.clips import TRUTH, Annotations, Clip
-from pace.evaluation.metrics import beat_alignment
+from pace.evaluation.metrics import beat_alignment, dynamics
 from pace.evaluation.metrics.beat_alignment import ALIGNMENT
+from pace.evaluation.metrics.dynamics import DYNAMICS
 from pace.evaluation.metrics.onsets import Events, events
-from pace.evaluation.metrics.rhythm import compare
+from pace.evaluation.metrics.rhythm import STRICT, compare
 
 Scores = dict[str, dict[str, float]]  # protocol -> metric -> value
 
@@ -48,7 +49,9 @@ def score_waves(
 def score_events(
     annotations: Annotations, truth: Events, pair: Callable[[str], tuple[Events, Events]], protocols: tuple[str, ...]
 ) -> Scores:
-    """Scores of music against a clip, with its motion beats also `alignment`; missing ones are NaN, in all rows alike.
+    """Scores of music against a clip, with `strict` also `dynamics`, and with its motion beats also `alignment`.
+
+    Missing ones are NaN, in all rows alike, but for the dynamics of music that does not change.
 
     truth: the events of the clip's whole true music. pair: protocol -> the events of that part of it which the
     protocol compares, and those of the music that is scored. `alignment` is missing where the tracker hears no beats
@@ -58,6 +61,8 @@ def score_events(
         protocol: compare(*pair(protocol), protocol, annotations.beats, annotations.bpm, truth)
         for protocol in protocols
     }
+    if STRICT in protocols:
+        scores[DYNAMICS] = dynamics.compare(*pair(DYNAMICS))
     if annotations.motion_beats is not None:
         _, generated = pair(ALIGNMENT)
         values = beat_alignment.compare(annotations.motion_beats, generated.beats)

@@ -7,14 +7,25 @@ A row holds the scores of all clips that have it. A metric is summed up over tho
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from pace.evaluation.clips import TRUTH
 from pace.evaluation.controls import AS_CLOCK, GENERATED, ROWS, SHUFFLED
-from pace.evaluation.metrics.rhythm import summarise
+from pace.evaluation.metrics.dynamics import DENSITY, DYNAMICS, LOUDNESS
+from pace.evaluation.metrics.onsets import Events
+from pace.evaluation.metrics.rhythm import STRICT, summarise
 from pace.evaluation.score_clips import ScoredClip
 from pace.evaluation.scores import Scores, score_events
+
+# Protocol, metric -> heading: the metrics that short tables show.
+MAIN = {
+    (STRICT, "beat_f70"): "beat F",
+    (STRICT, "onset_f70"): "onset F",
+    (DYNAMICS, LOUDNESS): "loudness",
+    (DYNAMICS, DENSITY): "density",
+}
 
 Summary = dict[str, dict[str, float]]  # protocol -> metric, as `rhythm.summarise` names it -> value
 
@@ -63,8 +74,16 @@ def shuffled_scores(scored: Sequence[ScoredClip], row: str, protocols: tuple[str
 
 
 def _shuffled_score(scored: ScoredClip, reference: ScoredClip, row: str, protocols: tuple[str, ...]) -> RowScore:
-    pair = reference.events[TRUTH], scored.events[row]
-    scores = score_events(reference.clip.annotations, reference.events[TRUTH], lambda _: pair, protocols)
+    truth, other = reference.events[TRUTH], scored.events[row]
+
+    def pair(protocol: str) -> tuple[Events, Events]:
+        if (
+            protocol == DYNAMICS
+        ):  # the music is not to blame for another clip's length: it is compared as far as it goes
+            return dataclasses.replace(truth, power=truth.power[: len(other.power)]), other
+        return truth, other
+
+    scores = score_events(reference.clip.annotations, truth, pair, protocols)
     return RowScore(scores, scored, reference)
 
 
@@ -141,3 +160,13 @@ def text(rows: Mapping[str, Summary], not_above_clock: Mapping[str, Sequence[str
             row.ljust(10) + "".join(cell.rjust(len(name) + 2) for name, cell in zip(columns, cells, strict=True))
         )
     return "\n".join(lines)
+
+
+def differences_text(own_minus_shuffled: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """For the console: the main metrics of generated music minus those of its music shuffled, with their intervals."""
+    parts = []
+    for (protocol, metric), heading in MAIN.items():
+        if found := own_minus_shuffled.get(protocol, {}).get(metric):
+            low, high = found["interval"]
+            parts.append(f"{heading} {found['difference']:+.3f} [{low:+.3f}, {high:+.3f}]")
+    return f"generated minus shuffled: {', '.join(parts)}" if parts else ""

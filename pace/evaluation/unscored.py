@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pace.clip import SAMPLE_RATE
 from pace.evaluation.clips import TRUTH
 from pace.evaluation.metrics.beat_alignment import ALIGNMENT
+from pace.evaluation.metrics.dynamics import DYNAMICS
 from pace.evaluation.metrics.onsets import SHORTEST
 from pace.evaluation.score_clips import ScoredClip
 
@@ -26,6 +27,7 @@ def of_clip(scored: ScoredClip) -> dict[str, str]:
     lacking = {
         protocol: [metric for metric, value in metrics.items() if math.isnan(value)]
         for protocol, metrics in scored.scores.get(TRUTH, {}).items()
+        if protocol != DYNAMICS  # music may be steady: that is counted, and nothing to mend
     }
     lacking = {protocol: metrics for protocol, metrics in lacking.items() if metrics}
     motion_beats, unusable = scored.clip.annotations.motion_beats, scored.clip.annotations.pose_unusable

@@ -11,13 +11,18 @@ import pandas as pd
 from pace.datasets import leaks
 from pace.pipeline import isolated
 from pace.pipeline.params import limits
-from pace.report import clips, plots, published_table, tables, wording
+from pace.report import clips, plots, published_table, strength_table, tables, wording
 from pace.report.clips import ClipView, Sources
 from pace.report.published import DataParams
 from pace.report.style import CSS
 
 CURVES = {"vae": "Autoencoder", "diffusion": "Diffusion model"}
-SCORES = {"strict_beat_f70": "beat F 70 ms", "strict_onset_f70": "onset F 70 ms"}
+SCORES = {
+    "strict_beat_f70": "beat F 70 ms",
+    "strict_onset_f70": "onset F 70 ms",
+    "dynamics_loudness": "loudness",
+    "dynamics_density": "onset density",
+}
 SPLITS = {"test": "test", "val": "validation"}
 
 
@@ -151,9 +156,18 @@ def _sections(
             "Rhythm",
             _tiles(metrics)
             + (f"<p>{escape(wording.HEARD_BY.format(**metrics['beats']))}</p>" if "beats" in metrics else "")
-            + tables.rhythm(metrics.get("rhythm", {}), intervals, uninformative, missing, as_clock)
+            + tables.rhythm(
+                metrics.get("rhythm", {}),
+                intervals,
+                uninformative,
+                missing,
+                as_clock,
+                metrics.get("not_above_shuffled"),
+            )
+            + strength_table.differences(metrics.get("own_minus_shuffled", {}))
             + _leaks(metrics),
         ),
+        "strength": ("Strength of the dances", strength_table.by_strength(metrics.get("strength", {}))),
         "distances": (
             "Fréchet audio distance",
             tables.distances(fad, intervals, uninformative, as_clock),

@@ -9,6 +9,8 @@ from typing import Any
 from pace.report.wording import (
     AS_CLOCK,
     AS_CLOCK_MEANS,
+    AS_SHUFFLED,
+    AS_SHUFFLED_MEANS,
     COLUMNS,
     FAD_INTERVALS,
     FAD_MARK_MEANS,
@@ -26,7 +28,8 @@ Nested = dict[str, Any]  # a section of metrics.json
 NO_VALUE = "–"
 # Sections of metrics.json that are in the tables, their notes or the failures.
 SHOWN = (
-    "rhythm", "interval", "fad", "beats", "uninformative", "not_above_clock", "faults", "missing", "unscored",
+    "rhythm", "interval", "fad", "beats", "uninformative", "not_above_clock", "not_above_shuffled",
+    "own_minus_shuffled", "strength", "faults", "missing", "unscored",
 )  # fmt: skip
 
 
@@ -56,6 +59,7 @@ def rhythm(
     uninformative: Nested | None = None,
     missing: Nested | None = None,
     as_clock: Nested | None = None,
+    as_shuffled: Nested | None = None,
 ) -> str:
     """Build one table for each protocol in `metrics` (row -> protocol -> metric -> value), with an explanation.
 
@@ -63,7 +67,8 @@ def rhythm(
     uninformative: protocol -> metric -> the controls that are not separated from the true music. None when metrics.json
     does not have it.
     missing: row -> protocol -> metric -> how many clips or pairs lack it; only those above 0.
-    as_clock: protocol -> metrics on which the generated music is not above the row `clock`; None without that row.
+    as_clock, as_shuffled: protocol -> metrics on which the generated music is not above the row `clock` or `shuffled`;
+    None without that row.
     """
     protocols = ordered((name for values in metrics.values() for name in values), PROTOCOLS)
     notes = f"<p>{escape(INTERVALS)}</p>" if intervals else ""
@@ -72,7 +77,10 @@ def rhythm(
         notes += f"<p>{escape(MARK_MEANS if tested else NOT_TESTED)}</p>"
     if as_clock is not None:
         notes += f"<p>{escape(AS_CLOCK_MEANS)}</p>"
-    return notes + _tables(metrics, intervals or {}, uninformative or {}, protocols, missing or {}, as_clock or {})
+    if as_shuffled is not None:
+        notes += f"<p>{escape(AS_SHUFFLED_MEANS)}</p>"
+    marks = {AS_CLOCK: as_clock or {}, AS_SHUFFLED: as_shuffled or {}}
+    return notes + _tables(metrics, intervals or {}, uninformative or {}, protocols, missing or {}, marks)
 
 
 def distances(
@@ -103,7 +111,9 @@ def distances(
     if extractors and uninformative is not None:
         tested = any(name in uninformative for name in extractors)
         notes += f"<p>{escape(FAD_MARK_MEANS if tested else NOT_TESTED)}</p>"
-    return notes + _tables(rows, intervals or {}, uninformative or {}, extractors, {}, as_clock or {}) + after
+    return (
+        notes + _tables(rows, intervals or {}, uninformative or {}, extractors, {}, {AS_CLOCK: as_clock or {}}) + after
+    )
 
 
 def _tables(
@@ -112,9 +122,9 @@ def _tables(
     uninformative: Nested,
     names: list[str],
     missing: Nested,
-    as_clock: Nested,
+    marks: Nested,
 ) -> str:
-    """One table for each protocol or extractor in `names`."""
+    """One table for each protocol or extractor in `names`. marks: mark -> protocol -> metrics of generated music."""
     rows = ordered(metrics, ROWS)
     return "\n".join(
         _table(
@@ -122,7 +132,7 @@ def _tables(
             {row: metrics[row].get(name, {}) for row in rows},
             {row: intervals.get(row, {}).get(name, {}) for row in rows},
             uninformative.get(name, {}),
-            as_clock.get(name, ()),
+            {mark: metrics_of.get(name, ()) for mark, metrics_of in marks.items()},
         )
         + _missing({row: missing[row][name] for row in ordered(missing, ROWS) if name in missing[row]})
         for name in names
@@ -142,9 +152,9 @@ def _missing(rows: Nested) -> str:
 
 
 def _table(
-    name: str, rows: Nested, intervals: Nested, uninformative: dict[str, list[str]], as_clock: Sequence[str]
+    name: str, rows: Nested, intervals: Nested, uninformative: dict[str, list[str]], marks: dict[str, Sequence[str]]
 ) -> str:
-    """The table of one protocol or extractor. rows: row -> metric -> value. as_clock: metrics of generated to mark."""
+    """One protocol's or extractor's table. rows: row -> metric -> value. marks: mark -> metrics of generated music."""
     title, explanation = PROTOCOLS.get(name, (name, ""))
     columns = ordered((metric for values in rows.values() for metric in values), COLUMNS)
     headings = {
@@ -157,11 +167,11 @@ def _table(
     controls = f"<p>Controls not separated from the true music: {escape('; '.join(marked))}.</p>" if marked else ""
     body = ""
     for row, values in rows.items():
-        marks = as_clock if row == "generated" else ()
-        cells = "".join(
-            f"<td>{escape(_cell(values, column))}{AS_CLOCK * (column in marks)}{_interval(intervals[row], column)}</td>"
-            for column in columns
-        )
+        cells = ""
+        for column in columns:
+            marked_as = [mark for mark, metrics in marks.items() if row == "generated" and column in metrics]
+            text = escape(cell(values, column)) + "".join(marked_as)
+            cells += f"<td>{text}{interval(intervals[row], column)}</td>"
         note = f"<small>{escape(ROWS[row])}</small>" if row in ROWS else ""
         attributes = ' class="ours"' if row == "generated" else ""
         body += f'<tr{attributes}><th scope="row">{escape(row)}{note}</th>{cells}</tr>\n'
@@ -171,17 +181,19 @@ def _table(
     )
 
 
-def _cell(values: Nested, column: str) -> str:
+def cell(values: Nested, column: str) -> str:
+    """A row's value of a metric with its decimals; a dash where it has none."""
     value = values.get(column)
     if value is None or value != value:
         return NO_VALUE
     return f"{value:.{COLUMNS[column][1]}f}" if column in COLUMNS else number(value)
 
 
-def _interval(intervals: Nested, column: str) -> str:
+def interval(intervals: Nested, column: str) -> str:
+    """HTML of a metric's interval, below its value."""
     if column not in intervals:
         return ""
-    low, high = (_cell({column: value}, column) for value in intervals[column])
+    low, high = (cell({column: value}, column) for value in intervals[column])
     return f"<small>{escape(low)}–{escape(high)}</small>"
 
 

@@ -12,6 +12,9 @@ ROWS = {
     "clicks120": "a click track at 120 BPM",
     "delayed": "the true music, 250 ms late",
 }
+MAIN_ROWS = ("generated", "ceiling", "truth", "clock", "retrieval", "shuffled")  # of the table by strength
+THIRDS = ("weak", "middle", "strong")  # of the dances
+MAIN = (("strict", "beat_f70"), ("strict", "onset_f70"), ("dynamics", "loudness"), ("dynamics", "density"))
 PROTOCOLS = {  # protocol or extractor -> heading, explanation
     "strict": (
         "Strict",
@@ -19,6 +22,12 @@ PROTOCOLS = {  # protocol or extractor -> heading, explanation
         "whether the rhythm is in time. It does not show whether the music sounds good or suits the style. CMLt needs "
         "successive beats that are all in time. AMLt forgives half and double tempo and the off-beat. Information gain "
         "and the tempo errors forgive any delay.",
+    ),
+    "dynamics": (
+        "Dynamics",
+        "Correlation of two curves of the music with those of the true music: its loudness and its onsets per second, "
+        "both smoothed over a second. 1: the same course; 0: chance. This shows whether the music grows and thins out "
+        "where it should. Single beats count little. Music whose curve does not change has no value.",
     ),
     "alignment": (
         "Beats of music and dance",
@@ -69,6 +78,8 @@ COLUMNS = {  # metric -> heading, decimals
     "information_gain": ("information gain", 3),
     "tempo_error_bpm": ("tempo error BPM", 1),
     "tempo_error_octave_bpm": ("tempo error BPM, octaves forgiven", 1),
+    "loudness": ("loudness", 3),
+    "density": ("onset density", 3),
     "fad": ("FAD", 3),
     "fad_inf": ("FAD∞", 3),
     "fad_panns_pooled_legacy": ("pooled, legacy", 4),
@@ -80,7 +91,8 @@ INTERVALS = "Below each value: its 95 % interval, from resampled dances (bootstr
 HEARD_BY = "In all rows, the beats are those that {tracker} hears, less its constant lateness of {lateness_ms:.0f} ms."
 MISSING_MEANS = (
     "Left out of these means, because they have no value: clips (in row shuffled: pairs of clips) whose true music has "
-    "nothing to compare with. The section Failures names the clips. Numbers left out:"
+    "nothing to compare with. The section Failures names them, but for dynamics, where it is music that does not "
+    "change. Numbers left out:"
 )
 FAD_SCOPE = (
     "Distance to the true music of the scored clips; lower is closer. A shift in time hardly changes it. The distance "
@@ -106,5 +118,18 @@ AS_CLOCK = "‡"
 AS_CLOCK_MEANS = (
     f"{AS_CLOCK} The generated music is not above the row clock, judged by the 95 % interval of their paired "
     "difference: one tempo and one phase, found in the energies of the dance without learning, give as good a figure."
+)
+AS_SHUFFLED = "§"
+AS_SHUFFLED_MEANS = (
+    f"{AS_SHUFFLED} The generated music is not above the row shuffled, judged by the 95 % interval of their paired "
+    "difference: it fits the dance that it was made for no better than others."
+)
+BY_STRENGTH = (
+    "The dances in thirds by strength, how clearly they show the beat. Shuffled are pairs within a third. Below each "
+    "value: its 95 % interval, from resampled dances, where there are enough."
+)
+OWN_MINUS_SHUFFLED = (
+    "How much better the music scores with its own dance's true music than with that of unrelated dances, and the 95 % "
+    "interval, from resampled dances. Above 0, the music was made for its dance."
 )
 NOT_TESTED = "This run did not test whether the metrics are informative: the test needs at least four dances."

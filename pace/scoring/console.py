@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pace.evaluation.clips import TRUTH
 from pace.evaluation.metrics.beat_alignment import ALIGNMENT
+from pace.evaluation.metrics.dynamics import DYNAMICS
 from pace.scoring import notes
 from pace.scoring.console_table import (
     DIFFERS,
@@ -26,7 +27,10 @@ from pace.scoring.console_table import (
 )  # fmt: skip
 from pace.scoring.notes import MARK, Result
 
-OTHERS = {ALIGNMENT: "the other dances have no beats or no usable pose"}  # protocol -> why clips lack it
+OTHERS = {  # protocol -> why clips lack it
+    ALIGNMENT: "the other dances have no beats or no usable pose",
+    DYNAMICS: "the other references are too short, or their music does not change",
+}
 
 
 def text(result: Result) -> str:
@@ -47,7 +51,7 @@ def short_notes(result: Result, columns: Sequence[Column], left_out: Sequence[Co
     lines = [*notes.nothing_scored(result), *_lateness(result), _legend(columns), notes.heard_by(result)]
     lines += [
         *_uninformative(result, columns),
-        *notes.clock_note(result),
+        *notes.control_notes(result),
         *notes.untested_rhythm(result),
         *notes.untested_distances(result),
     ]
@@ -71,6 +75,7 @@ def _lateness(result: Result) -> list[str]:
 def _legend(columns: Sequence[Column]) -> str:
     meanings = {
         "beat_f70": "F: F-measure of beats or onsets within 70 ms, 1 is best",
+        "loudness": "r: correlation of loudness or onset density over time, 1 is best",
         "bas": "BAS: beat alignment with the dance, 1 is best",
         "f1": "F1: bins of a second (5hz: a fifth) with onsets in both, the truth has 100 %",
         "fad": "FAD: Fréchet audio distance, 0 is best",

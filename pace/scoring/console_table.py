@@ -6,9 +6,10 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pace.evaluation.controls import AS_CLOCK
+from pace.evaluation.controls import AS_CLOCK, AS_SHUFFLED
+from pace.evaluation.metrics.dynamics import DYNAMICS
 from pace.evaluation.metrics.rhythm import BINNED, STRICT
-from pace.scoring.notes import MARK, Result, as_clock
+from pace.scoring.notes import MARK, Result, as_clock, as_shuffled
 from pace.scoring.rows import shuffled_name
 from pace.scoring.score import flat
 
@@ -49,7 +50,9 @@ RHYTHM = (
     Column(STRICT, "beat_f70", ("beat", "F"), SHARE, 0),
     Column(STRICT, "onset_f70", ("onset", "F"), SHARE, 1),
     Column("alignment", "bas", ("dance", "BAS"), SHARE, 2),
-    *(Column(protocol, "f1", (protocol, "F1 %"), PERCENT, 8 - i) for i, protocol in enumerate(BINNED)),
+    Column(DYNAMICS, "loudness", ("loud", "r"), SHARE, 4),
+    Column(DYNAMICS, "density", ("dens.", "r"), SHARE, 5),
+    *(Column(protocol, "f1", (protocol, "F1 %"), PERCENT, 9 - i) for i, protocol in enumerate(BINNED)),
 )
 
 
@@ -138,6 +141,7 @@ def _lines(result: Result, columns: Sequence[Column], with_interval: bool, names
             value = _value(entry, column)
             mark = DIFFERS if (row, column.name) in marks else " "
             mark = AS_CLOCK if column.name in as_clock(result, row) else mark
+            mark = AS_SHUFFLED if column.name in as_shuffled(result, row) else mark
             cells.append((MISSING if value is None else column.form(value)) + mark)
         if with_interval and columns:
             limits = entry["interval"].get(columns[0].protocol, {}).get(columns[0].metric)

@@ -4,8 +4,8 @@ Besides the systems, a clip has rows made of its reference: `truth` (itself), `c
 (120 BPM), `delayed` (250 ms late, its last 250 ms first), and with an autoencoder `ceiling` (itself, rebuilt). With
 training music it has `random`, some of it, with a pose `clock`, and with the poses of the training music `retrieval`.
 
-Files may have any length. Protocols cut as `rhythm.score` does; `strict`, `alignment` and the distances use generated
-music up to the reference's end. A shorter file has nothing in the part that it lacks.
+Files may have any length. Protocols cut as `rhythm.score` does; `strict`, `dynamics`, `alignment` and the distances
+use generated music up to the reference's end. A shorter file has nothing in the part that it lacks.
 
 Nothing here but `FileClip.rebuild` needs PyTorch, which worker processes take seconds to import.
 """
@@ -22,6 +22,7 @@ from pace.evaluation.clips import CEILING, TRUTH, Clip, ClipSounds
 from pace.evaluation.controls import CLOCK, DELAY, RETRIEVAL, click_track, clicks_at
 from pace.evaluation.dance_clock import Clock, Timed, start_in_phase
 from pace.evaluation.metrics.beat_alignment import ALIGNMENT
+from pace.evaluation.metrics.dynamics import DYNAMICS
 from pace.evaluation.metrics.rhythm import BINNED, STRICT
 from pace.media import sounds
 from pace.media.sounds import Sound
@@ -91,7 +92,7 @@ class FileClip:
         common = min(truth, row)
         if protocol in BINNED:
             return common if BINNED[protocol].cut else truth, row
-        return truth, common if protocol in (STRICT, ALIGNMENT) else row
+        return truth, common if protocol in (STRICT, DYNAMICS, ALIGNMENT) else row
 
 
 def clips_of(

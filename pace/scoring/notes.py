@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from pace.evaluation.controls import AS_CLOCK
+from pace.evaluation.controls import AS_CLOCK, AS_SHUFFLED
 from pace.evaluation.metric_validity import YARDSTICKS
 from pace.evaluation.metrics.jackknife import MIN_SOURCES
 from pace.scoring.rows import shuffled_name
@@ -14,6 +14,7 @@ Result = dict[str, Any]  # what `pace.scoring.score.score` returns
 
 MARK = "†"
 AS_CLOCK_MEANS = f"{AS_CLOCK} not above the row clock: one tempo and one phase, found in the dance without learning"
+AS_SHUFFLED_MEANS = f"{AS_SHUFFLED} not above its own row shuffled: it fits its own dance no better than others"
 WITHOUT = {
     "a usable pose": "not in alignment",
     "true beats": "scored against the beats tracked in the reference",
@@ -56,7 +57,7 @@ def notes(result: Result) -> list[str]:
         *shuffled(result),
         *sources(result),
         *uninformative(result),
-        *clock_note(result),
+        *control_notes(result),
         *untested_distances(result),
     ]
     lines += [f"{name}: {text} ({', '.join(rows)})" for (name, text), rows in warnings(result).items()]
@@ -75,9 +76,16 @@ def nothing_scored(result: Result) -> list[str]:
 
 def as_clock(result: Result, row: str) -> set[str]:
     """The metrics, as `protocol_metric`, on which a row is not above the row clock."""
-    return {
-        f"{name}_{metric}" for name, metrics in result["not_above_clock"].get(row, {}).items() for metric in metrics
-    }
+    return _not_above(result["not_above_clock"], row)
+
+
+def as_shuffled(result: Result, row: str) -> set[str]:
+    """The metrics, as `protocol_metric`, on which a system is not above its own music shuffled."""
+    return _not_above(result["not_above_shuffled"], row)
+
+
+def _not_above(marks: Mapping[str, Mapping[str, Iterable[str]]], row: str) -> set[str]:
+    return {f"{name}_{metric}" for name, metrics in marks.get(row, {}).items() for metric in metrics}
 
 
 def heard_by(result: Result) -> str:
@@ -141,9 +149,10 @@ def uninformative(result: Result) -> list[str]:
     return lines + untested_rhythm(result)
 
 
-def clock_note(result: Result) -> list[str]:
-    """What the mark of the clock means, where there is one."""
-    return [AS_CLOCK_MEANS] if any(as_clock(result, row) for row in result["not_above_clock"]) else []
+def control_notes(result: Result) -> list[str]:
+    """What the marks of the clock and of shuffled music mean, where there are any."""
+    marks = {AS_CLOCK_MEANS: as_clock, AS_SHUFFLED_MEANS: as_shuffled}
+    return [text for text, marked in marks.items() if any(marked(result, row) for row in result["rows"])]
 
 
 def untested_rhythm(result: Result) -> list[str]:

@@ -11,7 +11,7 @@ from pace.evaluation.beat_trackers import LIBROSA, BeatTracker
 from pace.evaluation.clips import Clip
 from pace.evaluation.dance_clock import Timed, nearest
 from pace.evaluation.distances import Distances
-from pace.evaluation.metric_validity import not_above
+from pace.evaluation.metric_validity import not_above, own_minus_shuffled
 from pace.evaluation.metrics.rhythm import PROTOCOLS
 from pace.evaluation.rounding import without_nan
 from pace.evaluation.score_clips import ScoredClip, score_clips
@@ -23,7 +23,7 @@ from pace.scoring.differences import distance_differences, rhythm_differences
 from pace.scoring.file_clips import Rebuild
 from pace.scoring.lateness import Lateness
 from pace.scoring.matching import Matches, MusicFolder
-from pace.scoring.rows import entries, score_rows, uninformative
+from pace.scoring.rows import entries, score_rows, shuffled_name, uninformative
 
 # kind of unmatched file, a key of the result -> field of Matches
 KINDS = {
@@ -88,6 +88,8 @@ def score(options: ScoreOptions) -> dict[str, Any]:
     - `rows`: see `rows.entries`; a system also has `not_scored`, the number of references without a readable file.
     - `differences`: see `rhythm_differences` and `distance_differences`. `uninformative`: see `rows.uninformative`.
     - `not_above_clock`: system -> protocol or extractor -> metrics on which it is not above the row `clock`.
+    - `own_minus_shuffled`: system -> what `metric_validity.own_minus_shuffled` gives; `not_above_shuffled`: as the
+      clock's, for the system's own row shuffled.
     - `lateness`: of each system that is late or early by a constant the fields of `lateness.Lateness`, and the `row`
       that holds its scores after the `shift`.
     - `group`: what the intervals resample, see `groups.describe`.
@@ -139,6 +141,12 @@ def score(options: ScoreOptions) -> dict[str, Any]:
             if row in systems or row in {shifted.row_name(*late) for late in latenesses.items()}
             if (marks := not_above(rows, row, distances)) is not None
         },
+        "not_above_shuffled": {
+            system: marks
+            for system in systems
+            if (marks := not_above(rows, system, distances, shuffled_name(system))) is not None
+        },
+        "own_minus_shuffled": {system: own_minus_shuffled(rows, system, shuffled_name(system)) for system in systems},
         "lateness": {
             system: dataclasses.asdict(late) | {"row": shifted.row_name(system, late), "shift": shifted.shift(late)}
             for system, late in latenesses.items()

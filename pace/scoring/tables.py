@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pace.evaluation.controls import AS_CLOCK
+from pace.evaluation.controls import AS_CLOCK, AS_SHUFFLED
 from pace.evaluation.rounding import rounded
 from pace.scoring.console_table import signed
-from pace.scoring.notes import MARK, Result, as_clock, notes
+from pace.scoring.notes import MARK, Result, as_clock, as_shuffled, notes
 from pace.scoring.score import flat
 
 OUT_SUFFIXES = (".json", ".csv", ".md")
 DISTANCES = ("_fad", "_fad_inf")  # endings of an extractor's figures that have an interval
-BELOW, LAST = "not_above_clock", "not_separated"
+BELOW, BELOW_SHUFFLED, LAST = "not_above_clock", "not_above_shuffled", "not_separated"
+MARKS = {BELOW: AS_CLOCK, BELOW_SHUFFLED: AS_SHUFFLED}  # columns that name metrics -> mark in Markdown
 
 
 def records(result: Result) -> list[dict[str, object]]:
@@ -25,9 +26,9 @@ def records(result: Result) -> list[dict[str, object]]:
 
     Each of them is followed by its interval, `..._low` and `..._high`, empty where it has none, and by the number of
     clips or pairs that lack it, `..._missing`, if any do. An extractor that was not computed has the column
-    `extractor_fad` with the reason in every row. The column `not_above_clock` names the metrics on which a system is
-    not above the row `clock`. The last column, `not_separated`, is for controls: it names the uninformative metrics,
-    which do not separate the row from the true music.
+    `extractor_fad` with the reason in every row. The columns `not_above_clock` and `not_above_shuffled` name the
+    metrics on which a system is not above the row `clock` or its own music shuffled. The last column, `not_separated`,
+    is for controls: it names the uninformative metrics, which do not separate the row from the true music.
     """
     missing = {f"{name}_fad": reason for name, reason in result["not_computed"].items()}
     table = []
@@ -47,11 +48,15 @@ def records(result: Result) -> list[dict[str, object]]:
             if name in lacking:
                 metrics[f"{name}_missing"] = lacking[name]
         uninformative = [name for name, controls in flat(result["uninformative"]).items() if row in controls]
-        below = " ".join(name for name in metrics if name in as_clock(result, row))
-        table.append(counts | metrics | missing | {BELOW: below, LAST: " ".join(uninformative)})
+        below, below_shuffled = (
+            " ".join(name for name in metrics if name in marked(result, row)) for marked in (as_clock, as_shuffled)
+        )
+        table.append(
+            counts | metrics | missing | {BELOW: below, BELOW_SHUFFLED: below_shuffled, LAST: " ".join(uninformative)}
+        )
     fullest = sorted(table, key=len, reverse=True)  # the fullest record decides on the order of the columns
     columns = dict.fromkeys(name for record in fullest for name in record)
-    columns |= {name: columns.pop(name) for name in (BELOW, LAST)}
+    columns |= {name: columns.pop(name) for name in (BELOW, BELOW_SHUFFLED, LAST)}
     return [{name: record.get(name, "") for name in columns} for record in table]
 
 
@@ -73,14 +78,19 @@ def _marked(table: Iterable[Mapping[str, Any]], result: Result) -> list[dict[str
 
 def markdown(result: Result) -> str:
     """The whole table and the notes."""
-    aside = ("beats", BELOW, LAST)  # which notes and marks tell
+    aside = ("beats", BELOW, BELOW_SHUFFLED, LAST)  # which notes and marks tell
     table = _marked([_readable(record, aside) for record in records(result)], result)
     head = "| " + " | ".join(table[0]) + " |"
     rule = "|" + "|".join("---" if name == "row" else "---:" for name in table[0]) + "|"
     body = ["| " + " | ".join(_escaped(shown(value)) for value in record.values()) + " |" for record in table]
     lines = [f"- {note}" for note in notes(result)]
     title = f"# Scores against {result['reference']}"
-    return "\n".join([title, "", head, rule, *body, "", *difference_table(result), "## Notes", "", *lines]) + "\n"
+    return (
+        "\n".join(
+            [title, "", head, rule, *body, "", *difference_table(result), *own_table(result), "## Notes", "", *lines]
+        )
+        + "\n"
+    )
 
 
 def _escaped(text: str) -> str:
@@ -88,12 +98,13 @@ def _escaped(text: str) -> str:
 
 
 def _readable(record: dict[str, object], aside: tuple[str, ...]) -> dict[str, object]:
-    """A record with each interval in its value's cell, marked where it is not above the clock; without `aside`."""
+    """A record with each interval in its value's cell, marked where it is not above a control; without `aside`."""
     cells = {
         name: value for name, value in record.items() if name not in aside and not name.endswith(("_low", "_high"))
     }
-    for name in str(record[BELOW]).split():
-        cells[name] = f"{shown(record[name])} {AS_CLOCK}"
+    for column, mark in MARKS.items():
+        for name in str(record[column]).split():
+            cells[name] = f"{shown(cells[name])} {mark}"
     for name, value in cells.items():
         if (low := record.get(f"{name}_low", "")) != "":
             cells[name] = f"{shown(value)} [{shown(low)}, {shown(record[f'{name}_high'])}]"
@@ -113,6 +124,20 @@ def difference_table(result: Result) -> list[str]:
         cells = [*names, f"{one['protocol']}_{one['metric']}", f"{value} [{low}, {high}]", p, str(one["clips"])]
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
+
+
+def own_table(result: Result) -> list[str]:
+    """How much better each system scores with its own references than shuffled, as the lines of a Markdown table."""
+    lines = [
+        f"| {_escaped(system)} | {protocol}_{metric} | {signed(one['difference'])} "
+        f"[{', '.join(map(signed, one['interval']))}] |"
+        for system, protocols in result["own_minus_shuffled"].items()
+        for protocol, metrics in protocols.items()
+        for metric, one in metrics.items()
+    ]
+    if not lines:
+        return []
+    return ["## Own minus shuffled", "", "| system | metric | difference |", "|---|---|---:|", *lines, ""]
 
 
 def write(result: Result, path: Path) -> None:

@@ -43,6 +43,10 @@ PANELS = {
         "strict tempo_error_bpm": Metric("tempo error", RED, error=True, decimals=1),
         "strict tempo_error_octave_bpm": Metric("octaves forgiven", PURPLE, error=True, decimals=1),
     },
+    "dynamics, r": {
+        "dynamics loudness": Metric("loudness", BLUE),
+        "dynamics density": Metric("onset density", ORANGE),
+    },
     "beats of the dance": {
         "alignment bas": Metric("BAS over dance beats", BLUE),
         "alignment bas_music": Metric("BAS over music beats", ORANGE),
@@ -57,7 +61,7 @@ MIN_GAP = 0.1
 
 def figure(study: Study) -> bytes:
     """Draw an SVG: a row of panels for each family of metrics, a column for each change, and the controls."""
-    with figure_of(9.6, 10.0) as (drawing, out):
+    with figure_of(9.6, 11.8) as (drawing, out):
         ratios = (3, 3, 3, 1.8)
         grid = drawing.subplots(len(PANELS), 4, sharey="row", gridspec_kw={"width_ratios": ratios})
         for row, (title, metrics) in zip(grid, PANELS.items(), strict=True):
@@ -69,7 +73,8 @@ def figure(study: Study) -> bytes:
             )
             legend.set_in_layout(False)
             top = np.nanmax([study[key][name] for key in study for name in metrics])
-            row[0].set_ylim(0, 1.08 * top if top > 1 else 1.08)
+            bottom = np.nanmin([study[key][name] for key in study for name in metrics])
+            row[0].set_ylim(min(0, 1.08 * bottom), 1.08 * top if top > 1 else 1.08)
         for axes, label in zip(grid[-1], (*AXES.values(), "controls"), strict=True):
             axes.set_xlabel(label)
         drawing.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
@@ -219,7 +224,8 @@ change at which half of that is lost. For tempo it is the larger of faster and s
 A half point is where a metric first falls. It may rise again: AMLt forgives the off-beat and is high about half a beat
 late, and onset F rises wherever the delay is a whole step of the music. BAS over dance beats grows with the number of
 beats in the music (a click every 100 ms scores 0.86 with any dance), so read it together with BAS over music beats.
-Where beats are tracked, the same music scores below 1: that is the tracker's error, not the music's.
+The dynamics (loudness, onset density) show whether music grows and thins out where it should, over seconds; they are
+not for the beat. Where beats are tracked, the same music scores below 1: that is the tracker's error, not the music's.
 
 ## Scores
 

@@ -20,8 +20,9 @@ from tqdm import tqdm
 
 from pace.clip import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from pace.evaluation import controls, score_clips
-from pace.evaluation.metrics import beat_alignment
+from pace.evaluation.metrics import beat_alignment, dynamics
 from pace.evaluation.metrics.beat_alignment import ALIGNMENT
+from pace.evaluation.metrics.dynamics import DYNAMICS
 from pace.evaluation.metrics.onsets import Events, events
 from pace.evaluation.metrics.rhythm import PROTOCOLS, compare, summarise
 from pace.synthetic.choreography import choreograph
@@ -141,7 +142,10 @@ def score(reference: ChangedPiece, other: Events, motion: npt.NDArray[np.float64
     """Score the events of other music against a piece by each protocol, and against the beats (M,) of a dance to it."""
     piece = reference.piece
     scores = {name: compare(reference.original, other, name, piece.beats, piece.bpm) for name in PROTOCOLS}
-    return scores | {ALIGNMENT: beat_alignment.compare(motion, other.beats)}
+    return scores | {
+        DYNAMICS: dynamics.compare(reference.original, other),
+        ALIGNMENT: beat_alignment.compare(motion, other.beats),
+    }
 
 
 def study(count: int, workers: int, changes: Changes = CHANGES) -> Study:

@@ -199,3 +199,45 @@ def test_what_is_not_above_the_clock(generated, marked):
     few = {"generated": row("generated", range(8)), "clock": row("clock", range(3))}
     assert metric_validity.not_above(few, "generated", empty) == {}
     assert metric_validity.not_above({"generated": rows["generated"]}, "generated", empty) is None
+
+
+def pairs_of(own, shuffled):
+    """Rows of eight dances. own (8,): beat F of each one's music. shuffled (8,8): with another's reference."""
+    clips = [scored_clip(clip_of(f"c{i}"), {"truth": events_at([1.0])}, ("strict",)) for i in range(len(own))]
+
+    def entry(value, i, j):
+        return table.RowScore({"strict": {"beat_f70": value, "tempo_error_bpm": 10 - 10 * value}}, clips[i], clips[j])
+
+    return {
+        "generated": [entry(own[i], i, i) for i in range(len(own))],
+        "shuffled": [entry(shuffled[i, j], i, j) for i in range(len(own)) for j in range(len(own)) if i != j],
+    }
+
+
+@pytest.mark.parametrize(("level", "marked"), [(0.7, []), (0.3, ["beat_f70", "tempo_error_bpm"])])
+def test_own_music_minus_shuffled(level, marked):
+    """The difference is that of the means, with an interval over the dances of both sides; a lower error is better."""
+    rng = np.random.default_rng(3)
+    rows = pairs_of(level + rng.normal(0, 0.05, 8), 0.3 + rng.normal(0, 0.05, (8, 8)))
+    found = metric_validity.own_minus_shuffled(rows, "generated")["strict"]
+    means = [np.mean([entry.scores["strict"]["beat_f70"] for entry in entries]) for entries in rows.values()]
+    low, high = found["beat_f70"]["interval"]
+    assert found["beat_f70"]["difference"] == pytest.approx(means[0] - means[1])
+    assert low < means[0] - means[1] < high and (low > 0) == (not marked)
+    assert found["tempo_error_bpm"]["difference"] == pytest.approx(10 * (means[1] - means[0]))
+    assert metric_validity.not_above(rows, "generated", Distances([], []), "shuffled") == {"strict": marked}
+
+
+def test_own_minus_shuffled_needs_four_dances_and_a_shuffled_row():
+    rows = pairs_of(np.full(3, 0.9), np.full((3, 3), 0.1))
+    assert metric_validity.own_minus_shuffled(rows, "generated") == {}
+    assert metric_validity.own_minus_shuffled({"generated": rows["generated"]}, "generated") == {}
+
+
+def test_own_minus_shuffled_leaves_out_music_without_a_value():
+    """Of one dance the music is silent: neither its own nor its shuffled scores count."""
+    own = np.array([0.8, 0.9, np.nan, 0.7, 0.8])
+    shuffled = np.full((5, 5), 0.2)
+    shuffled[2] = np.nan
+    found = metric_validity.own_minus_shuffled(pairs_of(own, shuffled), "generated")
+    assert found["strict"]["beat_f70"]["difference"] == pytest.approx(0.6)

@@ -1,8 +1,10 @@
 """The rhythm table: which pairs its rows hold, what they are summed up to, and how it is shown."""
 
+import dataclasses
+
 import numpy as np
 import pytest
-from helpers.scored_clips import clip_of, events_at, scored_clip
+from helpers.scored_clips import clip_of, events_at, power_at, scored_clip
 
 from pace.evaluation import table
 from pace.evaluation.clips import Annotations
@@ -102,7 +104,22 @@ def test_per_clip_has_a_line_for_each_clip_and_row_and_the_mean_over_its_pairs()
         "strict_onset_f70", "strict_onset_f50", "strict_beat_f70", "strict_beat_f35",
         "strict_cmlt", "strict_amlt",
         "strict_information_gain", "strict_tempo_error_bpm", "strict_tempo_error_octave_bpm",
+        "dynamics_loudness", "dynamics_density",
     ]  # fmt: skip
+
+
+def test_shuffled_music_is_not_to_blame_for_another_clip_s_length():
+    """Its dynamics are compared as far as it goes. Own music that ends early is silent there."""
+    truth = events_at(np.concatenate([np.arange(0.1, 5, 0.9), np.arange(5, 10, 0.2)]))
+    truth = dataclasses.replace(truth, duration=10.0, power=power_at(truth.beats, 10.0))
+    short = dataclasses.replace(truth, duration=5.0, power=truth.power[:250])
+    clips = [
+        scored_clip(clip_of(name, music=name), {"truth": truth, "generated": short}, PROTOCOLS) for name in ("a", "b")
+    ]
+    rows = table.pipeline_rows(clips, PROTOCOLS)
+    assert rows["shuffled"][0].scores["dynamics"]["loudness"] == pytest.approx(1)
+    assert rows["shuffled"][0].scores["strict"]["onset_f70"] == 1
+    assert rows["generated"][0].scores["dynamics"]["loudness"] < 0
 
 
 def test_text_shows_each_row():
@@ -111,6 +128,7 @@ def test_text_shows_each_row():
         "row", "loris", "f1", "strict", "onset_f70", "strict", "onset_f50", "strict", "beat_f70",
         "strict", "beat_f35", "strict", "cmlt",
         "strict", "amlt", "strict", "information_gain", "strict", "tempo_error_bpm", "strict", "tempo_error_octave_bpm",
+        "dynamics", "loudness", "dynamics", "density",
     ]  # fmt: skip
-    assert lines[1].split() == ["truth", "100.000", *["1.000"] * 7, "0.000", "0.000"]
+    assert lines[1].split() == ["truth", "100.000", *["1.000"] * 7, "0.000", "0.000", "1.000", "1.000"]
     assert [line.split()[0] for line in lines[1:]] == list(ROWS)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.projects import ROOT
-from helpers.scored_clips import clip_of, scored_clip
+from helpers.scored_clips import clip_of, power_at, scored_clip
 
 from pace.evaluation import intervals, metric_validity, table, unscored
 from pace.evaluation.clips import Annotations
@@ -24,7 +24,7 @@ def sound(onsets, beats=None, seconds=5.0):
     """Five seconds with these onsets, and beats (by default the onsets) at 120 BPM."""
     beats = np.asarray(onsets if beats is None else beats, dtype=float)
     onsets = {name: np.asarray(onsets, dtype=float) for name in PICKING}
-    return Events(seconds, onsets, beats, 120.0 if len(beats) else np.nan)
+    return Events(seconds, onsets, beats, 120.0 if len(beats) else np.nan, power_at(onsets["strict"], seconds))
 
 
 def clip(name, truth, generated, **annotations):
@@ -71,11 +71,17 @@ def test_reasons_name_the_metrics_and_the_cause():
 
 
 def test_missing_scores_are_left_out_of_all_rows_alike_and_counted():
-    """Three clips are heard; one has no beats in its true music, one no sound at all. Means are those of the others."""
+    """Three clips are heard; one has no beats in its true music, one no sound at all. Means are those of the others.
+
+    Silent generated music has no dynamics either, which are missing in its row alone.
+    """
     heard = [clip(name, HEARD, generated) for name, generated in (("a", HEARD), ("b", MUTE), ("c", HEARD))]
     clips = [*heard, clip("d", ONSETS_ONLY, HEARD), clip("e", MUTE, HEARD)]
     rows = table.pipeline_rows(clips, PROTOCOLS)
     counts = {row: table.missing([entry.scores for entry in entries]) for row, entries in rows.items()}
+    dynamics = {row: counts[row].pop("dynamics") for row in ("truth", "generated", "clicks")}
+    lacking = {"truth": 1, "generated": 2, "clicks": 1}
+    assert dynamics == {row: {"loudness": count, "density": count} for row, count in lacking.items()}
     assert counts["truth"] == counts["generated"] == counts["clicks"] == {
         "loris": {"bcs": 1, "bhs": 1},
         "strict": {"onset_f70": 1, "onset_f50": 1} | dict.fromkeys(OF_BEATS, 2),
@@ -91,7 +97,7 @@ def test_missing_scores_are_left_out_of_all_rows_alike_and_counted():
     assert np.isnan(records["d", "generated"]["strict_beat_f70"]) and records["d", "truth"]["strict_onset_f70"] == 1
     assert records["e", "shuffled"]["strict_beat_f70"] > 0  # its music against the others' references
     lines = table.text(table.summary({"truth": rows["truth"][4:]})).splitlines()
-    assert lines[1].split() == ["truth", *["–"] * 10]
+    assert lines[1].split() == ["truth", *["–"] * 12]
 
 
 def test_intervals_resample_what_exists():
@@ -143,6 +149,6 @@ def test_music_with_onsets_and_no_beats_does_not_pull_the_truth_down(tmp_path):
     summary = table.summarise_row([one.scores["truth"] for one in scored])
     assert summary["strict"]["beat_f70"] == summary["strict"]["cmlt"] == summary["strict"]["onset_f70"] == 1.0
     assert summary["loris"]["f1"] == 100.0
-    assert json.dumps(table.missing([one.scores["mine"] for one in scored])) == json.dumps(
-        {"strict": dict.fromkeys(OF_BEATS, 1)}
-    )
+    missing = table.missing([one.scores["mine"] for one in scored])
+    assert missing.pop("dynamics") == {"loudness": 2, "density": 2}  # regular strokes, and sines of one level
+    assert json.dumps(missing) == json.dumps({"strict": dict.fromkeys(OF_BEATS, 1)})

@@ -18,6 +18,7 @@ METRICS = {
         "onset_f70", "onset_f50", "beat_f70", "beat_f35", "cmlt", "amlt", "information_gain",
         "tempo_error_bpm", "tempo_error_octave_bpm",
     ),
+    "dynamics": ("loudness", "density"),
     "alignment": ("bas", "bas_music"),
 }  # fmt: skip
 UPSTREAM = ("synthesise", "index", "decode", "keypoints", "lift", "energy", "embed_motion", "mel", "train_vae")
@@ -50,11 +51,15 @@ def test_metrics_are_complete_and_sound(reproduced):
         for protocol, names in METRICS.items():
             values = metrics["rhythm"][row][protocol]
             assert set(values) == set(names), (row, protocol)
+            if protocol == "dynamics":  # missing where the music does not change, as of clicks
+                assert all(value is None or -1 <= value <= 1 for value in values.values()), row
+                continue
             assert all(math.isfinite(value) and value >= 0 for value in values.values()), (row, protocol)
             if protocol == "strict":
                 assert all(values[name] <= 1 for name in names[:7])
     assert metrics["rhythm"]["truth"]["loris"]["f1"] == 100
     assert metrics["rhythm"]["truth"]["strict"]["onset_f50"] == 1
+    assert metrics["rhythm"]["truth"]["dynamics"]["loudness"] in (1, None)
     assert metrics["rhythm"]["generated"] != metrics["rhythm"]["ceiling"]
     for row in ("ceiling", "generated", "random", "clicks", "delayed"):
         distance = metrics["fad"][row]["descriptors"]

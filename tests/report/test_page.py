@@ -4,6 +4,7 @@ import dataclasses
 import html
 import html.parser
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from pace.evaluation import strength, table
 from pace.media import sound_track, video, writing
 from pace.pose.skeleton import PARTS
 from pace.report import clips, page, published_table, tables, wording
@@ -452,6 +454,54 @@ def test_figures_of_the_generated_music_that_are_not_above_the_clock_are_marked(
     row = text[text.index("0.550‡") - 900 : text.index("0.550‡")]
     assert '<th scope="row">generated<' in row
     assert "‡" not in page.html(metrics(), [], {}, [])
+
+
+def test_figures_of_the_generated_music_that_are_not_above_shuffled_are_marked():
+    difference = {"difference": 0.3, "interval": [0.1234, 0.4567]}
+    section = metrics() | {
+        "not_above_clock": {"strict": ["beat_f70"]},
+        "not_above_shuffled": {"strict": ["beat_f70", "onset_f50"]},
+        "own_minus_shuffled": {"dynamics": {"loudness": difference}, "strict": {"cmlt": difference}},
+    }
+    text = html.unescape(page.html(section, [], {}, []))
+    assert "0.550‡§" in text and "0.500§" in text and text.count("§") == 3
+    assert wording.AS_SHUFFLED_MEANS in text and wording.OWN_MINUS_SHUFFLED in text
+    assert "<td>+0.300<small>+0.123 – +0.457</small></td>" in text and text.count("+0.300") == 1  # the main metrics
+    assert "own_minus_shuffled" not in text and "§" not in page.html(metrics(), [], {}, [])
+
+
+def test_thirds_of_the_dances_are_a_table():
+    """Two thirds of three: figures of the missing one, and of rows without it, are dashes."""
+    row = {"strict": {"beat_f70": 0.5111, "onset_f70": 0.6}, "dynamics": {"loudness": -0.25, "density": None}}
+    weak = {
+        "dances": 4, "clips": 8, "strength": [0.0, 0.3],
+        "rhythm": dict.fromkeys(("truth", "generated", "random"), row),
+        "interval": {"generated": {"strict": {"beat_f70": [0.4, 0.6]}}},
+        "own_minus_shuffled": {"dynamics": {"loudness": {"difference": 0.25, "interval": [-0.1, 0.6]}}},
+    }  # fmt: skip
+    strong = weak | {"strength": [0.7, 1.0], "interval": {}, "own_minus_shuffled": {}}
+    text = page.html(metrics() | {"strength": {"weak": weak, "strong": strong}}, [], {}, [])
+    part = html.unescape(text[text.index('<section id="strength">') : text.index('<section id="clips">')])
+    counts = (
+        "weak: 4 dances, 8 clips, strength 0.00–0.30; middle: no dance; strong: 4 dances, 8 clips, strength 0.70–1.00."
+    )
+    assert counts in part
+    heads = [wording.COLUMNS[metric][0] for _, metric in wording.MAIN]
+    assert re.findall(r'<th colspan="3">([^<]*)<', part) == heads
+    assert re.findall(r"<th>(\w*)</th>", part) == ["", "", *["weak", "middle", "strong"] * 4]
+    lines = [line for line in part.splitlines() if '<th scope="row">' in line]
+    assert [re.search(r'"row">([\w− ]*)<', line)[1] for line in lines] == ["generated", "truth", "generated − shuffled"]
+    assert re.findall(r"<td>([^<]*)", lines[0]) == [
+        "0.511", "–", "0.511", "0.600", "–", "0.600", "-0.250", "–", "-0.250", "–", "–", "–",
+    ]  # fmt: skip
+    assert lines[0].count("<small>0.400–0.600</small>") == 1
+    assert re.findall(r"<td>([^<]*)", lines[2]) == [*["–"] * 6, "+0.250", *["–"] * 5]
+    assert 'id="strength"' not in page.html(metrics(), [], {}, [])
+
+
+def test_the_report_and_the_evaluation_name_the_same_thirds_and_main_metrics():
+    assert tuple(table.MAIN) == wording.MAIN
+    assert (wording.THIRDS, wording.MAIN_ROWS) == (strength.THIRDS, strength.MAIN_ROWS)
 
 
 def test_the_page_says_what_heard_the_beats():

@@ -13,6 +13,7 @@ METRICS = {
     "loris": ("bcs", "csd", "bhs", "hsd", "f1"),
     "5hz": ("bcs", "csd", "bhs", "hsd", "f1"),
     "strict": ("onset_f70", "onset_f50", "beat_f70", "cmlt", "amlt", "information_gain", "tempo_error_bpm"),
+    "dynamics": ("loudness", "density"),
     "alignment": ("bas", "bas_music"),
 }
 EXTRACTORS = ("descriptors", "vggish", "cnn14", "clap")
@@ -60,7 +61,7 @@ def result_of(systems=SYSTEMS, late=("ours", "LORIS"), **more):
     files = {"unmatched": {}, "unreadable": {}, "unscored": {}, "faults": {}}
     return {
         "reference": "truth", "systems": {name: name for name in systems}, "rows": rows, "differences": differences,
-        "beats": "librosa", "not_above_clock": {},
+        "beats": "librosa", "not_above_clock": {}, "not_above_shuffled": {}, "own_minus_shuffled": {},
         "group": {"pattern": None, "clips": 20, "sources": 20, "unmatched": []}, "known": {},
         "uninformative": uninformative, "lateness": lateness, "not_computed": {}, "files": files, "other_files": {},
         "per_clip": [],
@@ -87,18 +88,19 @@ def test_five_systems_take_forty_lines_and_out_has_everything(tmp_path):
     lines = console.text(result).splitlines()
     assert len(lines) <= 40
     heads = lines[0].split(), lines[1].split()
-    columns = ["beat", "onset", "dance", "d2mgan", "loris", "5hz", "descr.", "vggish", "cnn14", "clap"]
+    columns = ["beat", "onset", "dance", "loud", "dens.", "loris", "5hz", "descr.", "vggish", "cnn14", "clap"]
     assert heads[0] == ["clips", *columns]
-    assert heads[1] == ["F", "F", "BAS", "F1", "%†", "F1", "%†", "F1", "%", "FAD†", "FAD", "FAD", "FAD"]
+    assert heads[1] == ["F", "F", "BAS", "r", "r", "F1", "%†", "F1", "%", "FAD†", "FAD", "FAD", "FAD"]
     rows = {line[:16].strip(): line[16:].split() for line in lines[2:18]}
-    assert rows["ours"] == ["20", "0.500", "0.500", "0.500", "100.0", "100.0", "100.0", "123", "123", "123", "123"]
+    assert rows["ours"] == ["20", *["0.500"] * 5, "100.0", "100.0", "123", "123", "123", "123"]
     assert rows["46 ms earlier"][-4:] == ["–"] * 4
     assert rows["shuffled (best)"][:3] == ["20", "0.700", "0.700"] and "–" in rows["shuffled (best)"]
     (marked,) = [line for line in lines[2:18] if "*" in line]  # the second system alone differs from the first
-    assert marked.startswith("CDCD_") and marked.count("*") == 10
+    assert marked.startswith("CDCD_") and marked.count("*") == 11
     said = " ".join(" ".join(lines).split())
-    assert "* differs from ours, p < 0.05 (not corrected: of 40 comparisons about 2 by chance alone)" in said
+    assert "* differs from ours, p < 0.05 (not corrected: of 48 comparisons about 2 by chance alone)" in said
     assert "truth is not separated from shuffled, clicks or delayed" in said
+    assert "no room for d2mgan F1 %" in said
     assert "LORIS -0.100 [-0.150, -0.050], p = 0.6" in said  # minus the first: the sign turns
     assert "  ours: 46 ms late [45, 47], in 20 of 20 clips" in lines
     for name in ("x.json", "x.md", "x.csv"):
@@ -169,7 +171,7 @@ def test_a_system_without_a_clip_is_said_to_have_none():
     result = result_of(["x"], [])
     result["rows"] = {"x": {"clips": 0, "rhythm": {}, "fad": {}, "interval": {}, "not_scored": 3}, "truth": entry()}
     lines = console.text(result).splitlines()
-    assert lines[2].split() == ["x", "0", "of", "3", *["–"] * 10]
+    assert lines[2].split() == ["x", "0", "of", "3", *["–"] * 11]
     assert "x: nothing scored, it has no usable file" in lines
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.scored_clips import clip_of
+from helpers.scored_clips import clip_of, events_at
 
 from pace.evaluation import scores
 from pace.evaluation.distances import Distances
@@ -19,11 +19,11 @@ def names_of(pairs):
 
 def paired(monkeypatch, score, count=6, per_source=1):
     """Clips of one system, `per_source` of each source. score(own, other): the score against another's reference."""
-    monkeypatch.setattr(scores, "compare", lambda true, other, *_: {"beat_f70": float(score(other, true))})
+    monkeypatch.setattr(scores, "compare", lambda true, other, *_: {"beat_f70": float(score(other.tempo, true.tempo))})
     return [
         ScoredClip(
             clip_of(str(i), f"source {i // per_source}"),
-            events={"truth": i, "a": i},
+            events=dict.fromkeys(("truth", "a"), events_at([], tempo=i)),
             scores={row: {"strict": {"beat_f70": value}} for row, value in (("a", 0.5), ("truth", 1.0))},
         )
         for i in range(count)

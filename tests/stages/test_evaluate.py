@@ -40,7 +40,7 @@ def beats_of(bpm):
 
 def music(bpm):
     wave = librosa.clicks(times=beats_of(bpm), sr=SR, length=10 * SR, click_freq=600.0)
-    return (0.5 * wave).astype(np.float32)
+    return (0.5 * wave * (0.7 + 0.3 * np.sin(np.arange(len(wave)) / SR))).astype(np.float32)  # it swells and fades
 
 
 def pose():
@@ -81,6 +81,7 @@ def miniature(tmp_path, monkeypatch):
     for video_id in ("one", "two"):
         joints2d = 20 + 400 * np.random.default_rng(1).random((300, 17, 2))
         arrays = {"joints3d": pose(), "joints2d": joints2d, "beats": beats_of(VIDEOS[video_id][1]), "fps": 30.0}
+        arrays["strength"] = {"one": 0.9, "two": 0.2}[video_id]
         np.savez(f"truth/{video_id}.npz", **arrays)
         keypoints = np.concatenate([joints2d / 2, np.full((300, 17, 1), 0.75)], axis=-1).astype(np.float32)
         size, detected = np.array([256, 256]), np.arange(300) >= 30
@@ -121,7 +122,8 @@ def test_stage(miniature, capsys, monkeypatch):
     rhythm = metrics["rhythm"]
     assert set(rhythm) == set(ROWS)
     for row in ROWS:
-        assert set(rhythm[row]) == {"d2mgan", "loris", "strict", "alignment"}
+        assert set(rhythm[row]) == {"d2mgan", "loris", "strict", "dynamics", "alignment"}
+        assert set(rhythm[row]["dynamics"]) == {"loudness", "density"}
         assert set(rhythm[row]["d2mgan"]) == set(rhythm[row]["loris"]) == {"bcs", "csd", "bhs", "hsd", "f1"}
         assert set(rhythm[row]["strict"]) == STRICT
         assert 0 < rhythm[row]["alignment"]["bas"] < 1
@@ -129,6 +131,11 @@ def test_stage(miniature, capsys, monkeypatch):
     assert rhythm["generated"] == rhythm["truth"]
     assert rhythm["truth"]["strict"]["onset_f50"] == 1.0
     assert rhythm["truth"]["strict"]["beat_f70"] >= 0.9
+    # The music swells by 5 dB; the quarter of a second hardly counts. Clicks, all alike, have no dynamics.
+    assert rhythm["truth"]["dynamics"]["loudness"] == 1.0
+    assert rhythm["delayed"]["dynamics"]["loudness"] > 0.9 > 0.5 > rhythm["shuffled"]["dynamics"]["loudness"]
+    assert rhythm["clock"]["dynamics"] == {"loudness": None, "density": None}
+    assert metrics["missing"]["clock"]["dynamics"] == {"loudness": 4, "density": 4}
     assert rhythm["delayed"]["loris"]["f1"] > 90 > 10 > 100 * rhythm["delayed"]["strict"]["beat_f70"]
     assert 0 < rhythm["shuffled"]["strict"]["onset_f70"] < 0.6
     assert rhythm["clicks"]["loris"]["bhs"] == 100.0
@@ -157,7 +164,7 @@ def test_stage(miniature, capsys, monkeypatch):
         assert 0 <= low < distances[row]["descriptors"]["fad"] < high
     # An untrained VAE makes a ceiling that hardly any row of chance is worse than.
     blind = metrics["uninformative"]
-    assert set(blind) == {"d2mgan", "loris", "strict", "alignment", "descriptors"}
+    assert set(blind) == {"d2mgan", "loris", "strict", "dynamics", "alignment", "descriptors"}
     assert set(blind["strict"]) == STRICT and set(blind["loris"]) == set(rhythm["truth"]["loris"])
     assert {"shuffled", "clicks", "delayed"} <= set(blind["loris"]["f1"])
     assert {"random", "delayed"} <= set(blind["descriptors"]["fad"])
@@ -165,6 +172,34 @@ def test_stage(miniature, capsys, monkeypatch):
     assert metrics["beats"] == {"tracker": "librosa", "lateness_ms": 30}
     assert {record["beats"] for record in records} == {"librosa"}
     assert metrics["not_above_clock"] == {}  # two dances have a pose, too few for a test
+    assert metrics["not_above_shuffled"]["strict"] == [] and "f1" in metrics["not_above_shuffled"]["loris"]
+    difference = metrics["own_minus_shuffled"]["strict"]["beat_f70"]
+    assert difference["difference"] == pytest.approx(
+        rhythm["generated"]["strict"]["beat_f70"] - rhythm["shuffled"]["strict"]["beat_f70"], abs=0.05
+    )
+    low, high = difference["interval"]
+    assert 0.2 < low < difference["difference"] < high < 1
+
+    # Of `home` no strength is known. Of two dances one is weak and one strong, too few for intervals.
+    by_third = metrics["strength"]
+    assert set(by_third) == {"weak", "strong"}
+    assert (by_third["weak"]["strength"], by_third["strong"]["strength"]) == ([0.2, 0.2], [0.9, 0.9])
+    assert {record["dance"]: record["strength"] for record in records} == {
+        "dance_one": "0.9", "dance_two": "0.2", "home": "",
+    }  # fmt: skip
+    for third, dance in (("weak", "dance_two"), ("strong", "dance_one")):
+        assert (by_third[third]["dances"], by_third[third]["clips"]) == (1, 2)
+        assert by_third[third]["interval"] == by_third[third]["own_minus_shuffled"] == {}
+        assert "shuffled" not in by_third[third]["rhythm"] and set(by_third[third]["rhythm"]["clock"]) == {
+            "strict", "dynamics",
+        }  # fmt: skip
+        for row in ("generated", "delayed"):
+            values = [
+                float(record["strict_beat_f70"])
+                for record in records
+                if (record["dance"], record["row"]) == (dance, row)
+            ]
+            assert by_third[third]["rhythm"][row]["strict"]["beat_f70"] == pytest.approx(np.mean(values), abs=1e-6)
     assert len(records) == 5 * len(ROWS) - 2
     assert {record["row"] for record in records if record["clip_id"] == "home_000000"} == {*ROWS} - {
         "clock",
@@ -181,7 +216,14 @@ def test_stage(miniature, capsys, monkeypatch):
     assert float(own["home_000000"]["strict_tempo_error_bpm"]) == pytest.approx(abs(heard - 115.0), abs=1e-5)
     mean = np.mean([float(record["strict_beat_f70"]) for record in own.values()])
     assert mean == pytest.approx(rhythm["generated"]["strict"]["beat_f70"], abs=1e-5)
-    assert "5 of 8 test clips scored" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "5 of 8 test clips scored" in said
+    assert f"generated minus shuffled: beat F {difference['difference']:+.3f} [" in said
+    lines = said.splitlines()
+    first = lines.index("by strength of the dances: weak (1), middle, strong (1) third")
+    shown = {line.split()[0]: line.split()[1:] for line in lines[first + 2 : first + 7]}
+    assert list(shown) == ["generated", "ceiling", "truth", "clock", "retrieval"]
+    assert shown["truth"][3:6] == ["1.00", "–", "1.00"]
 
 
 @pytest.mark.long
@@ -232,11 +274,12 @@ def test_outputs_are_the_same_with_two_workers_and_without_truth_sections_are_le
         path.unlink()
     monkeypatch.setenv("PACE_WORKERS", "0")
     evaluate.main([])
-    metrics, _ = read()
+    metrics, records = read()
     assert "lift" not in metrics
     assert set(metrics["pose"]) == {"confidence", "detected"}
     assert metrics["data"]["true_beat_clips"] == 0
     assert "alignment" not in metrics["rhythm"]["truth"]
+    assert "strength" not in metrics and "strength" not in records[0]
     assert metrics["rhythm"]["truth"]["strict"]["beat_f70"] == 1.0  # against beats tracked in itself
 
 
@@ -325,6 +368,8 @@ def test_clips_without_audible_truth_are_in_no_row_named_and_counted(miniature, 
     assert {record["clip_id"] for record in records} == {"one_000000", "two_000000", "two_005000"}
     assert "home_000000" not in metrics.get("faults", {})
     rows = {row: values for row, values in metrics["missing"].items() if row != "shuffled"}
+    assert rows["truth"]["dynamics"] == {"loudness": 1, "density": 3}  # of regular clicks and a tone
+    rows = {row: {name: values[name] for name in ("strict", "alignment")} for row, values in rows.items()}
     lost = {"strict": dict.fromkeys(of_beats, 1), "alignment": {"bas": 1, "bas_music": 1}}
     assert rows == {row: lost for row in ROWS if row != "shuffled"}
     truth = metrics["rhythm"]["truth"]

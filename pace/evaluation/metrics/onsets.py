@@ -1,4 +1,4 @@
-"""Onset, beat and tempo detection in one wave, the basis of every rhythm metric (FACTS 7)."""
+"""Onsets, beats, tempo and power of one wave, the basis of every rhythm metric (FACTS 7)."""
 
 import dataclasses
 import math
@@ -12,6 +12,7 @@ from pace.clip import SAMPLE_RATE
 from pace.evaluation.beat_trackers import LIBROSA, BeatTracker
 
 SHORTEST = 2048  # samples: one analysis window; a shorter wave has no events
+BLOCK = SAMPLE_RATE // 50  # samples: 20 ms, of which the power is kept
 
 # Arguments of librosa.onset.onset_detect for each way of picking onsets; `strict` has librosa's defaults.
 PICKING: dict[str, dict[str, Any]] = {
@@ -23,16 +24,20 @@ PICKING: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Events:
-    """The events in one wave: times in seconds from its start, and the tempo in BPM (NaN without beats)."""
+    """The events in one wave: times in seconds from its start, and the tempo in BPM (NaN without beats).
+
+    power: mean square of each whole block of 20 ms; of a wave without events it is empty.
+    """
 
     duration: float  # seconds
     onsets: dict[str, np.ndarray]  # way of picking -> (n,) seconds
     beats: np.ndarray  # (m,) seconds
     tempo: float
+    power: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))  # (b,)
 
 
 def events(wave: np.ndarray, sample_rate: int, tracker: BeatTracker = LIBROSA) -> Events:
-    """Detect the onsets, beats and tempo of a mono wave (S,).
+    """Detect the onsets, beats and tempo of a mono wave (S,), and measure its power.
 
     The constants of FACTS 7 are for 22,050 Hz; a wave at another rate is resampled first. Beats come from `tracker`,
     with its constant lateness taken off; the tempo is the tracker's own estimate or that of its beats' median interval.
@@ -57,7 +62,14 @@ def events(wave: np.ndarray, sample_rate: int, tracker: BeatTracker = LIBROSA) -
     beats, tempo = tracker.track(wave)
     if tempo is None:
         tempo = tempo_of(beats)
-    return Events(duration, onsets, beats, tempo if len(beats) else math.nan)
+    return Events(duration, onsets, beats, tempo if len(beats) else math.nan, block_power(wave))
+
+
+def block_power(wave: np.ndarray) -> np.ndarray:
+    """Mean square (b,) of each whole block of 20 ms of a wave (S,) at 22,050 Hz, without its constant offset."""
+    blocks = wave[: len(wave) // BLOCK * BLOCK].reshape(-1, BLOCK).astype(np.float64)
+    power: np.ndarray = ((blocks - blocks.mean()) ** 2).mean(axis=1)
+    return power
 
 
 def tempo_of(beats: np.ndarray) -> float:

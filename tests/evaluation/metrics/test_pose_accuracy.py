@@ -136,7 +136,16 @@ def test_truth_file(tmp_path):
     np.savez(tmp_path / "v1.npz", **arrays)
     truth = read_truth(tmp_path, "v1")
     np.testing.assert_allclose(truth.beats_between(1.0, 6.0), [0.0, 3.99, 4.0])
-    assert read_truth(tmp_path, "v2") is None
+    assert read_truth(tmp_path, "v2") is None and truth.strength is None
+    for strength in (0.0, 0.25, np.float32(1)):
+        np.savez(tmp_path / "v4.npz", **arrays, strength=strength)
+        assert read_truth(tmp_path, "v4").strength == strength
+    for strength in (np.nan, 1.5, -0.1):
+        np.savez(tmp_path / "v4.npz", **arrays, strength=strength)
+        with pytest.raises(
+            ValueError, match=rf"v4.npz: strength is {strength:g}; give a number from 0 \(weakest\) to 1"
+        ):
+            read_truth(tmp_path, "v4")
     np.savez(tmp_path / "v3.npz", fps=30)
     with pytest.raises(ValueError, match=r"v3.npz has no array beats, joints2d, joints3d"):
         read_truth(tmp_path, "v3")
