@@ -26,7 +26,7 @@ SLOW_HZ = 1.2  # below this, motion is slow (FACTS 6)
 OFFSET_SD = 0.025  # seconds: standard deviation of the dancers' offsets from the beat
 REFERENCE_HEIGHT = 1.70  # metres: the height of the dancer that the lengths of the moves are made for
 CARRYING = 0.05  # slow motion of a part that carries the beat, as a share of the others'
-TURNING = 0.15  # share of the phrases in which the dancer turns away or back
+TURNING = 0.08  # share of the phrases in which the dancer turns away or back
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class _Dancer:
         for number, (phrase, size, shape) in enumerate(self.pulses(part)):
             rest, targets = ARM_MOVES[moves[phrase]]
             way = np.radians(np.subtract(ARM_POSES[targets[number % len(targets)]], ARM_POSES[rest]))
-            way *= np.radians(58) / max(np.linalg.norm(way * (1, 1, 0.7, 0.4)), 0.3)
+            way *= np.radians(72) / max(np.linalg.norm(way * (1, 1, 0.7, 0.4)), 0.3)
             hitting += fitness * size * shape[:, None] * way
         extent = self.manner.flow * fitness * np.radians([50, 44, 28, 28])
         return angles + self.recoiling(hitting) + extent * self.floating(part, 4)
@@ -171,7 +171,7 @@ class _Dancer:
         hitting = np.zeros((len(self.times), 3))
         for number, (phrase, size, shape) in enumerate(self.pulses(part)):
             targets = LEG_MOVES[moves[phrase]]
-            hitting += 0.9 * fitness * size * shape[:, None] * (np.array(targets[number % len(targets)]) * out)
+            hitting += 1.1 * fitness * size * shape[:, None] * (np.array(targets[number % len(targets)]) * out)
             if targets[number % len(targets)][1] == 0:  # a tap: lifted on the way out and on the way back
                 hitting[:, 1] += size * self.manner.lift * self.scale * 2 * shape * (1 - shape)
         wave = self.manner.flow * fitness * 0.2 * self.scale * self.floating(part, 2)
@@ -198,7 +198,7 @@ class _Dancer:
         for number, (phrase, force, shape) in enumerate(self.pulses("to")):
             sign = 1 if number % 2 else -1
             way = np.array(TORSO_MOVES[moves[phrase]]) * (1, 1, sign, sign, sign)
-            tracks += fitness * 1.3 * force * shape[:, None] * way * size
+            tracks += fitness * 1.6 * force * shape[:, None] * way * size
             nod += angles(8) * force * shape
         tracks = self.recoiling(tracks)
         slow = manner.flow * fitness * self.floating("to", 5)

@@ -5,7 +5,8 @@ they are and hit, out and back. The other parts float, which is slow motion, and
 own. So the beat is in the fast motion of the parts whose slow motion is small; no part carries it all the time.
 
 When a carrying part hits depends on the part and the rate. A hit is fastest at the `CENTRES`, in beats after the beat.
-Real dancers' torso and arms are fastest on the beat or shortly after it, their legs well before it (FACTS 12).
+Real dancers' torso and arms are fastest on the beat or shortly after it, their legs well before it (FACTS 12). In
+strong dances all parts hit nearer to the beat.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -23,6 +24,7 @@ CENTRES = {  # rate -> group -> beats after the beat
     1.0: {"torso": 0.0, "arm": 0.25, "leg": -0.36},
     2.0: {"torso": 0.0, "arm": 0.05, "leg": -0.05},
 }
+LEAST_SPREAD = 0.2  # of the centres in the strongest dances, as a share of those of the weakest third
 OFF_BEAT = 0.4  # size of the hits of rate 2 that are between the beats, of those that are on them
 MAX_OFFSET_S = 0.060  # a dancer's hits are early or late by up to this
 FALSE_BPM = (70.0, 190.0)  # of the hits of the parts that do not carry the beat
@@ -70,14 +72,15 @@ def plan(
     """Plan phrases that cover the beats from `first`, the first of a bar, to `last`.
 
     shares: how often torso, an arm and a leg carry the beat. rates: how often a phrase has each of RATES.
-    strength: 0 to 1; a strong dance has more parts that carry the beat.
+    strength: 0 to 1; a strong dance has more parts that carry the beat, and mostly hits on every beat.
     """
     phrases: list[Phrase] = []
     carriers: tuple[str, ...] = ()
     while first < last:
         beats = int(rng.choice((4, 8), p=(0.7, 0.3)))
         carriers = _carriers(shares, carriers, strength, rng)
-        rate = float(rng.choice(RATES, p=rates))
+        steady = rng.random() < 0.6 * strength  # strong dances mostly hit on every beat
+        rate = 1.0 if steady else float(rng.choice(RATES, p=rates))
         hold = int(rng.choice((0, 1, 2), p=(0.7, 0.15, 0.15)))
         force, flow = rng.uniform(0.6, 1.0), rng.uniform(0.45, 1.0)
         phrases.append(Phrase(first, beats, carriers, rate, force, flow, hold))
@@ -92,12 +95,18 @@ def _carriers(
     names = tuple(PARTS)
     torso, arm, leg = shares
     chance = np.array([torso, arm / 2, arm / 2, leg / 2, leg / 2])
-    count = 1 + int(rng.random() < 0.3 + 0.7 * strength) + int(rng.random() < strength - 0.3)
+    more = (0.3 + 0.7 * strength, strength - 0.1, 2 * strength - 1.2)
+    count = 1 + int(np.count_nonzero(rng.random(3) < more))
     drawn: list[str] = []
     for _ in range(count):
         left = np.where([name in (drawn or before) for name in names], 0, chance)
         drawn.append(str(rng.choice(names, p=left / left.sum())))
     return tuple(sorted(drawn, key=names.index))
+
+
+def spread(strength: float) -> float:
+    """Factor on the CENTRES in a dance of a strength."""
+    return 1 - (1 - LEAST_SPREAD) * max(0.0, 1.5 * strength - 0.5)
 
 
 def hits(
@@ -126,7 +135,7 @@ def _on_the_beat(
     phrase: Phrase, part: str, clock: Clock, strength: float, offset: float, rng: np.random.Generator
 ) -> Iterator[tuple[float, float]]:
     """Times and sizes of a carrying part's hits. Some are left out, and a few come half a beat late."""
-    centre = CENTRES[phrase.rate][GROUPS[part]]
+    centre = spread(strength) * CENTRES[phrase.rate][GROUPS[part]]
     for beat in np.arange(phrase.first, phrase.end - phrase.hold, 1 / phrase.rate):
         left_out, syncopated = rng.random(2) < (0.12 - 0.08 * strength, 0.04)
         if not left_out:
@@ -143,7 +152,8 @@ def _off_the_beat(
         bpm = rng.uniform(*FALSE_BPM)
         if all(abs(np.log(bpm / clock.bpm / rate)) > NEAR for rate in RATES):
             break
+    loud = phrase.force * max(1.0 - 1.15 * strength, 0.0)
     start, end = float(clock.time(phrase.first)), float(clock.time(phrase.end - phrase.hold))
     for time in np.arange(start + rng.uniform(0, 60 / bpm), end, 60 / bpm):
         if rng.random() < 0.9:
-            yield time + rng.normal(0, 0.02), phrase.force * rng.uniform(0.7, 1.3) * (1.0 - 0.9 * strength)
+            yield time + rng.normal(0, 0.02), loud * rng.uniform(0.7, 1.3)
