@@ -37,7 +37,7 @@ class Clock:
         """Compute the beat numbers (M,), fractions of beats included, at times in seconds: the inverse of `time`."""
         time = np.asarray(time, dtype=np.float64)
         if not time.size:
-            return time
+            return np.zeros(0)
         first, last = ((edge - self.first_beat) / self.period for edge in (time.min(), time.max()))
         margin = 2 + self.drift * CYCLE
         beats = np.arange(first - margin, last + margin, 1 / 64)
