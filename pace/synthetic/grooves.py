@@ -45,7 +45,7 @@ DRUMS: dict[str, Drum] = {
     "swish": Drum(40, 0.5),
     "hat": Drum(42, 0.8),
     "hat_roll": Drum(42, 0.5),
-    "hat_open": Drum(46, 0.35, 0.1),
+    "hat_open": Drum(46, 0.25, 0.1),
     "hat_foot": Drum(44, 0.6),
     "ride": Drum(51, 0.6),
     "crash": Drum(49, 0.45, 0.3),

@@ -24,7 +24,7 @@ PARTS = 5  # each draws at random: composer, drums, bass, chords, melody
 BASS, CHORDS, MELODY = 0, 1, 2  # channels
 RANGE_DB = 15.0  # from the loudest slow intensity to the quietest
 ACCENT_DB = 3.0  # of a beat with the most fast motion over one with the least
-OFFBEAT_DB = -4.5  # of strokes between the beats, against the strongest beat
+OFFBEAT_DB = -7.0  # of strokes between the beats, against the strongest beat
 FULL = 0.25  # peak of a kick of full strength
 DRUM_S = 1.0  # a drum's note; its sound ends by itself
 # Strokes between the beats join in at a higher slow intensity, by step within the beat.
@@ -240,7 +240,7 @@ def _fill(score: _Score, beat: int) -> Iterator[tuple[str, float, float]]:
     count = (0, 1, 2, division - 1)[sum(fast >= least for least in FILLED)]
     for number in range(division - count, division):
         drum = score.groove.fill[number * len(score.groove.fill) // division]
-        yield drum, 4 * number / division, 1.3 - 0.3 * number / division
+        yield drum, 4 * number / division, 1.4 - 0.3 * number / division
 
 
 def _play_bass(score: _Score, player: _Player) -> int:

@@ -15,7 +15,7 @@ from pace.synthetic.soundfont import Note
 
 PEAK = 0.9
 LEAD_IN_S = 3.0  # notes that began before t = 0 may still ring
-ROOM = 0.35  # level of the reverberation
+ROOM = 0.15  # level of the reverberation
 BRIGHT = 1.2  # of sound above 3 kHz, added: the soundfont is duller than recorded music
 
 
