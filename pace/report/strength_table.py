@@ -1,11 +1,13 @@
 """The report's table of the main metrics by thirds of the dances, and what the music's own dance makes of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from pace.report.tables import NO_VALUE, cell, interval
-from pace.report.wording import BY_STRENGTH, COLUMNS, MAIN, MAIN_ROWS, OWN_MINUS_SHUFFLED, ROWS, THIRDS
+from pace.report.wording import BY_STRENGTH, COLUMNS, MAIN, MAIN_ROWS, OWN_MINUS_SHUFFLED, THIRDS
+
+TITLES = ("Strict", "Dynamics")  # of the two halves of MAIN
 
 
 def by_strength(thirds: Mapping[str, Any]) -> str:
@@ -19,18 +21,24 @@ def by_strength(thirds: Mapping[str, Any]) -> str:
         else f"{third}: no dance"
         for third in THIRDS
     ]
-    heads = "".join(f'<th colspan="{len(THIRDS)}">{escape(COLUMNS[metric][0])}</th>' for _, metric in MAIN)
-    subheads = "".join(f"<th>{third}</th>" for third in THIRDS) * len(MAIN)
+    halves = MAIN[: len(MAIN) // 2], MAIN[len(MAIN) // 2 :]  # one table of all of them would be wider than the page
+    tables = "".join(f"<h3>{title}</h3>{_table(thirds, half)}" for title, half in zip(TITLES, halves, strict=True))
+    return f"<p>{escape(BY_STRENGTH)} In numbers: {escape('; '.join(counts))}.</p>{tables}"
+
+
+def _table(thirds: Mapping[str, Any], metrics: Sequence[tuple[str, str]]) -> str:
+    """The rows by the thirds of some metrics, (protocol, metric)."""
+    heads = "".join(f'<th colspan="{len(THIRDS)}">{escape(COLUMNS[metric][0])}</th>' for _, metric in metrics)
+    subheads = "".join(f"<th>{third}</th>" for third in THIRDS) * len(metrics)
     shown = {row for results in thirds.values() for row in results["rhythm"]}
     body = ""
     for row in (row for row in MAIN_ROWS if row in shown):
-        cells = "".join(_cell(thirds.get(third, {}), row, *metric) for metric in MAIN for third in THIRDS)
+        cells = "".join(_cell(thirds.get(third, {}), row, *metric) for metric in metrics for third in THIRDS)
         attributes = ' class="ours"' if row == "generated" else ""
-        body += f'<tr{attributes}><th scope="row">{row}<small>{escape(ROWS[row])}</small></th>{cells}</tr>\n'
-    differences = "".join(_difference(thirds.get(third, {}), *metric) for metric in MAIN for third in THIRDS)
+        body += f'<tr{attributes}><th scope="row">{row}</th>{cells}</tr>\n'
+    differences = "".join(_difference(thirds.get(third, {}), *metric) for metric in metrics for third in THIRDS)
     body += f'<tr><th scope="row">generated − shuffled</th>{differences}</tr>\n'
     return (
-        f"<p>{escape(BY_STRENGTH)} {escape('; '.join(counts))}.</p>"
         f'<div class="scroll"><table class="numbers"><thead><tr><th></th>{heads}</tr>'
         f"<tr><th></th>{subheads}</tr></thead><tbody>\n{body}</tbody></table></div>"
     )

@@ -126,7 +126,7 @@ AS_SHUFFLED_MEANS = (
 )
 BY_STRENGTH = (
     "The dances in thirds by strength, how clearly they show the beat. Shuffled are pairs within a third. Below each "
-    "value: its 95 % interval, from resampled dances, where there are enough."
+    "value: its 95 % interval, from resampled dances, where there are enough of them."
 )
 OWN_MINUS_SHUFFLED = (
     "How much better the music scores with its own dance's true music than with that of unrelated dances, and the 95 % "
