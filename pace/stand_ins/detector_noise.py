@@ -18,12 +18,12 @@ _JITTER_FRAMES = 1.5  # its correlation in time: standard deviation of the smoot
 # Joints that the body hides: spread of the error (share of the body's height) and confidence, as BlazePose shows them
 # from the side. It keeps its confidence in shoulders and hips.
 _HIDDEN = {1: (0.012, 1.0), 2: (0.022, 0.37), 3: (0.020, 0.5), 4: (0.012, 1.0), 5: (0.022, 0.37), 6: (0.020, 0.5),
-           11: (0.014, 1.0), 12: (0.050, 0.2), 13: (0.110, 0.15), 14: (0.014, 1.0), 15: (0.050, 0.2),
+           11: (0.014, 1.0), 12: (0.055, 0.2), 13: (0.110, 0.15), 14: (0.014, 1.0), 15: (0.055, 0.2),
            16: (0.110, 0.15)}  # fmt: skip
 _HIDDEN_FRAMES = 4.0  # correlation in time of those errors, as above
 _OCCLUDED_ERROR = 0.04
 _GAPS_PER_FRAME, _OCCLUSIONS_PER_FRAME = 1 / 300, 1 / 40
-# Left and right arms or legs are exchanged in 0.1 to 0.4 % of the frames of dancers who are seen from the side or turn.
+# Left and right arms or legs are exchanged in 0.1 to 0.7 % of the frames of dancers who are seen from the side or turn.
 _EXCHANGES_PER_FRAME, _EDGE_ON = 1 / 500, 0.15  # per frame in which the shoulders are this near, in metres across
 _LIMBS = (([2, 3], [5, 6]), ([12, 13], [15, 16]))  # right and left leg, left and right arm
 
