@@ -23,6 +23,7 @@ JOINT = {"to": ("neck", "root"), "la": ("lwrist",), "ra": ("rwrist",), "ll": ("l
 ORIGIN = {"la": "lshoulder", "ra": "rshoulder"}
 SPLIT_HZ = 1.2
 PHASES = 32
+SPREADS = (0.25, 0.5, 0.75, 1.0)
 FLOATING = {"torso": 0.23, "arm": 0.36, "leg": 0.22}  # m/s: a part that floats is faster in its slow motion
 TOLERANCE = 0.02  # seconds: deviation of a hit from its place in the beat
 
@@ -89,21 +90,22 @@ def pursue(fast, fps, manner):
 def explain(evidence, style, seconds):
     """Beats (B,) of the clock that explains the hits best: of all tempi of the style, drifts and phases.
 
-    The best of a coarse grid are searched around once more.
+    The best of a coarse grid are searched around, ever closer.
     """
     hits = Hits(*map(np.array, zip(*evidence, strict=True)))
     low, high = bpm_range(style)
-    coarse = [
+    found = [
         hits.best(bpm, drift, turn)
         for bpm in np.arange(low, high + 1, 1.5)
         for drift, turn in [(0.0, 0.0), *itertools.product((0.025, 0.05), np.arange(8) / 8)]
     ]
-    fine = [
-        hits.best(bpm + step, abs(drift + more), turn + on)
-        for _, bpm, drift, turn, _ in sorted(coarse)[-12:]
-        for step, more, on in itertools.product((-0.75, 0.0, 0.75), (-0.0125, 0.0, 0.0125), (-1 / 16, 0.0, 1 / 16))
-    ]
-    _, bpm, drift, turn, shift = max(fine)
+    for kept, size in ((12, 1.0), (6, 0.5), (3, 0.25)):
+        found = [
+            hits.best(bpm + size * step, abs(drift + size * more), turn + size * on)
+            for _, bpm, drift, turn, _ in sorted(found)[-kept:]
+            for step, more, on in itertools.product((-0.75, 0.0, 0.75), (-0.0125, 0.0, 0.0125), (-1 / 16, 0.0, 1 / 16))
+        ]
+    _, bpm, drift, turn, shift = max(found)
     moments = Clock(bpm, 0.0, drift, turn).time(np.arange(-40, 80) + shift)
     return moments[(moments >= 0) & (moments < seconds)]
 
@@ -119,24 +121,31 @@ class Hits:
     softer: np.ndarray
 
     def best(self, bpm, drift, turn):
-        """Log-likelihood of the best phase of a clock, and the clock: bpm, drift, turn and the phase, in beats."""
+        """Log-likelihood of the best phase of a clock, and the clock: bpm, drift, turn and the phase, in beats.
+
+        Also over how far the parts of the dance hit from the beat, which depends on its strength.
+        """
         kinds = np.where(self.gap > 0.75 * 60 / bpm, "once", np.where(self.softer, "soft", "loud"))
-        rows = np.array([likelihood(GROUPS[p], k, 60 / bpm) for p, k in zip(self.part, kinds, strict=True)])
         place = np.round(Clock(bpm, 0.0, drift, turn).position(self.time) * PHASES).astype(int)
         columns = (place[:, None] - np.arange(PHASES)) % PHASES
-        total = self.weight @ np.take_along_axis(rows, columns, axis=1)
-        return float(total.max()), bpm, drift, turn, int(np.argmax(total)) / PHASES
+        best = (-np.inf, 0)
+        for wide in SPREADS:
+            rows = np.array([likelihood(GROUPS[p], k, 60 / bpm, wide) for p, k in zip(self.part, kinds, strict=True)])
+            total = self.weight @ np.take_along_axis(rows, columns, axis=1)
+            best = max(best, (float(total.max()), int(np.argmax(total))))
+        return best[0], bpm, drift, turn, best[1] / PHASES
 
 
 @functools.cache
-def likelihood(group, kind, period):
+def likelihood(group, kind, period, wide):
     """Log-likelihood (PHASES,) of a hit at each place in the beat, of a part that carries it or not.
 
+    wide: factor on the CENTRES.
     kind: `once` for a hit without another nearby, otherwise `loud` or `soft`, compared with that one.
     """
-    twice = CENTRES[2.0][group]
+    once, twice = wide * CENTRES[1.0][group], wide * CENTRES[2.0][group]
     peaks = {
-        "once": [(CENTRES[1.0][group], 0.7)],
+        "once": [(once, 0.7)],
         "loud": [(twice, 0.6), (twice + 0.5, 0.1)],
         "soft": [(twice, 0.1), (twice + 0.5, 0.6)],
     }
