@@ -34,6 +34,7 @@ def test_round_trip_keeps_the_onsets_of_music():
         mir_eval.onset.f_measure(_onsets(wave), _onsets(copy), window=0.05)[0]
         for wave, copy in zip(waves, back, strict=True)
     ]
+    print(f"onset F at 50 ms through mel image and vocoder: {np.mean(scores):.3f}")
     assert len(scores) == 20
     assert np.mean(scores) >= 0.9
     assert min(scores) >= 0.7

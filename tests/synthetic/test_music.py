@@ -161,6 +161,7 @@ def _tracked(wave: np.ndarray, clock: Clock) -> list[float]:
 
 def test_a_tracker_that_is_not_told_the_tempo_finds_the_beats(pieces):
     scores = [score for _, clock, wave in pieces[::3] for score in _tracked(wave, clock)]
+    print(f"beat F of music that answers no dance: {np.mean(scores):.3f}")
     assert len(scores) == 40
     assert np.mean(scores) >= 0.85
 
@@ -168,6 +169,7 @@ def test_a_tracker_that_is_not_told_the_tempo_finds_the_beats(pieces):
 def test_a_tracker_finds_the_beats_of_music_that_answers_a_dance(answers):
     """Bare clicks at the same beats have 0.93: the tracker errs at the ends of a clip."""
     scores = [score for _, clock, _, piece in answers for score in _tracked(piece.sound(), clock)]
+    print(f"beat F of music that answers a dance: {np.mean(scores):.3f}")
     assert len(scores) == 60
     assert np.mean(scores) >= 0.88
 
@@ -197,10 +199,13 @@ def test_loudness_and_density_follow_the_dance(answers):
     curves = [_curves(answer) for answer in answers]
     loudness = [np.corrcoef(slow, loud)[0, 1] for slow, _, loud, _ in curves]
     density = [np.corrcoef(slow + fast, onsets)[0, 1] for slow, fast, _, onsets in curves]
-    assert np.mean(loudness) >= 0.8
-    assert np.mean(density) >= 0.3
-    others = [np.corrcoef(slow, loud)[0, 1] for (slow, *_), (*_, loud, _) in zip(curves, curves[5:], strict=False)]
-    assert np.mean(others) < 0.3
+    strangers = list(zip(curves, curves[5:], strict=False))
+    loudness_of_others = [np.corrcoef(slow, loud)[0, 1] for (slow, *_), (*_, loud, _) in strangers]
+    density_of_others = [np.corrcoef(slow + fast, onsets)[0, 1] for (slow, fast, *_), (*_, onsets) in strangers]
+    own, others = np.mean([loudness, density], axis=1), np.mean([loudness_of_others, density_of_others], axis=1)
+    print(f"loudness with slow, onsets with slow + fast, own: {own.round(2)}, of other dances: {others.round(2)}")
+    assert own[0] >= 0.8 and own[1] >= 0.3
+    assert others[0] < 0.3 and others[1] < 0.15
 
 
 def _constant(slow: float, fast: float) -> Intensity:
@@ -269,6 +274,7 @@ def test_styles_can_be_told_apart_by_ear(pieces):
         centres = [profiles[rest & (style == s)].mean(0) for s in range(len(STYLES))]
         nearest = np.linalg.norm(centres - profiles[held_out], axis=1).argmin()
         correct[style[held_out]] += nearest == style[held_out]
+    print(f"recognised: {correct.sum() / len(profiles):.2f}", dict(zip(STYLES, correct, strict=True)))
     assert correct.sum() / len(profiles) > 0.7  # chance is 0.1
     assert (correct >= PIECES / 2).sum() >= 8
 

@@ -25,8 +25,8 @@ def piece(style, seed, bpm=110.0):
 
 @pytest.fixture(scope="module")
 def house():
-    """Twelve pieces of one style, cut into their first and second five seconds."""
-    pieces = [piece("house", seed, 100 + 3 * seed) for seed in range(12)]
+    """Twenty pieces of one style, cut into their first and second five seconds."""
+    pieces = [piece("house", seed, 100 + 2 * seed) for seed in range(20)]
     return [wave[: 5 * SR] for wave in pieces], [wave[5 * SR :] for wave in pieces]
 
 
