@@ -14,9 +14,10 @@ VIDEOS, TRUTH = Path("data/synthetic/videos"), Path("data/synthetic/truth")
 
 
 def make_video(synthetic: dataset.SyntheticParams, video_id: str, _: tuple[Path, ...], folder: Path) -> None:
-    """Write video.mp4 and truth.npz of one video."""
+    """Write video.mp4, notes.mid and truth.npz of one video."""
     split, number, *_style = video_id.split("_")
-    dataset.make(dataset.Video(split, int(number)), synthetic, folder / "video.mp4", folder / "truth.npz")
+    paths = (folder / name for name in ("video.mp4", "truth.npz", "notes.mid"))
+    dataset.make(dataset.Video(split, int(number)), synthetic, *paths)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
         "synthesise",
         functools.partial(make_video, synthetic),
         {video.video_id: () for video in videos},
-        {"truth.npz": TRUTH / "{id}.npz", "video.mp4": VIDEOS / "{id}.mp4"},
+        {"truth.npz": TRUTH / "{id}.npz", "notes.mid": TRUTH / "{id}.mid", "video.mp4": VIDEOS / "{id}.mp4"},
         look,
     )
     if failures:

@@ -21,7 +21,7 @@ LOGS = Path(".resume/ablate")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    names_help = "variants or groups (default: groups table2, table2-printed, parts)"
+    names_help = "variants or groups (default: the groups under `default` in presets/ablations.yaml)"
     parser.add_argument("names", nargs="*", metavar="NAME", help=names_help)
     parser.add_argument("--list", action="store_true", help="show the groups and variants")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="experiments at a time (default: 1)")
@@ -152,6 +152,7 @@ def _write(
         own = {(variant, seed): result for (variant, seed, split), result in measured.items() if split == group.split}
         failed = {(variant, seed): reason for (variant, seed, split), reason in reasons.items() if split == group.split}
         tables.append((group, table.variant_rows(group, catalogue, own, failed, dataset)))
+    tables = table.corrected(tables)
     out.mkdir(parents=True, exist_ok=True)
     for name, text in (("table.md", table.markdown(tables, dataset)), ("table.csv", table.csv_text(tables))):
         (out / name).write_text(text, encoding="utf-8")

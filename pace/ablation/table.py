@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pace.ablation import comparing
-from pace.ablation.comparing import Figure
+from pace.ablation.comparing import TESTED, Figure
 from pace.ablation.results import Result
 from pace.ablation.variants import Catalogue, Group
 from pace.evaluation.metrics.bootstrap import SUMMARY
+from pace.evaluation.metrics.holm import holm
 from pace.report.published import PROTOCOL, SETTINGS, Published
 from pace.report.published import read as read_published
 
@@ -31,7 +32,6 @@ METRICS_PATHS: dict[str, tuple[str, ...]] = {  # column -> the keys that lead to
     "vae_mel_l1": ("vae", "mel_l1"),
     "vae_beat_f70": ("vae", "strict", "beat_f70"),
 }
-CHANGED = "strict_beat_f70"  # compared with the reference in the Markdown table
 COLUMNS = {  # key -> heading, decimals
     **{f"{PROTOCOL}_{name}": (name.upper(), 1) for name in SUMMARY},
     "fad_v": ("FAD_v", 2),
@@ -47,7 +47,6 @@ COLUMNS = {  # key -> heading, decimals
     "dynamics_loudness": ("loudness", 3),
     "dynamics_density": ("density", 3),
 }
-CHANGE = ("change of beat F 70", "p")
 NOT_COMPUTED = "not computed"
 
 
@@ -56,7 +55,7 @@ class Row:
     """A variant in a table.
 
     failures: (seed, reason). paper_row: the variant's name in the paper, if any.
-    paper: the figures that the paper prints for it, None if it prints none.
+    paper: the figures that the paper prints for it, None if it prints none. beats: what heard the beats.
     """
 
     name: str
@@ -68,6 +67,11 @@ class Row:
     failures: tuple[tuple[int, str], ...]
     paper_row: str | None
     paper: Published | None
+    beats: str = ""
+
+
+Tables = list[tuple[Group, list[Row]]]
+Comparison = tuple[str, str, str, tuple[int, ...], str]  # variant, reference, split, seeds, metric
 
 
 def variant_rows(
@@ -95,9 +99,40 @@ def variant_rows(
         failed = tuple((seed, failures[name, seed]) for seed in group.seeds if (name, seed) in failures)
         clips, dances = comparing.clip_count(own) if own else (0, 0)
         paper = printed.get(variant.paper) if variant.paper else None
-        row = Row(name, variant.about, tuple(own), clips, dances, figures, failed, variant.paper, paper)
+        beats = ", ".join(dict.fromkeys(result.metrics.get("beats", {}).get("tracker", "") for result in own.values()))
+        row = Row(name, variant.about, tuple(own), clips, dances, figures, failed, variant.paper, paper, beats)
         table_rows.append(row)
     return table_rows
+
+
+def corrected(tables: Tables) -> Tables:
+    """The tables with the p-values of TESTED corrected by Holm's method for all comparisons in them."""
+    p = _comparisons(tables)
+    p_holm = dict(zip(p, holm(list(p.values())), strict=True))
+
+    def figures(group: Group, row: Row) -> dict[str, Figure]:
+        keys = {name: _comparison(group, row, name) for name in row.figures}
+        return {
+            name: dataclasses.replace(figure, p_holm=float(p_holm.get(keys[name], math.nan)))
+            for name, figure in row.figures.items()
+        }
+
+    return [(group, [dataclasses.replace(row, figures=figures(group, row)) for row in rows]) for group, rows in tables]
+
+
+def _comparisons(tables: Tables) -> dict[Comparison, float]:
+    """The p-value of each comparison that has one; what is in several tables with the same reference counts once."""
+    return {
+        _comparison(group, row, name): row.figures[name].p
+        for group, rows in tables
+        for row in rows
+        for name in TESTED
+        if name in row.figures and math.isfinite(row.figures[name].p)
+    }
+
+
+def _comparison(group: Group, row: Row, metric: str) -> Comparison:
+    return row.name, group.reference, group.split, group.seeds, metric
 
 
 def paper_dataset(name: str) -> str:
@@ -127,22 +162,25 @@ def _metric(metrics: Mapping[str, Any], path: tuple[str, ...]) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def markdown(tables: list[tuple[Group, list[Row]]], dataset: str) -> str:
+def markdown(tables: Tables, dataset: str) -> str:
     """The tables of all groups as Markdown, with an explanation of the columns."""
     parts = [_group_table(group, rows, paper_dataset(dataset)) for group, rows in tables]
-    return "\n".join([*parts, _notes(dataset)])
+    return "\n".join([*parts, _notes(dataset, len(_comparisons(tables)))])
 
 
 def _group_table(group: Group, rows: list[Row], printed_dataset: str) -> str:
     seeds = ", ".join(map(str, group.seeds))
     counts = {(row.clips, row.dances) for row in rows if row.seeds}
     size = " and ".join(f"{clips} clips of {dances} dances" for clips, dances in sorted(counts)) or "no clip"
-    heads = ["variant", *(heading for heading, _ in COLUMNS.values()), *CHANGE]
+    heard = ", ".join(dict.fromkeys(row.beats for row in rows if row.beats))
+    tested = [key for key in TESTED if any(key in row.figures for row in rows)]
+    heads = ["variant", *(heading for heading, _ in COLUMNS.values())]
+    heads += [head for key in tested for head in (f"change of {TESTED[key]}", "p", "p after Holm")]
     lines = [
         f"## {group.name}",
         "",
         f"{group.about[:1].upper()}{group.about[1:]}. Split {group.split}, {size}; seeds {seeds}; "
-        f"compared with {group.reference}.",
+        f"compared with {group.reference}." + (f" Beats heard by {heard}." if heard else ""),
         "",
         _line(heads),
         "|---|" + "---:|" * (len(heads) - 1),
@@ -150,9 +188,9 @@ def _group_table(group: Group, rows: list[Row], printed_dataset: str) -> str:
     failed = []
     for row in rows:
         if row.seeds:
-            change = row.figures.get(CHANGED)
             cells = [_cell(key, row.figures.get(key)) for key in COLUMNS]
-            lines.append(_line([f"**{row.name}**: {row.about}", *cells, *_change(change)]))
+            cells += [cell for key in tested for cell in _change(row.figures.get(key))]
+            lines.append(_line([f"**{row.name}**: {row.about}", *cells]))
         else:
             reason = f"failed: {row.failures[0][1]}" if row.failures else "not run"
             lines.append(_line([f"**{row.name}**: {row.about}", reason, *[""] * (len(heads) - 2)]))
@@ -160,7 +198,8 @@ def _group_table(group: Group, rows: list[Row], printed_dataset: str) -> str:
         if row.paper:
             values = {column: getattr(row.paper, name) for name, column in PRINTED.items()}
             cells = [f"{values[key]:.2f}" if key in values else "" for key in COLUMNS]
-            lines.append(_line([f"*{row.paper_row} as the paper prints it, {printed_dataset}*", *cells, "", ""]))
+            cells += [""] * (len(heads) - 1 - len(cells))
+            lines.append(_line([f"*{row.paper_row} as the paper prints it, {printed_dataset}*", *cells]))
         elif row.paper_row:
             lines.append(_line([f"*the paper prints no row for {row.paper_row}*", *[""] * (len(heads) - 1)]))
     return "\n".join([*lines, "", *(["Failed runs:", "", *failed, ""] if failed else [])])
@@ -184,14 +223,20 @@ def _cell(key: str, figure: Figure | None) -> str:
 
 def _change(figure: Figure | None) -> list[str]:
     if figure is None or not math.isfinite(figure.change):
-        return ["", ""]
+        return ["", "", ""]
     text = f"{figure.change:+.3f}"
     if math.isfinite(figure.change_low):
         text += f" [{figure.change_low:+.3f}, {figure.change_high:+.3f}]"
-    return [text, f"{figure.p:.3f}" if math.isfinite(figure.p) else ""]
+    return [text, _p_value(figure.p), _p_value(figure.p_holm)]
 
 
-def _notes(dataset: str) -> str:
+def _p_value(p: float) -> str:
+    if not math.isfinite(p):
+        return ""
+    return f"{p:.3f}" if p >= 0.0005 else "< 0.001"
+
+
+def _notes(dataset: str, comparisons: int) -> str:
     printed = [setting.reader for setting in SETTINGS.values()]
     other = "" if dataset in printed else f" Its figures are of {paper_dataset(dataset)}, ours of dataset {dataset}."
     return (
@@ -203,10 +248,12 @@ def _notes(dataset: str) -> str:
         "first variant on the same clips and seeds; p: two-sided, for no difference.\n"
         "Loudness, density: correlation of these curves with those of the true music; 0 by chance.\n"
         "FAD_v, FAD_p, FAD_c: with VGGish, CNN14 and CLAP, if their weights are given.\n"
+        f"p after Holm: corrected for {comparisons} comparisons, those of all variants in these tables with their "
+        f"reference, by {', '.join(TESTED.values())}, as far as they were measured.\n"
     )
 
 
-def csv_text(tables: list[tuple[Group, list[Row]]]) -> str:
+def csv_text(tables: Tables) -> str:
     """One line for each variant of each group, with every metric: value, interval, spread, change, and the paper's.
 
     It has more metrics than the Markdown table: those of the ceiling (true music through autoencoder and vocoder) and
@@ -223,7 +270,11 @@ def csv_text(tables: list[tuple[Group, list[Row]]]) -> str:
                 "reference": group.reference,
             }
             line |= {"split": group.split, "seeds": " ".join(map(str, row.seeds)), "clips": row.clips}
-            line |= {"dances": row.dances, "failures": "; ".join(f"seed {s}: {reason}" for s, reason in row.failures)}
+            line |= {
+                "beats": row.beats,
+                "dances": row.dances,
+                "failures": "; ".join(f"seed {s}: {reason}" for s, reason in row.failures),
+            }
             for name in names:
                 values = dataclasses.asdict(row.figures[name]) if name in row.figures else {}
                 for field in dataclasses.fields(Figure):

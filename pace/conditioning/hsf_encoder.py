@@ -5,6 +5,7 @@ A number in brackets, such as (5), marks the paper's equation. Shapes: B clips, 
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -34,6 +35,8 @@ class EncoderParams:
     motion: bool = choice(True, False)
     visual: bool = choice(True, False)
     part_gate: bool = choice(True, False)
+    energies: bool = choice(True, False)
+    semantic: bool = choice(True, False)
 
 
 class Conditions(NamedTuple):
@@ -75,25 +78,34 @@ def position_code(length: int, width: int) -> torch.Tensor:
 
 
 class Branch(nn.Module):
-    """The slow or the fast branch: energies query the semantic features, and part gates weight the sum, (3)-(5)."""
+    """The slow or the fast branch: energies query the semantic features, and part gates weight the sum, (3)-(5).
 
-    def __init__(self, width: int, heads: int, residual: bool, gate: bool = True) -> None:
+    `energies` false: the branch of an encoder without energies, in which the semantic features query themselves.
+    """
+
+    def __init__(self, width: int, heads: int, residual: bool, gate: bool = True, energies: bool = True) -> None:
         super().__init__()
         self.heads = heads
         self.residual = residual
-        self.mlp = nn.Sequential(nn.Linear(1, width), nn.SiLU(), nn.Linear(width, width))
+        self.mlp = nn.Sequential(nn.Linear(1, width), nn.SiLU(), nn.Linear(width, width)) if energies else None
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
         self.gate = nn.Linear(width, 1) if gate else None
 
-    def forward(self, energy: torch.Tensor, semantic: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, energy: torch.Tensor | None, semantic: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Energies (B,N,P) and projected semantics E' (B,N,P,d) -> H^s_n or H^f_n (B,N,d) and gates (B,N,P).
 
+        Where one of them is None, the features of the other are queries, keys and values.
         Without part gates every part has the weight 1/P.
         """
-        motion = self.mlp(zscore(energy)[..., None].to(semantic.dtype))  # (3): S' or F' (B,N,P,d)
+        motion = semantic
+        if self.mlp is not None and energy is not None:
+            motion = self.mlp(zscore(energy)[..., None].to(self.query.weight.dtype))  # (3): S' or F' (B,N,P,d)
+        if motion is None:
+            raise ValueError("a branch of the encoder needs energies or semantic features")
+        semantic = motion if semantic is None else semantic
         # (4) prints S' in the query of the fast branch too; we take that for a misprint and use F' there.
         attended = self.attend(self.query(motion), self.key(semantic), self.value(semantic))  # (4): H_p,n (B,N,P,d)
         if self.residual:
@@ -131,6 +143,15 @@ def attend_by_sums(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.T
     return (scores.softmax(dim=-1)[..., None] * v[..., None, :, :]).sum(-2)
 
 
+def branch_names(params: EncoderParams) -> tuple[str, ...]:
+    """The branches of an encoder: slow, fast or both; the one branch of an encoder without energies is `semantic`."""
+    if not params.motion:
+        return ()
+    if not params.energies:
+        return ("semantic",)
+    return ("slow", "fast") if params.branches == "both" else (params.branches,)
+
+
 class HSFEncoder(nn.Module):
     """Energies S and F, semantics E and visual embeddings G -> context C = [H, G] and the frame sequence.
 
@@ -143,19 +164,24 @@ class HSFEncoder(nn.Module):
 
     def __init__(self, params: EncoderParams, visual_width: int, frames: int, fps: float) -> None:
         super().__init__()
-        _check(params)
+        for key, message, remedy in contradictions(params):
+            raise ValueError(f"`encoder.{key}`: {message}: {remedy}")
         self.params = params
         width = params.width
         self.width = width * params.motion + visual_width * params.visual  # width of [H, G]
         self.context_width = self.width or width
-        if params.motion:
+        names = branch_names(params)
+        if params.motion and params.semantic:
             self.norm = nn.LayerNorm(SEMANTIC_WIDTH)
             self.project = nn.Linear(SEMANTIC_WIDTH, width)
-            names = ("slow", "fast") if params.branches == "both" else (params.branches,)
+        if names:
             self.branches = nn.ModuleDict(
-                {name: Branch(width, params.heads, params.residual, params.part_gate) for name in names}
+                {
+                    name: Branch(width, params.heads, params.residual, params.part_gate, params.energies)
+                    for name in names
+                }
             )
-        if params.motion and params.branches == "both":
+        if len(names) == 2:
             self.fusion = nn.Linear(2 * width, width)
             self.fusion_norm = nn.LayerNorm(2 * width) if params.fusion == "gate" else nn.Identity()
         if params.pooling == "sequence":
@@ -183,15 +209,15 @@ class HSFEncoder(nn.Module):
 
     def hidden(self, conditions: Conditions) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor | None]:
         """(2)-(7): H_n (B,N,d), the part gates by branch, and alpha."""
-        energy = {"slow": conditions.slow.float(), "fast": conditions.fast.float()}
-        semantic = conditions.semantic
+        energy = {"slow": conditions.slow.float(), "fast": conditions.fast.float()} if self.params.energies else {}
+        semantic = conditions.semantic if self.params.semantic else None
         if self.params.parts == "whole":
             energy = {name: value.sum(dim=-1, keepdim=True) for name, value in energy.items()}
-            semantic = semantic.mean(dim=2, keepdim=True)
-        semantic = self.project_semantic(semantic)  # (2)
+            semantic = None if semantic is None else semantic.mean(dim=2, keepdim=True)
+        projected = None if semantic is None else self.project_semantic(semantic)  # (2)
         summed, gates = {}, {}
         for name, branch in self.branches.items():
-            summed[name], gates[name] = branch(energy[name], semantic)  # (3)-(5)
+            summed[name], gates[name] = branch(energy.get(name), projected)  # (3)-(5)
         if len(summed) == 1:
             return next(iter(summed.values())), gates, None
         slow, fast = summed["slow"], summed["fast"]
@@ -220,11 +246,25 @@ class HSFEncoder(nn.Module):
         return self.pool.to(sequence.dtype) @ sequence + self.position.to(sequence.dtype)
 
 
-def _check(params: EncoderParams) -> None:
-    """Raise ValueError for parameters that contradict each other."""
+def contradictions(params: EncoderParams) -> Iterator[tuple[str, str, str]]:
+    """Parameters that contradict each other: the key to look at, its value and what is wrong, and the remedy."""
     if params.width % params.heads:
-        raise ValueError(f"`encoder.heads` {params.heads} does not divide `encoder.width` {params.width}")
+        message = f"{params.heads}, which does not divide encoder.width {params.width}"
+        yield "heads", message, "set one of them so that it does"
     if params.align and not (params.motion or params.visual):
-        raise ValueError("`encoder.align` true needs `encoder.motion` or `encoder.visual` true: nothing to align")
+        message = "true, but encoder.motion and encoder.visual are false"
+        yield "align", message, "there is nothing to align: set it to false"
     if params.fusion == "concat" and params.branches != "both":
-        raise ValueError(f"`encoder.fusion` concat needs `encoder.branches` both, not {params.branches}")
+        message = f"concat, but encoder.branches is {params.branches}"
+        yield "fusion", message, "there is nothing to fuse: set it to gate, or encoder.branches to both"
+    if not params.motion:
+        return
+    if not (params.energies or params.semantic):
+        message = "false, as is encoder.energies, but encoder.motion is true"
+        yield "semantic", message, "set one of the two to true, or encoder.motion to false"
+    elif not params.energies and params.branches != "both":
+        message = f"{params.branches}, but encoder.energies is false"
+        yield "branches", message, "without energies there are no slow and fast branches: set it to both"
+    elif not params.energies and params.fusion == "concat":
+        message = "concat, but encoder.energies is false"
+        yield "fusion", message, "without energies there is one branch and nothing to fuse: set it to gate"

@@ -26,6 +26,7 @@ from pace.evaluation.metrics.dynamics import DYNAMICS
 from pace.evaluation.metrics.onsets import Events, events
 from pace.evaluation.metrics.rhythm import PROTOCOLS, compare, summarise
 from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 from pace.synthetic.music import recompose
 from pace.synthetic.styles import STYLES, bpm_range
 
@@ -66,7 +67,8 @@ class Piece:
         rng = np.random.default_rng((SEED, self.seed, 1))
         around = 60 / self.bpm * 4  # a bar before and after, so that the dance goes on beyond the clip's ends
         length = CLIP_SECONDS + 2 * around
-        motion = choreograph(self.style, self.bpm, self.first_beat + around, length, FPS, rng)
+        clock = Clock(self.bpm, self.first_beat + around)
+        motion = choreograph(self.style, clock, length, FPS, rng).motion
         beats = beat_alignment.motion_beats(motion.joints, FPS) - around
         return beats[(beats >= 0) & (beats < CLIP_SECONDS)]
 

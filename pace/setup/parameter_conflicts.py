@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pace.pipeline.params import ParamsError, section
+
 NOT_SET = "data/none"
 SYNTHETIC = "data/synthetic"
 DECODED = "data/decoded"
@@ -83,7 +85,22 @@ def _network_conflicts(values: Mapping[str, Any]) -> Iterator[Conflict]:
     if adversarial and start is not None and steps is not None and start >= steps:
         remedy = "the adversarial loss would never start: lower it, or set the weights of the losses that need it to 0"
         yield Conflict(True, "train_vae.discriminator_start", f"{start}, but train_vae.steps is {steps}", remedy)
-    if values.get("encoder.parts") == "whole" and not values.get("encoder.residual") and values.get("encoder.motion"):
+    yield from _encoder_conflicts(values)
+
+
+def _encoder_conflicts(values: Mapping[str, Any]) -> Iterator[Conflict]:
+    """What the encoder refuses, and energies without effect. `check` names keys that are missing or invalid."""
+    from pace.conditioning.hsf_encoder import EncoderParams, contradictions  # PyTorch takes seconds to import
+
+    own = {key.removeprefix("encoder."): value for key, value in values.items() if key.startswith("encoder.")}
+    try:
+        encoder = section({"encoder": own}, "encoder", EncoderParams)
+    except ParamsError:
+        return
+    for key, message, remedy in contradictions(encoder):
+        yield Conflict(True, f"encoder.{key}", message, remedy)
+    attended = encoder.motion and encoder.energies and encoder.semantic
+    if attended and encoder.parts == "whole" and not encoder.residual:
         remedy = "attention over a single part ignores the energies; set encoder.residual to true"
         yield Conflict(False, "encoder.parts", "whole, but encoder.residual is false", remedy)
 

@@ -24,7 +24,7 @@ from pace.pose import skeleton
 from pace.stand_ins import detector_noise
 from pace.synthetic.camera import Camera, random_camera
 from pace.synthetic.choreography import choreograph
-from pace.synthetic.styles import STYLES, bpm_range
+from pace.synthetic.styles import STYLES, draw_clock
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -76,8 +76,7 @@ def make_tracks(dances: int, views: int, seconds: float, rng: np.random.Generato
     tracks = []
     for i in range(dances):
         style = STYLES[i % len(STYLES)]
-        bpm = rng.uniform(*bpm_range(style))
-        motion = choreograph(style, bpm, rng.uniform(0, 4 * 60 / bpm), seconds, FPS, rng)
+        motion = choreograph(style, draw_clock(style, rng), seconds, FPS, rng, rng.uniform()).motion
         tracks += [_view(motion.joints, random_camera(rng, FRAME_SIZE, motion), rng) for _ in range(views)]
     keypoints, pose, whole = (np.stack(column).astype(np.float32) for column in zip(*tracks, strict=True))
     return Tracks(keypoints, pose, whole, np.array([torso_length(p) for p in pose]))

@@ -17,7 +17,7 @@ from pace.pipeline.params import limits
 from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import choreograph
 from pace.synthetic.render import render
-from pace.synthetic.styles import STYLES, bpm_range
+from pace.synthetic.styles import STYLES, draw_clock
 from pace.visual.i3d import I3D
 
 STREAM = 20_011  # makes these random numbers differ from those of other stages with the same seed
@@ -48,9 +48,9 @@ class PretrainVisualParams:
 def render_clip(style: str, split: int, index: int, params: PretrainVisualParams) -> npt.NDArray[np.uint8]:
     """A clip (frames,size,size,3) uint8 with a dancer, camera, tempo and phase of its own."""
     rng = np.random.default_rng([params.seed, STREAM, split, STYLES.index(style), index])
-    bpm = rng.uniform(*bpm_range(style))
-    first_beat = rng.uniform(0, 4 * 60 / bpm)
-    motion = choreograph(style, bpm, first_beat, params.frames / params.fps, params.fps, rng)
+    motion = choreograph(
+        style, draw_clock(style, rng), params.frames / params.fps, params.fps, rng, rng.uniform()
+    ).motion
     camera = random_camera(rng, params.size, motion)
     return np.stack(list(render(motion, camera, params.size, rng, style)))
 

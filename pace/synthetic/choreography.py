@@ -1,64 +1,82 @@
-"""Procedural dance to a beat clock, with body parts that move at different metrical levels.
+"""Procedural dance to a beat clock: the movements of a planned dance (see `pace.synthetic.phrases`).
 
-Torso and pelvis sway, turn and lean every two or four beats and drop on the beat. Arms change their pose on the beat;
-legs step on beats and half beats. Every movement leads from one pose to the next and arrives on its beat: the speed
-rises, peaks shortly before the beat and is zero on it. The first beat of a bar has the strongest accent.
+Each part rests in a pose, hits out and back, and floats slowly where it does not carry the beat. In a hold everything
+stands still. Where both legs float, the dancer travels and turns.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
+from pace.motion.energy import lowpass
+from pace.pose.skeleton import PARTS
 from pace.synthetic.body import SIDES, Body, Controls, Motion, pose, random_body
 from pace.synthetic.clock import Clock
-from pace.synthetic.moves import ARM_MOVES, ARM_POSES, LEG_MOVES, MANNERS, Manner
+from pace.synthetic.intensity import Intensity, measure
+from pace.synthetic.moves import ARM_MOVES, ARM_POSES, LEG_MOVES, MANNERS, TORSO_MOVES, Manner
+from pace.synthetic.phrases import MAX_OFFSET_S, Hit, Phrase, hits, plan
+
+Floats = npt.NDArray[np.float64]
 
 BEATS_PER_BAR = 4
-TIMING_SD = 0.010  # seconds: standard deviation of an arrival from its beat
-ARM_ACCENTS = (1.0, 0.8, 0.9, 0.8)  # how far the arms go towards a pose on each beat of a bar, 0 to 1
+SLOW_HZ = 1.2  # below this, motion is slow (FACTS 6)
+OFFSET_SD = 0.025  # seconds: standard deviation of the dancers' offsets from the beat
 REFERENCE_HEIGHT = 1.70  # metres: the height of the dancer that the lengths of the moves are made for
+CARRYING = 0.05  # slow motion of a part that carries the beat, as a share of the others'
+TURNING = 0.15  # share of the phrases in which the dancer turns away or back
+
+
+@dataclass(frozen=True)
+class Dance:
+    """A dancer's motion, and its plan."""
+
+    motion: Motion
+    intensity: Intensity
+    phrases: tuple[Phrase, ...]
+    hits: dict[str, list[Hit]]  # part -> its hits
 
 
 def choreograph(
-    style: str, bpm: float, first_beat: float, seconds: float, fps: float, rng: np.random.Generator
-) -> Motion:
+    style: str, clock: Clock, seconds: float, fps: float, rng: np.random.Generator, strength: float = 1.0
+) -> Dance:
     """Choreograph one dancer's motion of round(seconds * fps) frames; frame i shows time i / fps.
 
-    Beat k is at first_beat + 60/bpm * k seconds, and bars begin where k % 4 == 0. Body, moves, amplitudes and timing
-    errors are drawn from `rng`. Raises ValueError for an unknown style.
+    strength: 0 to 1, how clearly the dance shows the beat. Body, moves, sizes and timing are drawn from `rng`.
+    Raises ValueError for an unknown style.
     """
     if style not in MANNERS:
         raise ValueError(f"unknown dance style {style!r}: choose one of {', '.join(MANNERS)}")
-    manner, clock, body = MANNERS[style], Clock(bpm, first_beat), random_body(rng)
+    manner, body = MANNERS[style], random_body(rng)
     times = np.arange(round(seconds * fps)) / fps
-    # One extra bar before and after, for the movements that extend into the video.
-    first, last = (np.floor((time - first_beat) * bpm / 60 / BEATS_PER_BAR) for time in (0.0, seconds))
-    bars = np.arange(first - 1, last + 2)
-    dancer = _Dancer(manner, clock, body, times, bars, rng)
-    ankles, feet = dancer.legs()
-    trunk = dancer.trunk()
-    arms = dancer.arms()
-    return pose(body, dancer.controls(ankles, feet, trunk, arms), fps)
+    # A bar before and after, for the movements that extend into the video.
+    first, last = (np.floor(clock.position(time) / BEATS_PER_BAR) for time in (0.0, seconds))
+    phrases = plan(
+        manner.carriers, manner.rates, BEATS_PER_BAR * int(first - 1), BEATS_PER_BAR * int(last + 2), strength, rng
+    )
+    offset = float(np.clip(rng.normal(0, OFFSET_SD), -MAX_OFFSET_S, MAX_OFFSET_S))
+    all_hits = {part: hits(phrases, part, clock, strength, offset, rng) for part in PARTS}
+    motion = _Dancer(manner, clock, body, times, phrases, all_hits, rng).motion(fps)
+    return Dance(motion, measure(motion, clock, phrases), tuple(phrases), all_hits)
 
 
-def ease(phase: np.ndarray) -> np.ndarray:
-    """Share of a movement completed, 0 to 1: minimum jerk, skewed so that the speed peaks late, close to the beat."""
-    x = np.clip(phase, 0.0, 1.0) ** 1.25
-    share: np.ndarray = x**3 * (10 - 15 * x + 6 * x * x)
+def ease(phase: Floats) -> Floats:
+    """Share of a movement completed, 0 to 1: minimum jerk, fastest in the middle."""
+    x = np.clip(phase, 0.0, 1.0)
+    share: Floats = x**3 * (10 - 15 * x + 6 * x * x)
     return share
 
 
-def track(times: np.ndarray, arrivals: np.ndarray, values: np.ndarray, durations: np.ndarray) -> np.ndarray:
-    """Interpolate key values (K,C), reached at `arrivals` (K,) by movements of `durations` (K,), at times (N,): (N,C).
+def pulse(times: Floats, hit: Hit, out: float, back: float) -> Floats:
+    """How far out (N,) a part is in a hit, 0 to 1: the way out takes `out` seconds, the way back `back`.
 
-    Movements that overlap blend. Before the first movement the value is that of the first key.
+    The way out is fastest at the time of the hit. Both are shorter where the next hit follows soon.
     """
-    order = np.argsort(arrivals, kind="stable")
-    arrivals, values, durations = arrivals[order], values[order], durations[order]
-    done = ease((times[:, None] - (arrivals - durations)[1:]) / durations[1:])
-    followed: np.ndarray = values[0] + done @ np.diff(values, axis=0)
-    return followed
+    out, back = min(out, 0.4 * hit.gap), min(back, 0.5 * hit.gap)
+    since = times - hit.time
+    return ease(since / out + 0.5) * (1 - ease((since - 0.5 * out - 0.02) / back))
 
 
 @dataclass(frozen=True)
@@ -68,8 +86,9 @@ class _Dancer:
     manner: Manner
     clock: Clock
     body: Body
-    times: np.ndarray
-    bars: np.ndarray
+    times: Floats
+    phrases: list[Phrase]
+    hits: dict[str, list[Hit]]
     rng: np.random.Generator
 
     @property
@@ -77,139 +96,172 @@ class _Dancer:
         """Factor on the lengths of the moves."""
         return self.body.height / REFERENCE_HEIGHT
 
-    def reach(self, beats: np.ndarray, values: np.ndarray, durations: np.ndarray | float) -> np.ndarray:
-        """Track (N,C) of values (K,C), each reached at a beat (K,), slightly early or late; durations are in beats."""
-        arrivals = self.clock.time(beats) + np.clip(self.rng.normal(0, TIMING_SD, len(beats)), -0.025, 0.025)
-        durations = np.broadcast_to(durations, beats.shape) * (60.0 / self.clock.bpm)
-        return track(self.times, arrivals, values, np.maximum(durations, 0.16))
+    @property
+    def rate(self) -> float:
+        """Frames per second."""
+        return float(1 / (self.times[1] - self.times[0]))
 
-    def phrases(self, names: tuple[str, ...]) -> list[tuple[float, str, bool]]:
-        """A move for each bar: (first beat, name, mirrored). Each move lasts one or two bars; then another follows."""
-        plan: list[tuple[float, str, bool]] = []
-        name, bars_left, mirrored = "", 0, False
-        for bar in self.bars:
-            if bars_left == 0:
-                name = str(self.rng.choice([other for other in names if other != name]))
-                bars_left, mirrored = int(self.rng.integers(1, 3)), bool(self.rng.random() < 0.5)
-            else:
-                mirrored = mirrored != (self.rng.random() < 0.5)
-            plan.append((bar * BEATS_PER_BAR, name, mirrored))
-            bars_left -= 1
-        return plan
+    def motion(self, fps: float) -> Motion:
+        """The motion of the whole body."""
+        fitness = self.rng.uniform(0.75, 1.15)
+        torso = self.torso(fitness)
+        arms = np.stack([self.arm(part, fitness) for part in ("la", "ra")], axis=1)
+        legs = [self.leg(part, side, fitness) for part, side in (("ll", 0), ("rl", 1))]
+        ankles, feet = np.stack([leg[0] for leg in legs], axis=1), np.stack([leg[1] for leg in legs], axis=1)
+        return self.travel(pose(self.body, self.controls(ankles, feet, torso, arms), fps))
 
-    def accent(self, beats: np.ndarray) -> np.ndarray:
-        """Strength (K,) of beats by their position in the bar, with some variation; half beats are weak."""
-        strength = np.array(self.manner.accents)[beats.astype(int) % BEATS_PER_BAR]
-        strength = np.where(beats % 1 == 0, strength, 0.4)
-        return strength * self.rng.uniform(0.85, 1.15, len(beats))
+    def flow(self, part: str) -> Floats:
+        """How fast a part floats (N,), 0 to about 1."""
+        level = np.zeros_like(self.times)
+        for phrase in self.phrases:
+            start, end, _held = self.clock.time(np.array([phrase.first, phrase.end - phrase.hold, phrase.end]))
+            inside = (self.times >= start) & (self.times < end)
+            level[inside] = phrase.flow * (CARRYING if part in phrase.carriers else 1.0)
+        return np.asarray(gaussian_filter1d(level, 0.12 * self.rate, mode="nearest"))
 
-    def arms(self) -> np.ndarray:
-        """Arm angles (N,2,4)."""
-        keys: list[list[tuple[float, np.ndarray]]] = [[], []]
-        gain = self.rng.uniform(0.85, 1.05)
-        rest = np.radians(ARM_POSES["hang"])
-        for first, name, mirrored in self.phrases(self.manner.arms):
-            for beat, *poses in ARM_MOVES[name]:
-                for side, key in enumerate(reversed(poses) if mirrored else poses):
-                    if key is not None:
-                        target = np.radians(ARM_POSES[key]) + self.rng.normal(0, np.radians(5), 4)
-                        keys[side].append((first + beat, rest + gain * ARM_ACCENTS[int(beat)] * (target - rest)))
-        duration = self.manner.arm_time * self.rng.uniform(0.9, 1.1)
-        tracks = []
-        for side_keys in keys:
-            beats, values = np.array([beat for beat, _ in side_keys]), np.array([value for _, value in side_keys])
-            gaps = np.diff(beats, prepend=beats[0] - 1)
-            tracks.append(self.reach(beats, values, np.minimum(duration, gaps)))
-        return np.stack(tracks, axis=1)
+    def floating(self, part: str, tracks: int) -> Floats:
+        """Slow motion of a part: `tracks` tracks (N,tracks) between -1 and 1, which pause where the part does."""
+        passed = np.cumsum(self.flow(part)) / self.rate
+        rates, phases = self.rng.uniform(0.45, 0.9, (2, tracks)), self.rng.uniform(0, 2 * np.pi, (2, tracks))
+        waves = np.sin(2 * np.pi * rates * passed[:, None, None] + phases)
+        return np.asarray(0.65 * waves[:, 0] + 0.35 * waves[:, 1])
 
-    def legs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Ankles (N,2,3) and yaw of the feet (N,2). Between its steps a foot stays in place."""
-        keys: list[list[tuple[float, tuple[float, float, float]]]] = [[], []]
-        spread = self.rng.uniform(0.85, 1.1) * self.scale
-        for first, name, mirrored in self.phrases(self.manner.legs):
-            for beat, foot, x, height, z in LEG_MOVES[name]:
-                side, x = (1 - foot, -x) if mirrored else (foot, x)
-                x, z = x + self.rng.normal(0, 0.015), z + self.rng.normal(0, 0.015)
-                keys[side].append((first + beat, (x * spread, self.body.ankle + height * spread, z * spread)))
-        toe_out = np.radians(self.rng.uniform(5, 22))
-        ankles, feet = np.empty((len(self.times), 2, 3)), np.empty((len(self.times), 2))
-        for side in range(2):
-            keys[side].sort(key=lambda key: key[0])
-            beats, values = np.array([key[0] for key in keys[side]]), np.array([key[1] for key in keys[side]])
-            yaw = SIDES[side] * toe_out + self.rng.normal(0, np.radians(4), len(beats))
-            durations = np.minimum(self.manner.step_time, 0.9 * np.diff(beats, prepend=beats[0] - 1))
-            foot_track = self.reach_with_lift(beats, np.column_stack([values, yaw]), durations)
-            ankles[:, side], feet[:, side] = foot_track[:, :3], foot_track[:, 3]
-        return ankles, feet
+    def pulses(self, part: str) -> list[tuple[int, float, Floats]]:
+        """Number of the phrase, size and shape (N,) of each hit of a part."""
+        out, back = self.manner.out, self.manner.back
+        return [(hit.phrase, hit.size, pulse(self.times, hit, out, back)) for hit in self.hits[part]]
 
-    def reach_with_lift(self, beats: np.ndarray, values: np.ndarray, durations: np.ndarray) -> np.ndarray:
-        """Track of a foot: as `reach`, but lifted between two positions on the floor."""
-        seconds = np.maximum(durations * (60.0 / self.clock.bpm), 0.16)
-        arrivals = self.clock.time(beats) + np.clip(self.rng.normal(0, TIMING_SD, len(beats)), -0.025, 0.025)
-        foot = track(self.times, arrivals, values, seconds)
-        phase = np.clip((self.times[:, None] - arrivals + seconds) / seconds, 0, 1) ** 1.25
-        step = np.linalg.norm(np.diff(values[:, [0, 2]], axis=0, prepend=values[:1, [0, 2]]), axis=1) / self.scale
-        landing = values[:, 1] < self.body.ankle + 1e-6
-        lift = self.manner.lift * self.scale * np.where(landing, np.clip(0.6 + step, 0.6, 1.1), 0.0)
-        foot[:, 1] += (16 * (phase * (1 - phase)) ** 2) @ lift
-        return foot
+    def moves(self, part: str, names: tuple[str, ...]) -> list[str]:
+        """The move of a part in each phrase. Where it carries the beat, it keeps that of the phrase before."""
+        moves: list[str] = []
+        for phrase in self.phrases:
+            kept = moves and part in phrase.carriers
+            moves.append(moves[-1] if kept else str(self.rng.choice(names)))
+        return moves
 
-    def trunk(self) -> dict[str, np.ndarray]:
-        """Tracks (N,) of pelvis, chest and head: drop, sway, turn, twist, lean, hit, nod and look."""
-        manner, rng = self.manner, self.rng
-        vigour = rng.uniform(0.85, 1.2)
-        beats = np.arange(self.bars[0] * BEATS_PER_BAR, (self.bars[-1] + 1) * BEATS_PER_BAR)
+    def arm(self, part: str, fitness: float) -> Floats:
+        """Angles of an arm (N,4)."""
+        moves = self.moves(part, self.manner.arms)
+        angles = self.resting(part, np.radians([ARM_POSES[ARM_MOVES[move][0]] for move in moves]))
+        hitting = np.zeros_like(angles)
+        for number, (phrase, size, shape) in enumerate(self.pulses(part)):
+            rest, targets = ARM_MOVES[moves[phrase]]
+            way = np.radians(np.subtract(ARM_POSES[targets[number % len(targets)]], ARM_POSES[rest]))
+            way *= np.radians(58) / max(np.linalg.norm(way * (1, 1, 0.7, 0.4)), 0.3)
+            hitting += fitness * size * shape[:, None] * way
+        size = self.manner.flow * fitness * np.radians([50, 44, 28, 28])
+        return angles + self.recoiling(hitting) + size * self.floating(part, 4)
 
-        def on_beats(size: float, duration: float) -> np.ndarray:
-            # Down on the beat, back by the half beat; the way down is the quicker one.
-            key_beats = np.concatenate([beats, beats + 0.55])
-            values = np.concatenate([size * vigour * self.accent(beats), np.zeros(len(beats))])
-            durations = np.concatenate([np.full(len(beats), duration), np.full(len(beats), 0.5)])
-            return self.reach(key_beats, values[:, None], durations)[:, 0]
+    def resting(self, part: str, values: Floats) -> Floats:
+        """Track (N,C) of a part's resting places (P,C), one for each phrase; it changes slowly."""
+        track = np.repeat(values[:1], len(self.times), axis=0)
+        for phrase, step in zip(self.phrases[1:], np.diff(values, axis=0), strict=True):
+            start = float(self.clock.time(phrase.first))
+            track += ease((self.times - start + 0.6) / 1.2)[:, None] * step
+        return track
 
-        def alternating(size: float, step: int, duration: float) -> np.ndarray:
-            key_beats = beats[beats % step == 0]
-            signs = np.where(np.arange(len(key_beats)) % 2 == 0, 1.0, -1.0) * rng.choice([-1.0, 1.0])
-            values = size * vigour * signs * self.accent(key_beats) * rng.uniform(0.6, 1.1, len(key_beats))
-            return self.reach(key_beats, values[:, None], duration)[:, 0]
+    def recoiling(self, hitting: Floats) -> Floats:
+        """The track of hits (N,C) with wind-up and follow-through, so that it hardly moves what is slow."""
+        return np.asarray(hitting - lowpass(hitting, self.rate, SLOW_HZ, 2))
 
-        level = int(rng.choice([2, 4]))
+    def leg(self, part: str, side: int, fitness: float) -> tuple[Floats, Floats]:
+        """Ankle (N,3) and yaw (N,) of a foot. A floating foot glides just above the floor."""
+        out = np.array([SIDES[side], 1.0, 1.0]) * self.scale
+        moves = self.moves(part, self.manner.legs)
+        hitting = np.zeros((len(self.times), 3))
+        for number, (phrase, size, shape) in enumerate(self.pulses(part)):
+            targets = LEG_MOVES[moves[phrase]]
+            hitting += 0.9 * fitness * size * shape[:, None] * (np.array(targets[number % len(targets)]) * out)
+            if targets[number % len(targets)][1] == 0:  # a tap: lifted on the way out and on the way back
+                hitting[:, 1] += size * self.manner.lift * self.scale * 2 * shape * (1 - shape)
+        wave = self.manner.flow * fitness * 0.2 * self.scale * self.floating(part, 2)
+        aside = self.recoiling(hitting[:, [0, 2]]) + wave
+        ankle = np.empty_like(hitting)
+        ankle[:, [0, 2]] = aside
+        ankle[:, 0] += SIDES[side] * self.rng.uniform(0.14, 0.22) * self.scale
+        # A foot that moves along the floor is lifted a little; one that stands does not slide.
+        speed = np.linalg.norm(np.gradient(aside, axis=0), axis=1) * self.rate
+        lifted = 0.05 * np.clip(speed / 0.3 - 0.3, 0, 1)
+        ankle[:, 1] = self.body.ankle + np.maximum(hitting[:, 1], lifted)
+        toe_out = SIDES[side] * np.radians(self.rng.uniform(5, 22))
+        return ankle, toe_out + np.zeros_like(self.times)
+
+    def torso(self, fitness: float) -> dict[str, Floats]:
+        """Tracks (N,) of drop and sway in metres, and of pitch, twist, lean, turn, nod and look in radians."""
+        manner, angles = self.manner, np.radians
+        size = np.array([manner.drop * self.scale, angles(manner.pitch), angles(manner.twist), angles(manner.lean)])
+        size = np.append(size, manner.sway * self.scale)
+        tracks = np.zeros((len(self.times), 5))
+        nod = np.zeros_like(self.times)
+        moves = self.moves("to", manner.torso)
+        for number, (phrase, force, shape) in enumerate(self.pulses("to")):
+            sign = 1 if number % 2 else -1
+            way = np.array(TORSO_MOVES[moves[phrase]]) * (1, 1, sign, sign, sign)
+            tracks += fitness * 1.3 * force * shape[:, None] * way * size
+            nod += angles(8) * force * shape
+        tracks = self.recoiling(tracks)
+        slow = manner.flow * fitness * self.floating("to", 5)
         return {
-            "drop": on_beats(manner.bounce * self.scale, 0.45),
-            "sway": alternating(manner.sway * self.scale, 2, 1.1),
-            "turn": alternating(np.radians(manner.turn), 4, 1.6),
-            "twist": alternating(np.radians(manner.twist), 2, 1.0),
-            "lean": alternating(np.radians(manner.lean), level, 1.0),
-            "hit": on_beats(np.radians(manner.hit), manner.hit_time),
-            "nod": on_beats(np.radians(manner.nod), 0.45),
-            "look": alternating(np.radians(14), 4, 1.0),
+            "drop": tracks[:, 0] + 0.05 * self.scale * (1 + slow[:, 4]),
+            "pitch": tracks[:, 1] + angles(10) * slow[:, 3],
+            "twist": tracks[:, 2] + angles(16) * slow[:, 0],
+            "lean": tracks[:, 3] + angles(14) * slow[:, 1],
+            "sway": tracks[:, 4] + 0.17 * self.scale * slow[:, 2],
+            "turn": angles(16) * slow[:, 4],
+            "nod": nod,
+            "look": angles(14) * slow[:, 0],
         }
 
-    def controls(
-        self, ankles: np.ndarray, feet: np.ndarray, trunk: dict[str, np.ndarray], arms: np.ndarray
-    ) -> Controls:
-        """Combine the tracks; the pelvis follows the weight of the body."""
-        rate = 1 / (self.times[1] - self.times[0])
-        weight = gaussian_filter1d(np.exp(-(ankles[..., 1] - self.body.ankle) / 0.06), 0.10 * rate, 0, mode="nearest")
-        centre = (ankles * weight[..., None]).sum(1) / weight.sum(1, keepdims=True)
-        root = gaussian_filter1d(centre, 0.09 * rate, 0, mode="nearest")
-        wander = self.wander()
-        root[:, 0] += trunk["sway"]
-        root[:, 2] += 0.03 * self.scale * wander[0]
+    def controls(self, ankles: Floats, feet: Floats, torso: dict[str, Floats], arms: Floats) -> Controls:
+        """Combine the tracks; the pelvis stays above the dancer's place."""
+        root = np.zeros((len(self.times), 3))
+        root[:, 0] = torso["sway"]
         standing = self.body.ankle + self.body.thigh + self.body.shank
-        root[:, 1] = standing - self.manner.crouch * self.scale - trunk["drop"] + 0.004 * wander[1]
-        zero = np.zeros_like(self.times)
-        turn = trunk["turn"] + np.radians(2) * wander[2]
-        pelvis = np.stack([turn, 0.25 * trunk["hit"], 0.5 * trunk["sway"]], axis=-1)
-        lean = trunk["lean"] + np.radians(1.5) * wander[3]
-        chest = np.stack([trunk["twist"] - 0.4 * turn, trunk["hit"] + np.radians(3), lean], axis=-1)
-        gaze = -0.5 * (turn + trunk["twist"]) + trunk["look"]
-        head = np.stack([gaze, trunk["nod"] - 0.7 * trunk["hit"], -0.5 * lean + zero], axis=-1)
-        return Controls(root, pelvis, chest, head, arms, ankles, feet + 0.5 * np.mean(turn))
+        root[:, 1] = standing - (self.manner.crouch + 0.02) * self.scale - torso["drop"]
+        pelvis = np.stack([torso["turn"], 0.25 * torso["pitch"], 0.3 * torso["sway"]], axis=-1)
+        chest = np.stack([torso["twist"], torso["pitch"] + np.radians(3), torso["lean"]], axis=-1)
+        gaze = -0.5 * (torso["turn"] + torso["twist"]) + torso["look"]
+        head = np.stack([gaze, torso["nod"] - 0.7 * torso["pitch"], -0.5 * torso["lean"]], axis=-1)
+        return Controls(root, pelvis, chest, head, arms, ankles, feet)
 
-    def wander(self) -> np.ndarray:
-        """Slow sway of a living body: four tracks (4,N) of unit size at 0.1-0.4 Hz."""
-        rates = self.rng.uniform(0.1, 0.4, (4, 3, 1))
-        phases = self.rng.uniform(0, 2 * np.pi, (4, 3, 1))
-        tracks: np.ndarray = np.sin(2 * np.pi * rates * self.times + phases).sum(1) / np.sqrt(1.5)
-        return tracks
+    def travel(self, motion: Motion) -> Motion:
+        """The motion along a path and with turns, both only while the two legs float."""
+        free = np.minimum(self.flow("ll"), self.flow("rl"))
+        free = np.clip(free - 0.3, 0, None) * (free > 0.3)
+        heading = self.rng.uniform(0, 2 * np.pi) + np.cumsum(self.rng.normal(0, 0.4 / self.rate, len(free)))
+        steps = 0.35 * free[:, None] * np.stack([np.cos(heading), np.sin(heading)], axis=-1) / self.rate
+        path = np.zeros((len(free), 3))
+        path[:, [0, 2]] = np.cumsum(steps, axis=0)
+        path -= path.mean(axis=0)
+        turning = np.zeros_like(free)
+        for phrase in self.phrases:
+            if self.rng.random() < TURNING:
+                start, end = self.clock.time(np.array([phrase.first, phrase.end]))
+                turning[(self.times >= start) & (self.times < end)] = self.rng.choice((-1.0, 1.0))
+        yaw = np.cumsum(np.radians(220) * free * turning) / self.rate
+        yaw -= np.median(yaw)
+        return moved(motion, yaw, path)
+
+
+def moved(motion: Motion, yaw: Floats, path: Floats) -> Motion:
+    """The motion turned about the vertical axis through the pelvis by yaw (N,), in radians to the left, and shifted.
+
+    path: (N,3) metres.
+    """
+    turn = np.zeros((len(yaw), 3, 3))
+    turn[:, 0, 0] = turn[:, 2, 2] = np.cos(yaw)
+    turn[:, 0, 2], turn[:, 2, 0], turn[:, 1, 1] = np.sin(yaw), -np.sin(yaw), 1.0
+    centre = motion.joints[:, :1] * (1.0, 0.0, 1.0)
+
+    def points(array: Floats) -> Floats:
+        return np.asarray((array - centre) @ turn.transpose(0, 2, 1) + centre + path[:, None])
+
+    return dataclasses.replace(
+        motion,
+        joints=points(motion.joints),
+        toes=points(motion.toes),
+        hands=points(motion.hands),
+        head=turn @ motion.head,
+        chest=turn @ motion.chest,
+        pelvis=turn @ motion.pelvis,
+    )

@@ -27,21 +27,21 @@ class Clock:
         """Mean seconds from beat to beat."""
         return 60 / self.bpm
 
-    def time(self, beat: npt.NDArray[np.floating] | float) -> npt.NDArray[np.float64]:
+    def time(self, beat: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Compute the times in seconds of beat numbers (M,), whole or not."""
-        beat = np.asarray(beat, dtype=np.float64)
-        late = self.drift * CYCLE / (2 * np.pi) * np.sin(2 * np.pi * (beat / CYCLE + self.turn))
-        return np.asarray(self.first_beat + self.period * (beat + late))
+        numbers = np.asarray(beat, dtype=np.float64)
+        late = self.drift * CYCLE / (2 * np.pi) * np.sin(2 * np.pi * (numbers / CYCLE + self.turn))
+        return np.asarray(self.first_beat + self.period * (numbers + late))
 
-    def position(self, time: npt.NDArray[np.floating] | float) -> npt.NDArray[np.float64]:
+    def position(self, time: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Compute the beat numbers (M,), fractions of beats included, at times in seconds: the inverse of `time`."""
-        time = np.asarray(time, dtype=np.float64)
-        if not time.size:
-            return time
-        first, last = ((edge - self.first_beat) / self.period for edge in (time.min(), time.max()))
+        times = np.asarray(time, dtype=np.float64)
+        if not times.size:
+            return times
+        first, last = ((edge - self.first_beat) / self.period for edge in (times.min(), times.max()))
         margin = 2 + self.drift * CYCLE
         beats = np.arange(first - margin, last + margin, 1 / 64)
-        return np.asarray(np.interp(time, self.time(beats), beats))
+        return np.asarray(np.interp(times, self.time(beats), beats))
 
     def beats(self, seconds: float) -> npt.NDArray[np.float64]:
         """Return the numbers of the beats with 0 <= time < seconds."""

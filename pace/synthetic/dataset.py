@@ -11,9 +11,10 @@ from pace.pipeline.params import limits
 from pace.synthetic import music
 from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import choreograph
-from pace.synthetic.clock import Clock
 from pace.synthetic.render import render
-from pace.synthetic.styles import STYLES, bpm_range
+from pace.synthetic.styles import STYLES, draw_clock
+
+GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -65,29 +66,33 @@ def plan(params: SyntheticParams) -> list[Video]:
     return [Video(split, number) for split, count in zip(SPLITS, counts, strict=True) for number in range(count)]
 
 
-def draw_clock(style: str, rng: np.random.Generator) -> Clock:
-    """Draw a tempo from the style's range and a first beat such that time 0 is equally likely anywhere in a bar."""
-    bpm = rng.uniform(*bpm_range(style))
-    return Clock(bpm, rng.uniform(0, 4 * 60 / bpm))
+def strength(video: Video, seed: int) -> float:
+    """How clearly a video's dance shows the beat, 0 to 1: spread evenly over the videos of a split."""
+    start = np.random.default_rng([seed, SPLITS.index(video.split)]).uniform()
+    return float((start + GOLDEN * video.number) % 1)
 
 
-def make(video: Video, params: SyntheticParams, video_out: Path, truth_out: Path) -> None:
-    """Write the mp4 (H.264 + AAC) and its truth file (npz) with these arrays.
+def make(video: Video, params: SyntheticParams, video_out: Path, truth_out: Path, midi_out: Path) -> None:
+    """Write the mp4 (H.264 + AAC), the notes of its music (mid), and its truth file (npz) with these arrays.
 
     - joints3d (N,17,3) float32: metres in camera coordinates (x right, y down, z forward).
     - joints2d (N,17,2) float32: pixels.
     - beats, downbeats: seconds from the start of the video.
-    - bpm, fps, style.
+    - strength: how clearly the dance shows the beat, 0 to 1.
+    - bpm (the mean tempo), fps, style.
     - camera_rotation (3,3), camera_position (3,), camera_focal, camera_centre (2,): the camera in the world; focal
       length and principal point in pixels.
     """
     children = np.random.SeedSequence([params.seed, SPLITS.index(video.split), video.number]).spawn(3)
     rng, dance_rng, music_rng = map(np.random.default_rng, children)
-    clock = draw_clock(video.style, rng)
-    motion = choreograph(video.style, clock.bpm, clock.first_beat, params.seconds, params.fps, dance_rng)
+    clock, clarity = draw_clock(video.style, rng), strength(video, params.seed)
+    dance = choreograph(video.style, clock, params.seconds, params.fps, dance_rng, clarity)
+    motion = dance.motion
     camera = random_camera(rng, params.size, motion)
-    sound = music.compose(video.style, clock.bpm, clock.first_beat, params.seconds, music_rng, SAMPLE_RATE)
-    write_video(video_out, render(motion, camera, params.size, rng, video.style), params.fps, sound, SAMPLE_RATE)
+    piece = music.compose(video.style, clock, params.seconds, music_rng, dance.intensity)
+    piece.write_midi(midi_out)
+    frames = render(motion, camera, params.size, rng, video.style)
+    write_video(video_out, frames, params.fps, piece.sound(SAMPLE_RATE), SAMPLE_RATE)
     beats = clock.beats(params.seconds)
     np.savez(
         truth_out,
@@ -95,6 +100,7 @@ def make(video: Video, params: SyntheticParams, video_out: Path, truth_out: Path
         joints2d=camera.project(motion.joints).astype(np.float32),
         beats=clock.time(beats),
         downbeats=clock.time(beats[beats % 4 == 0]),
+        strength=np.float64(clarity),
         bpm=np.float64(clock.bpm),
         fps=np.float64(params.fps),
         style=np.array(video.style),

@@ -99,6 +99,7 @@ def test_the_page(ablated):
     assert "*the paper prints no row for PACE-wide*" in rows
     wide = dict(zip(heads, rows["**wide**: wider"], strict=True))
     assert wide["change of beat F 70"] == "+0.050 [+0.050, +0.050]"
+    assert float(wide["p after Holm"]) == pytest.approx(2 * float(wide["p"]), abs=0.001)  # the other is of `steps`
     assert "Split test, 6 clips of 3 dances; seeds 0; compared with base." in "\n".join(lines)
 
 

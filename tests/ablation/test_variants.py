@@ -30,7 +30,7 @@ def changed(run):
 def test_every_variant_names_known_keys_and_its_values_load_in_every_stage(name):
     content = changed(CATALOGUE.run(name, 1, "val"))
     check(content)
-    hsf_encoder._check(params.section(content, "encoder", hsf_encoder.EncoderParams))
+    assert not list(hsf_encoder.contradictions(params.section(content, "encoder", hsf_encoder.EncoderParams)))
     assert content["sample"]["seed"] == content["train_diffusion"]["seed"] == 1
     assert content["sample"]["split"] == "val"
 
@@ -61,10 +61,38 @@ def test_table_2_and_the_further_variants_are_what_the_paper_calls_them():
         "holistic": {"parts": "whole"},
         "no-gate": {"part_gate": False},
         "residual": {"residual": True},
+        "energies-only": {"semantic": False, "energies": True, "branches": "both", "parts": "five", "motion": True},
+        "energies-only-slow": {"semantic": False, "branches": "slow"},
+        "energies-only-fast": {"semantic": False, "branches": "fast"},
+        "energies-only-concat": {"semantic": False, "fusion": "concat"},
+        "energies-only-whole": {"semantic": False, "parts": "whole"},
+        "energies-only-no-gate": {"semantic": False, "part_gate": False},
+        "embedding-only": {"semantic": True, "energies": False, "branches": "both", "parts": "five", "motion": True},
         "unconditional": {"motion": False, "visual": False, "align": False},
     }
     for name, settings in wanted.items():
         assert settings.items() <= changed(CATALOGUE.run(name, 0, "test"))["encoder"].items()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "reference"),
+    [
+        ("parts", {"residual": "residual", "holistic": "parts", "energies-only": "semantic", "no-gate": "part_gate",
+                   "embedding-only": "energies", "pace-slow-g": "branches", "pace-fast-g": "branches",
+                   "pace-concat": "fusion"}, "pace"),
+        ("energies", {"energies-only-slow": "branches", "energies-only-fast": "branches",
+                      "energies-only-concat": "fusion", "energies-only-whole": "parts",
+                      "energies-only-no-gate": "part_gate"}, "energies-only"),
+        ("whole-body", {"holistic-residual": "parts"}, "residual"),
+    ],
+)  # fmt: skip
+def test_a_group_changes_one_thing_in_its_reference(name, changes, reference):
+    group = CATALOGUE.groups[name]
+    assert group.reference == reference
+    whole = changed(CATALOGUE.run(reference, 0, "test"))["encoder"]
+    for variant, key in changes.items():
+        encoder = changed(CATALOGUE.run(variant, 0, "test"))["encoder"]
+        assert variant in group.variants and [name for name in encoder if encoder[name] != whole[name]] == [key]
 
 
 def test_choices_are_made_on_validation_with_three_seeds_and_tables_on_test():
@@ -80,12 +108,13 @@ def test_rows_of_the_paper_are_found_but_for_concat():
 
 
 def test_names_choose_groups_and_variants_with_their_reference():
-    assert [group.name for group in CATALOGUE.choose()] == ["table2", "table2-printed", "parts"]
+    assert [group.name for group in CATALOGUE.choose()] == list(CATALOGUE.default)
+    assert CATALOGUE.default == ("table2", "table2-printed", "parts", "energies", "whole-body")
     (only,) = CATALOGUE.choose(["pace-h", "pace-g"], seeds=(3, 4), split="val")
     assert (only.name, only.variants, only.seeds, only.split) == ("table2", ("pace", "pace-h", "pace-g"), (3, 4), "val")
     both = CATALOGUE.choose(["table2", "parts"])
     runs = CATALOGUE.runs(both)
-    assert len(runs) == len({run.key for run in runs}) == 6 + 7 - 1  # pace is in both
+    assert len(runs) == len({run.key for run in runs}) == 6 + 12 - 4  # pace, slow, fast, concat are in both
     with pytest.raises(ValueError, match=r"no variant or group 'pace-x'; groups: table2, .*variants: pace, "):
         CATALOGUE.choose(["pace-x"])
 

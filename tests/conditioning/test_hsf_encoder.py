@@ -29,6 +29,8 @@ PAPER = EncoderParams(
     motion=True,
     visual=True,
     part_gate=True,
+    energies=True,
+    semantic=True,
 )
 
 
@@ -189,6 +191,85 @@ def test_attention_over_one_part_lets_no_energy_through_without_the_residual():
     assert torch.equal(encoder(c).frames, encoder(c._replace(slow=c.slow.flip(1), fast=c.fast.flip(1))).frames)
 
 
+INPUTS = ("slow", "fast", "semantic", "visual")
+ALONE = {  # variant without energies or semantics -> the inputs that it reads
+    "energies": ({"semantic": False}, {"slow", "fast", "visual"}),
+    "slow energies": ({"semantic": False, "branches": "slow"}, {"slow", "visual"}),
+    "fast energies": ({"semantic": False, "branches": "fast"}, {"fast", "visual"}),
+    "embedding": ({"energies": False}, {"semantic", "visual"}),
+    "embedding, no visual": ({"energies": False, "visual": False}, {"semantic"}),
+    "energies by concat": ({"semantic": False, "fusion": "concat"}, {"slow", "fast", "visual"}),
+}
+
+
+@pytest.mark.parametrize("parts", ["five", "whole"])
+@pytest.mark.parametrize("others", [{}, {"residual": True}, {"part_gate": False}, {"align": False}], ids=str)
+@pytest.mark.parametrize(("changes", "read"), ALONE.values(), ids=list(ALONE))
+def test_energies_or_embedding_alone_read_all_of_that_and_nothing_else(changes, read, others, parts):
+    """Each frame and part of what is read moves the output. One part lets energies through, without a residual too."""
+    c = Conditions(*(x.requires_grad_() for x in draw()))
+    encoding = make(parts=parts, **changes, **others)(c)
+    output = encoding.tokens if encoding.frames is None else encoding.frames
+    weights = torch.randn(output.shape, generator=torch.Generator().manual_seed(2))
+    slopes = torch.autograd.grad((output * weights).sum(), c, allow_unused=True)
+    for name, slope in zip(INPUTS, slopes, strict=True):
+        assert (slope is not None) == (name in read), name
+        widths = slope if name in ("slow", "fast") or slope is None else slope.abs().amax(dim=-1)
+        assert widths is None or (widths != 0).all(), name
+
+
+@pytest.mark.parametrize(("changes", "unread"), [({"semantic": False}, "semantic"), ({"energies": False}, "slow fast")])
+def test_what_is_left_out_leaves_no_weights(changes, unread):
+    encoder, c = make(**changes), draw()
+    changed = c._replace(**{name: getattr(c, name).flip(1) for name in unread.split()})
+    for one, other in zip(encoder(c), encoder(changed), strict=True):
+        assert one is other is None or torch.equal(one, other)
+    names = {name.rsplit(".", 1)[0] for name in encoder.state_dict()}
+    assert any(name.startswith(("norm", "project")) for name in names) == ("semantic" not in unread)
+    assert any(".mlp." in name for name in names) == ("slow" not in unread)
+    assert all(weights.grad is not None for weights in with_gradients(encoder, c).parameters())
+
+
+def with_gradients(encoder, conditions):
+    encoder(conditions).frames.square().sum().backward()
+    return encoder
+
+
+def test_energies_alone_are_equation_4_with_their_own_features_as_keys_and_values():
+    encoder, c = make(semantic=False, branches="slow", visual=False), draw(batch=1)
+    w = {key: value.detach().double().numpy() for key, value in encoder.state_dict().items()}
+    energy = c.slow[0].double().numpy()
+    z = (energy - energy.mean(0)) / energy.std(0)
+    hidden = z[..., None] @ w["branches.slow.mlp.0.weight"].T + w["branches.slow.mlp.0.bias"]
+    own = hidden / (1 + np.exp(-hidden)) @ w["branches.slow.mlp.2.weight"].T + w["branches.slow.mlp.2.bias"]
+    expected, gates = branch_by_hand(w, "slow", energy, own, 2)
+    np.testing.assert_allclose(encoder(c).frames[0].detach(), expected, atol=2e-4)
+    np.testing.assert_allclose(encoder(c).gate_slow[0].detach(), gates, atol=2e-4)
+
+
+def test_the_embedding_alone_has_one_branch_and_no_gate_of_slow_and_fast():
+    """One part: the value of E' passes as it is, and the residual adds E'."""
+    c, plain, added = draw(), *(make(energies=False, parts="whole", residual=value) for value in (False, True))
+    assert list(plain.branches) == ["semantic"] and not hasattr(plain, "fusion")
+    encoding = plain(c)
+    assert (encoding.gate_slow, encoding.gate_fast, encoding.alpha) == (None, None, None)
+    semantic = plain.project_semantic(c.semantic.mean(2))
+    branch = plain.branches["semantic"]
+    torch.testing.assert_close(encoding.frames[..., :8], branch.out(branch.value(semantic)), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(added(c).frames[..., :8], encoding.frames[..., :8] + semantic, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{"semantic": False}, {"energies": False}])
+def test_alone_the_parts_are_told_apart_by_their_gates_only(changes):
+    """All parts share their weights: their order changes neither sum nor fusion, but goes with the gates."""
+    order, c = torch.tensor([3, 0, 4, 1, 2]), draw()
+    moved = Conditions(*(x[:, :, order] for x in c[:3]), c.visual)
+    encoder = make(**changes)
+    torch.testing.assert_close(encoder(c).frames, encoder(moved).frames, atol=1e-4, rtol=1e-4)
+    if encoder(c).gate_slow is not None:
+        torch.testing.assert_close(encoder(c).gate_slow[..., order], encoder(moved).gate_slow)
+
+
 def test_sequence_tokens():
     encoder, c = make(pooling="sequence", frames=150), draw(frames=150)
     encoding = encoder(c)
@@ -209,12 +290,20 @@ def test_null_condition_drops_tokens_and_frames():
         ({"heads": 3}, ("encoder.heads", "encoder.width")),
         ({"motion": False, "visual": False}, ("encoder.align", "encoder.motion")),
         ({"branches": "slow", "fusion": "concat"}, ("encoder.fusion", "encoder.branches")),
+        ({"energies": False, "semantic": False}, ("encoder.energies", "encoder.semantic", "encoder.motion")),
+        ({"energies": False, "branches": "fast"}, ("encoder.energies", "encoder.branches")),
+        ({"energies": False, "fusion": "concat"}, ("encoder.energies", "encoder.fusion")),
     ],
 )
 def test_wrong_combinations_name_their_keys(changes, names):
     with pytest.raises(ValueError) as error:
         make(**changes)
     assert all(name in str(error.value) for name in names)
+
+
+def test_without_motion_energies_and_semantics_do_not_matter():
+    expected = make(motion=False)(draw()).tokens
+    assert torch.equal(make(motion=False, energies=False, semantic=False)(draw()).tokens, expected)
 
 
 def test_position_code():

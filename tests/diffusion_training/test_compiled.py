@@ -26,7 +26,7 @@ from pace.training import accelerate
 from pace.training.resume import Resume
 
 CPU = torch.device("cpu")
-PAPER = EncoderParams(8, 2, "both", "gate", "five", "mean", False, False, True, True, True)
+PAPER = EncoderParams(8, 2, "both", "gate", "five", "mean", False, False, True, True, True, True, True)
 ALIGNED = dataclasses.replace(PAPER, align=True, pooling="sequence")
 UNET = UNetParams((8,), (True,), 1, 2, 4, 8, 1, 3, 2)  # four kinds of block: compiling takes seconds each
 SHAPE = DataShape(channels=1, visual_width=3, frames=150, fps=30.0)

@@ -34,6 +34,8 @@ ENCODER = EncoderParams(
     motion=True,
     visual=False,
     part_gate=True,
+    energies=True,
+    semantic=True,
 )
 UNET = UNetParams(
     widths=(8, 16),

@@ -16,6 +16,7 @@ from pace.pipeline.params import read as read_params
 from pace.pipeline.params import section
 from pace.pose import skeleton
 from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (96, 64)
@@ -85,7 +86,7 @@ def project(points: np.ndarray, view: str) -> np.ndarray:
 
 def coco_joints(seconds: float, seed: int) -> np.ndarray:
     """COCO-17 joints (N,17,3) of a procedural dance, 60 a second, centimetres, y up."""
-    motion = choreograph("break", 100.0, 0.1, seconds, 60.0, np.random.default_rng(seed))
+    motion = choreograph("break", Clock(100.0, 0.1), seconds, 60.0, np.random.default_rng(seed)).motion
     body = dict(zip(skeleton.H36M, np.moveaxis(100 * motion.joints, 1, 0), strict=True))
     side = body["lshoulder"] - body["rshoulder"]
     side = 3 * side / np.linalg.norm(side, axis=1, keepdims=True)

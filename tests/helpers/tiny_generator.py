@@ -24,7 +24,7 @@ SAMPLE = SampleParams(
 def generator(objective="v", shape=SHAPE):
     torch.manual_seed(0)
     encoder, unet = build(
-        EncoderParams(8, 2, "both", "gate", "five", "mean", False, True, True, True, True),
+        EncoderParams(8, 2, "both", "gate", "five", "mean", False, True, True, True, True, True, True),
         UNetParams((8, 8), (False, True), 1, 2, 4, 4, 1, 3, 2),
         shape,
     )

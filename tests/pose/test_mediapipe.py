@@ -8,6 +8,7 @@ import pytest
 from pace.pose import mediapipe, skeleton
 from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 from pace.synthetic.render import render
 
 
@@ -32,7 +33,7 @@ def test_landmarks_by_name():
 @pytest.fixture(scope="module")
 def dance():
     rng = np.random.default_rng(5)
-    motion = choreograph("house", 112, 0.3, 3.0, 30, rng)
+    motion = choreograph("house", Clock(112, 0.3), 3.0, 30, rng).motion
     camera = random_camera(rng, 256, motion)
     frames = list(render(motion, camera, 256, rng))
     return frames, camera.project(motion.joints)

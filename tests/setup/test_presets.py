@@ -187,7 +187,29 @@ def test_parameters_without_effect_are_told():
     assert not list(find_conflicts(ROOT, values | {"train_vae.steps": 250} | no_weight))
     (conflict,) = find_conflicts(ROOT, values | {"encoder.parts": "whole"})
     assert not conflict.stops and conflict.key == "encoder.parts"
-    assert not list(find_conflicts(ROOT, values | {"encoder.parts": "whole", "encoder.residual": True}))
+    for passing in ({"encoder.residual": True}, {"encoder.semantic": False}, {"encoder.energies": False}):
+        assert not list(find_conflicts(ROOT, values | {"encoder.parts": "whole"} | passing))
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "message"),
+    [
+        ({"heads": 5}, "heads", "5, which does not divide encoder.width 64"),
+        ({"branches": "slow", "fusion": "concat"}, "fusion", "concat, but encoder.branches is slow"),
+        ({"motion": False, "visual": False}, "align", "true, but encoder.motion and encoder.visual are false"),
+        ({"energies": False, "branches": "slow"}, "branches", "slow, but encoder.energies is false"),
+        ({"energies": False, "fusion": "concat"}, "fusion", "concat, but encoder.energies is false"),
+        (
+            {"energies": False, "semantic": False},
+            "semantic",
+            "false, as is encoder.energies, but encoder.motion is true",
+        ),
+    ],
+)
+def test_contradictions_of_the_encoder_are_told_before_a_stage_runs(changes, key, message):
+    values = {f"{section}.{name}": value for section, name, value in presets.flat(params.read(PARAMS))}
+    (conflict,) = find_conflicts(ROOT, values | {f"encoder.{name}": value for name, value in changes.items()})
+    assert (conflict.stops, conflict.key, conflict.message) == (True, f"encoder.{key}", message)
 
 
 def test_what_the_paper_says():
@@ -201,7 +223,7 @@ def test_what_the_paper_says():
         "train_vae": {"adaptive": True, "adversarial_weight": 0.5, "kl_weight": 1e-6},
         "encoder": {
             "width": 768, "branches": "both", "fusion": "gate", "parts": "five", "pooling": "mean", "residual": False,
-            "align": False, "motion": True, "visual": True,
+            "align": False, "motion": True, "visual": True, "energies": True, "semantic": True,
         },
         "train_diffusion": {"epochs": 200, "batch_size": 64, "objective": "epsilon", "min_snr": 0, "drop": 0},
         "sample": {"sampler": "ddpm", "steps": 1000, "guidance": 1},

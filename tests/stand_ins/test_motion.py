@@ -9,6 +9,7 @@ from pace.motion.dstformer import DSTformer
 from pace.stand_ins import detector_noise, motion
 from pace.synthetic.camera import look, random_camera
 from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 
 
 def test_tracks_fit_the_scale_of_their_input(monkeypatch):
@@ -33,7 +34,7 @@ def test_detector_errors_have_the_size_of_an_estimators():
     rng = np.random.default_rng(0)
     errors, hidden = [], []
     for _ in range(20):
-        motion = choreograph("pop", 100.0, 0.2, 10.0, 30, rng)
+        motion = choreograph("pop", Clock(100.0, 0.2), 10.0, 30, rng).motion
         points = random_camera(rng, 256, motion).project(motion.joints)
         seen = detector_noise.detect(points, rng)
         height = np.median(np.ptp(points[..., 1], axis=1))

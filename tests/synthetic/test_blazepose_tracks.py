@@ -8,6 +8,7 @@ from pace.pose import mediapipe
 from pace.pose.skeleton import halpe26_to_h36m
 from pace.synthetic.camera import random_camera
 from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 from pace.synthetic.render import render
 
 pytestmark = pytest.mark.long
@@ -22,7 +23,7 @@ def tracked():
     out = []
     for number, style in enumerate(STYLES):
         rng = np.random.default_rng([77, number])
-        motion = choreograph(style, 95.0 + 8 * number, 0.2, 2.5, FPS, rng)
+        motion = choreograph(style, Clock(95.0 + 8 * number, 0.2), 2.5, FPS, rng).motion
         camera = random_camera(rng, 256, motion)
         estimate = mediapipe.estimate(render(motion, camera, 256, rng), FPS, style)
         pose, truth = halpe26_to_h36m(estimate.keypoints)[..., :2], camera.project(motion.joints)

@@ -3,6 +3,7 @@ import pytest
 
 from pace.synthetic.camera import MAX_YAW, look, random_camera
 from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 from pace.synthetic.styles import STYLES
 
 
@@ -26,7 +27,7 @@ def test_dancer_stays_in_frame(style):
     shares = []
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        motion = choreograph(style, 100.0, 0.5, 10.0, 30.0, rng)
+        motion = choreograph(style, Clock(100.0, 0.5), 10.0, 30.0, rng).motion
         camera = random_camera(rng, 256, motion)
         np.testing.assert_allclose(camera.rotation @ camera.rotation.T, np.eye(3), atol=1e-12)
         assert np.linalg.det(camera.rotation) == pytest.approx(1.0)

@@ -4,6 +4,7 @@ import pytest
 from pace.synthetic.backdrop import room
 from pace.synthetic.camera import look, random_camera
 from pace.synthetic.choreography import choreograph
+from pace.synthetic.clock import Clock
 from pace.synthetic.render import Figure, draw_order, paint, render
 from pace.synthetic.shapes import SHIFT, capsule, ellipse
 from pace.synthetic.wardrobe import Look
@@ -12,7 +13,7 @@ from pace.synthetic.wardrobe import Look
 @pytest.fixture(scope="module")
 def scene():
     rng = np.random.default_rng(11)
-    motion = choreograph("street_jazz", 110.0, 0.2, 1.0, 30.0, rng)
+    motion = choreograph("street_jazz", Clock(110.0, 0.2), 1.0, 30.0, rng).motion
     return motion, random_camera(rng, 256, motion)
 
 
@@ -58,7 +59,7 @@ def test_part_of_an_ellipse():
 
 def test_the_nearer_limb_hides_the_farther():
     """Where two limbs cross, the pixel has the colour of the limb nearer to the camera."""
-    motion = choreograph("pop", 100.0, 0.3, 0.1, 30.0, np.random.default_rng(0))
+    motion = choreograph("pop", Clock(100.0, 0.3), 0.1, 30.0, np.random.default_rng(0)).motion
     camera = look(0.0, 0.0, np.array([0.0, 1.0, 0.0]), 4.0, 300.0, 256)
     clothes = Look((1.0,) * 3, (2.0,) * 3, (3.0,) * 3, (4.0,) * 3, (5.0,) * 3, True, False, False)
     figure = Figure(motion, camera, clothes)

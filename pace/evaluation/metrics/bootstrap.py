@@ -106,11 +106,15 @@ def difference(
     first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if first.shape != second.shape:
         raise ValueError(f"the systems have scores of shape {first.shape} and {second.shape}; give the same clips")
-    of_first, count = bootstrap(first, groups, statistic, resamples, seed)
-    of_second, _ = bootstrap(second, groups, statistic, resamples, seed)
-    resampled = of_first - of_second
-    every_row_once = np.ones((1, len(first)))
-    value = (statistic(first, every_row_once) - statistic(second, every_row_once))[0]
+
+    def change(both: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        of_first, of_second = (statistic(half, weights) for half in np.split(both, 2, axis=1))
+        difference: np.ndarray = of_first - of_second
+        return difference
+
+    both = np.concatenate([first, second], axis=1)
+    resampled, count = bootstrap(both, groups, change, resamples, seed)
+    value = change(both, np.ones((1, len(both))))[0]
     return Difference(value, _quantiles(resampled, count, level), *_p_value(resampled, count))
 
 
