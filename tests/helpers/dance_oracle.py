@@ -67,7 +67,7 @@ def pursue(fast, fps, manner):
     edge = round(1.0 * fps)
     around = np.arange(-edge, edge + 1) / fps
     shapes = []
-    for gap in (np.inf, 0.45, 0.3):
+    for gap in (np.inf, 0.5, 0.4, 0.3):
         shape = pulse(around, Hit(0.0, 1.0, gap, 0), manner.out, manner.back)
         shape -= lowpass(shape, fps, SPLIT_HZ, 2)
         shapes.append(shape / np.linalg.norm(shape))
@@ -78,7 +78,7 @@ def pursue(fast, fps, manner):
         strength = np.linalg.norm(match, axis=1)
         strength[:, frames] = 0
         kind, frame = np.unravel_index(np.argmax(strength), strength.shape)
-        if sizes and strength[kind, frame] < 0.3 * sizes[0]:
+        if sizes and strength[kind, frame] < 0.35 * sizes[0]:
             break
         frames.append(int(frame))
         sizes.append(float(strength[kind, frame]))
