@@ -1,6 +1,6 @@
 """The plan of a dance: phrases, the parts that carry the beat in each, and the times at which they hit.
 
-A dance is a row of phrases of four or eight beats. In each phrase one to three parts carry the beat: they stay where
+A dance is a row of phrases of four or eight beats. In each phrase one to four parts carry the beat: they stay where
 they are and hit, out and back. The other parts float, which is slow motion, and hit off the beat, at a tempo of their
 own. So the beat is in the fast motion of the parts whose slow motion is small; no part carries it all the time.
 
