@@ -1,7 +1,7 @@
 """The clock of a dance: one tempo and one phase, searched on its fast energies alone, without learning.
 
-A dancer arrives on the beat: the body is fast before it and still after it. The clock is the tempo and phase at whose
-beats the fast energy falls most. Music that is no better than a click at each of them (the row `clock`) shows nothing
+A dancer moves on the beat: the body is fast around it and still afterwards. The clock is the tempo and phase at which
+the fast energy falls most. Music that is no better than a click at each of them (the row `clock`) shows nothing
 that the energies do not give away.
 """
 

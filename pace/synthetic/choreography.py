@@ -114,7 +114,7 @@ class _Dancer:
         """How fast a part floats (N,), 0 to about 1."""
         level = np.zeros_like(self.times)
         for phrase in self.phrases:
-            start, end, _held = self.clock.time(np.array([phrase.first, phrase.end - phrase.hold, phrase.end]))
+            start, end = self.clock.time([phrase.first, phrase.end - phrase.hold])
             inside = (self.times >= start) & (self.times < end)
             level[inside] = phrase.flow * (CARRYING if part in phrase.carriers else 1.0)
         return np.asarray(gaussian_filter1d(level, 0.12 * self.rate, mode="nearest"))

@@ -1,16 +1,13 @@
 """The pose estimator for real videos tracks the drawn dancer."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from scipy.signal import butter, sosfiltfilt
 
 from pace.pose import mediapipe
 from pace.pose.skeleton import halpe26_to_h36m
-from pace.synthetic.body import rotation
 from pace.synthetic.camera import random_camera
-from pace.synthetic.choreography import choreograph
+from pace.synthetic.choreography import choreograph, moved
 from pace.synthetic.clock import Clock
 from pace.synthetic.render import render
 
@@ -21,9 +18,14 @@ STYLES = ("break", "house", "waack", "krump", "ballet_jazz")
 
 
 def track(style, number, view, seconds, turn=0.0):
-    """One dance: detected (N,), error (N,17) in body heights, and the joints' true and estimated speed (N,17)."""
+    """One dance, turned to the left `turn` times a second.
+
+    Detected (N,), error (N,17) in body heights, and the joints' true and estimated speed (N,17).
+    """
     rng = np.random.default_rng([77, number])
-    motion = turning(choreograph(style, Clock(95.0 + 8 * number, 0.2), seconds, FPS, rng).motion, turn)
+    motion = choreograph(style, Clock(95.0 + 8 * number, 0.2), seconds, FPS, rng).motion
+    yaw = 2 * np.pi * turn * np.arange(len(motion.joints)) / FPS
+    motion = moved(motion, yaw, np.zeros((len(yaw), 3)))
     camera = random_camera(rng, 256, motion, view)
     estimate = mediapipe.estimate(render(motion, camera, 256, rng), FPS, style)
     pose, truth = halpe26_to_h36m(estimate.keypoints)[..., :2], camera.project(motion.joints)
@@ -31,16 +33,6 @@ def track(style, number, view, seconds, turn=0.0):
     smooth = sosfiltfilt(butter(2, 6.0, fs=FPS, output="sos"), pose, axis=0)
     speeds = [np.linalg.norm(np.gradient(track, axis=0), axis=-1) for track in (truth, smooth)]
     return estimate.detected, np.linalg.norm(pose - truth, axis=-1) / stature[:, None], *speeds
-
-
-def turning(motion, rate):
-    """The motion turned to the left at `rate` turns per second, about the vertical axis."""
-    angles = np.zeros((len(motion.joints), 3))
-    angles[:, 0] = 2 * np.pi * rate * np.arange(len(angles)) / FPS
-    turn = rotation(angles)
-    points = {name: getattr(motion, name) @ turn.swapaxes(1, 2) for name in ("joints", "hands", "toes")}
-    axes = {name: turn @ getattr(motion, name) for name in ("head", "chest", "pelvis")}
-    return dataclasses.replace(motion, **points, **axes)
 
 
 def correlations(dances):
