@@ -6,7 +6,7 @@ own. So the beat is in the fast motion of the parts whose slow motion is small; 
 
 When a carrying part hits depends on the part and the rate. A hit is fastest at the `CENTRES`, in beats after the beat.
 Real dancers' torso and arms are fastest on the beat or shortly after it, their legs well before it (FACTS 12). In
-strong dances all parts hit nearer to the beat.
+strong dances more parts carry the beat, all of them hit nearer to it, harder, and mostly on every beat.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -24,7 +24,7 @@ CENTRES = {  # rate -> group -> beats after the beat
     1.0: {"torso": 0.0, "arm": 0.25, "leg": -0.36},
     2.0: {"torso": 0.0, "arm": 0.05, "leg": -0.05},
 }
-LEAST_SPREAD = 0.2  # of the centres in the strongest dances, as a share of those of the weakest third
+LEAST_SPREAD = 0.1  # of the centres in the strongest dances, as a share of the weakest's
 OFF_BEAT = 0.4  # size of the hits of rate 2 that are between the beats, of those that are on them
 MAX_OFFSET_S = 0.060  # a dancer's hits are early or late by up to this
 FALSE_BPM = (70.0, 190.0)  # of the hits of the parts that do not carry the beat
@@ -35,8 +35,8 @@ NEAR = 0.07  # such a tempo is at least this share away from the beat's, its hal
 class Phrase:
     """`beats` beats from the beat number `first` on.
 
-    carriers: the parts that carry the beat. rate: their hits per beat. force: size of all hits, 0 to 1. flow: size of
-    the slow motion, 0 to 1. hold: number of beats at the end in which the dancer stands still.
+    carriers: the parts that carry the beat. rate: their hits per beat. force: size of all hits, up to 1.25. flow: size
+    of the slow motion, 0 to 1. hold: number of beats at the end in which the dancer stands still.
     """
 
     first: int
@@ -57,7 +57,7 @@ class Phrase:
 class Hit:
     """A movement of a part, out and back, fastest at `time` in seconds.
 
-    size: 0 to about 1. gap: seconds to the part's nearest hit. phrase: the number of its phrase.
+    size: 0 to about 1.4. gap: seconds to the part's nearest hit. phrase: the number of its phrase.
     """
 
     time: float
@@ -79,10 +79,10 @@ def plan(
     while first < last:
         beats = int(rng.choice((4, 8), p=(0.7, 0.3)))
         carriers = _carriers(shares, carriers, strength, rng)
-        steady = rng.random() < 0.6 * strength  # strong dances mostly hit on every beat
+        steady = rng.random() < strength  # strong dances mostly hit on every beat
         rate = 1.0 if steady else float(rng.choice(RATES, p=rates))
         hold = int(rng.choice((0, 1, 2), p=(0.7, 0.15, 0.15)))
-        force, flow = rng.uniform(0.6, 1.0), rng.uniform(0.45, 1.0)
+        force, flow = rng.uniform(0.6, 1.0) * (1 + 0.25 * strength), rng.uniform(0.45, 1.0)
         phrases.append(Phrase(first, beats, carriers, rate, force, flow, hold))
         first += beats
     return phrases
@@ -95,7 +95,7 @@ def _carriers(
     names = tuple(PARTS)
     torso, arm, leg = shares
     chance = np.array([torso, arm / 2, arm / 2, leg / 2, leg / 2])
-    more = (0.3 + 0.7 * strength, strength - 0.1, 2 * strength - 1.2)
+    more = (0.3 + strength, 1.6 * strength - 0.3, 3 * strength - 1.5)
     count = 1 + int(np.count_nonzero(rng.random(3) < more))
     drawn: list[str] = []
     for _ in range(count):
@@ -106,7 +106,7 @@ def _carriers(
 
 def spread(strength: float) -> float:
     """Factor on the CENTRES in a dance of a strength."""
-    return 1 - (1 - LEAST_SPREAD) * max(0.0, 1.5 * strength - 0.5)
+    return 1 - (1 - LEAST_SPREAD) * min(max(0.0, 2 * strength - 2 / 3), 1.0)
 
 
 def hits(
@@ -137,7 +137,7 @@ def _on_the_beat(
     """Times and sizes of a carrying part's hits. Some are left out, and a few come half a beat late."""
     centre = spread(strength) * CENTRES[phrase.rate][GROUPS[part]]
     for beat in np.arange(phrase.first, phrase.end - phrase.hold, 1 / phrase.rate):
-        left_out, syncopated = rng.random(2) < (0.12 - 0.08 * strength, 0.04)
+        left_out, syncopated = rng.random(2) < (0.12 * (1 - strength), 0.04 * (1 - strength))
         if not left_out:
             late = offset + rng.normal(0, 0.010 + 0.010 * (1 - strength))
             size = phrase.force * rng.uniform(0.85, 1.15) * (1.0 if beat % 1 == 0 else OFF_BEAT)
