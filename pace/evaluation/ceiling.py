@@ -1,4 +1,4 @@
-"""The best that a generator in a latent space can do: true music through VAE and vocoder."""
+"""The best that a generator can do: true music through mel image, VAE and vocoder."""
 
 import functools
 from pathlib import Path
@@ -24,6 +24,11 @@ Wave = npt.NDArray[np.float32]
 def cached_vae(folder: Path) -> AutoencoderKL:
     """The autoencoder of a folder, loaded once in each worker process."""
     return load_vae(folder)
+
+
+def mel_clip(wave: Wave, vocoder: VocoderParams) -> Wave:
+    """A clip (110250,) through mel image and vocoder alone. Peaks are attenuated as those of generated music are."""
+    return limit_peaks(invert(mel_image(wave)[None], vocoder)[0])
 
 
 def ceiling_clip(wave: Wave, vae: AutoencoderKL, vocoder: VocoderParams) -> tuple[Wave, float]:

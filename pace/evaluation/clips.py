@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from pace.media.sounds import Sound
 
 TRUTH = "truth"  # the row of the true music, which every other row is scored against
-CEILING = "ceiling"  # the row of the true music through VAE and vocoder
+MEL, CEILING = "mel", "ceiling"  # rows of the true music through mel image and vocoder, without and with the VAE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +54,10 @@ class ClipSounds:
 class ClipFiles(Protocol):
     """The files of one clip. This is all that differs between the pipeline's clips and those of `pace score`."""
 
-    def read(self, ceiling: Sound | None = None) -> ClipSounds:
+    def read(self, rebuilt: Mapping[str, Sound] | None = None) -> ClipSounds:
         """Read or make the sounds of all rows.
 
-        ceiling: the row `ceiling`, if it was made before; else it is made here, which takes long.
+        rebuilt: the rows `mel` and `ceiling`, if they were made before; else they are made here, which takes long.
         """
 
     def failed(self, reason: str) -> dict[str, str]:

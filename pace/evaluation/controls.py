@@ -1,6 +1,6 @@
 """The rows of the rhythm table: generated music and the controls that show what its scores are worth (FACTS 7).
 
-The control that needs a network, the ceiling, has a module of its own: nothing here needs PyTorch.
+The controls that need PyTorch, `mel` and `ceiling`, have a module of its own: nothing here needs PyTorch.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,24 @@ import numpy.typing as npt
 from pace.clip import CLIP_SAMPLES, SAMPLE_RATE
 
 GENERATED, CLOCK, RETRIEVAL, SHUFFLED = "generated", "clock", "retrieval", "shuffled"
-# truth: the true music. ceiling: the true music through VAE and vocoder. generated: the model's music.
+# truth: the true music. mel, ceiling: the true music through mel image and vocoder, without and with the VAE.
+# generated: the model's music.
 # clock: a click at each beat of the dance's clock. retrieval: the training music whose dance has the nearest clock.
 # shuffled: generated music of other clips. random: training music. clicks: one click per second. clicks120: a click
 # track of 120 BPM. delayed: the true music 250 ms late.
-ROWS = ("truth", "ceiling", GENERATED, CLOCK, RETRIEVAL, SHUFFLED, "random", "clicks", "clicks120", "delayed")
+ROWS = (
+    "truth",
+    "mel",
+    "ceiling",
+    GENERATED,
+    CLOCK,
+    RETRIEVAL,
+    SHUFFLED,
+    "random",
+    "clicks",
+    "clicks120",
+    "delayed",
+)
 AS_CLOCK = "‡"  # marks a figure that is not above that of the row `clock`
 AS_SHUFFLED = "§"  # marks a figure that is not above that of the row `shuffled`
 DELAY = 0.25  # seconds

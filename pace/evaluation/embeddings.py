@@ -68,7 +68,7 @@ def embed_clip(scored: ScoredClip, extractors: Iterable[str], loaded: Mapping[st
     }
     if not loaded or not rows:
         return rows
-    sounds = scored.clip.files.read(scored.ceiling).rows
+    sounds = scored.clip.files.read(scored.rebuilt).rows
     for row, sound in sounds.items():
         sound = sound.piece(sounds[TRUTH].seconds)
         wave = padded(sound.wave, sound.sample_rate)

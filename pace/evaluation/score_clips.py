@@ -1,7 +1,7 @@
 """Scoring a clip from its files: the events, scores and descriptors of all its rows.
 
-Nothing here needs PyTorch, which worker processes take seconds to import, except a clip's files when they compute a
-ceiling.
+Nothing here needs PyTorch, which worker processes take seconds to import, except a clip's files when they
+rebuild its music.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from pace.audio.silence import is_silent
 from pace.clip import SAMPLE_RATE
 from pace.evaluation import controls
 from pace.evaluation.beat_trackers import LIBROSA, BeatTracker
-from pace.evaluation.clips import CEILING, TRUTH, Clip
+from pace.evaluation.clips import CEILING, MEL, TRUTH, Clip
 from pace.evaluation.embedders import descriptors
 from pace.evaluation.metrics.onsets import Events, events
 from pace.evaluation.scores import Scores, score_waves
@@ -29,7 +29,7 @@ from pace.pipeline import isolated
 class ScoredClip:
     """A scored clip. By row: events, scores against the true music, and descriptors (n,38).
 
-    ceiling: the sound of row `ceiling`, kept on request, as it takes long to make. mel_error, faults, unreadable: as
+    rebuilt: the sounds of the rows `mel` and `ceiling`, kept on request, as they take long to make. mel_error, faults, unreadable: as
     in ClipSounds. Without readable true music, or where it is silent, nothing is scored.
     """
 
@@ -37,7 +37,7 @@ class ScoredClip:
     events: dict[str, Events] = dataclasses.field(default_factory=dict)
     scores: dict[str, Scores] = dataclasses.field(default_factory=dict)
     descriptors: dict[str, npt.NDArray[np.float64]] = dataclasses.field(default_factory=dict)
-    ceiling: Sound | None = None
+    rebuilt: dict[str, Sound] | None = None
     mel_error: float = math.nan
     faults: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -55,7 +55,7 @@ class ScoredClip:
 
 
 def score_clip(
-    clip: Clip, protocols: tuple[str, ...], keep_ceiling: bool = False, tracker: BeatTracker = LIBROSA
+    clip: Clip, protocols: tuple[str, ...], keep_rebuilt: bool = False, tracker: BeatTracker = LIBROSA
 ) -> ScoredClip:
     """Read, score and describe all rows of one clip. Runs in a worker process.
 
@@ -75,7 +75,7 @@ def score_clip(
         row_events,
         scores,
         {row: descriptors.embed(padded(wave[:end], SAMPLE_RATE), SAMPLE_RATE) for row, wave in waves.items()},
-        sounds.rows.get(CEILING) if keep_ceiling else None,
+        {row: sounds.rows[row] for row in (MEL, CEILING) if row in sounds.rows} if keep_rebuilt else None,
         sounds.mel_error,
         sounds.faults,
         sounds.unreadable,
@@ -86,7 +86,7 @@ def score_clips(
     clips: Sequence[Clip],
     protocols: tuple[str, ...],
     label: str,
-    keep_ceiling: bool = False,
+    keep_rebuilt: bool = False,
     tracker: BeatTracker = LIBROSA,
 ) -> Iterator[ScoredClip]:
     """`score_clip` for every clip, several at a time, in their order. label: title of the progress bar.
@@ -96,7 +96,7 @@ def score_clips(
     """
     tracker.check()
     compile_once()
-    items = {clip.name: (clip, protocols, keep_ceiling, tracker) for clip in clips}
+    items = {clip.name: (clip, protocols, keep_rebuilt, tracker) for clip in clips}
     done: dict[str, ScoredClip] = {}
     left = list(clips)
     with contextlib.closing(isolated.run(label, score_clip, items)) as outcomes:

@@ -1,6 +1,7 @@
 """The sounds of the pipeline's clips: five seconds cut out of tracks, the generated wav, and the controls."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ from pace.audio.vocoder import VocoderParams
 from pace.audio.wav_files import read_wave
 from pace.clip import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from pace.evaluation import controls
-from pace.evaluation.ceiling import cached_vae, ceiling_clip
-from pace.evaluation.clips import CEILING, TRUTH, ClipSounds
+from pace.evaluation.ceiling import cached_vae, ceiling_clip, mel_clip
+from pace.evaluation.clips import CEILING, MEL, TRUTH, ClipSounds
 from pace.evaluation.dance_clock import Clock
 from pace.media import sounds
 from pace.media.sounds import Sound
@@ -48,8 +49,8 @@ class TrackClip:
     clock: Clock | None = None
     retrieved: TrackPiece | None = None
 
-    def read(self, ceiling: Sound | None = None) -> ClipSounds:
-        """The rows `truth`, `ceiling`, `generated` and the controls, at 22,050 Hz.
+    def read(self, rebuilt: Mapping[str, Sound] | None = None) -> ClipSounds:
+        """The rows `truth`, `mel`, `ceiling`, `generated` and the controls, at 22,050 Hz.
 
         With training music also `random`, with a clock `clock`, with both `retrieval`.
 
@@ -61,11 +62,12 @@ class TrackClip:
             return ClipSounds({}, unreadable={TRUTH: str(error).replace(str(self.true.track), self.true.track.name)})
         true = controls.cut(track, self.true.start)
         mel_error = float("nan")
-        if ceiling is None:
+        if rebuilt is None:
             with one_thread():
-                rebuilt, mel_error = ceiling_clip(true, cached_vae(self.vae), self.vocoder)
-            ceiling = Sound(rebuilt, SAMPLE_RATE)
-        rows = {TRUTH: Sound(true, SAMPLE_RATE), CEILING: ceiling}
+                ceiling, mel_error = ceiling_clip(true, cached_vae(self.vae), self.vocoder)
+                mel = mel_clip(true, self.vocoder)
+            rebuilt = {MEL: Sound(mel, SAMPLE_RATE), CEILING: Sound(ceiling, SAMPLE_RATE)}
+        rows = {TRUTH: Sound(true, SAMPLE_RATE), **rebuilt}
         faults, unreadable = {}, {}
         try:
             rows["generated"], generated_faults = read_generated(self.generated)

@@ -2,6 +2,7 @@
 
 ROWS = {
     "truth": "the true music itself",
+    "mel": "the true music passed through mel image and vocoder alone",
     "ceiling": "the true music passed through VAE and vocoder: the best sound this pipeline can reach",
     "generated": "music generated for the video",
     "clock": "a click at each beat of one tempo and phase, found in the fast energies of the dance without learning",

@@ -51,7 +51,7 @@ class FileClip:
     clock: Clock | None = None
     retrieved: Timed[Path] | None = None
 
-    def read(self, ceiling: Sound | None = None) -> ClipSounds:
+    def read(self, rebuilt: Mapping[str, Sound] | None = None) -> ClipSounds:
         """All rows at the files' own rates; none where the reference cannot be read."""
         try:
             reference = sounds.read(self.reference)
@@ -59,7 +59,7 @@ class FileClip:
             return ClipSounds({}, unreadable={REFERENCE: str(error)})
         rows, unreadable = controls(reference), {}
         if self.rebuild:
-            rows[CEILING] = ceiling or Sound(self.rebuild(reference.at(SAMPLE_RATE)), SAMPLE_RATE)
+            rows |= rebuilt or {CEILING: Sound(self.rebuild(reference.at(SAMPLE_RATE)), SAMPLE_RATE)}
         for system, path in self.generated.items():
             try:
                 rows[system] = sounds.read(path)

@@ -25,7 +25,7 @@ class Waves:
     def __init__(self, rows):
         self.rows = rows
 
-    def read(self, ceiling=None):
+    def read(self, rebuilt=None):
         return ClipSounds(self.rows)
 
 

@@ -13,7 +13,7 @@ from pace.scoring.file_clips import FileClip
 class Files(FileClip):
     """The files of a clip, of which some make trouble and the others hold nothing: scoring takes time."""
 
-    def read(self, ceiling=None):
+    def read(self, rebuilt=None):
         misbehaving.media(self.reference)
         return clips.ClipSounds({}, unreadable={"reference": "nothing in it"})
 

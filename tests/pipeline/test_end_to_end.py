@@ -10,7 +10,8 @@ from helpers.projects import copy_project, run
 
 pytestmark = pytest.mark.long
 
-ROWS = ("truth", "ceiling", "generated", "clock", "retrieval", "shuffled", "random", "clicks", "clicks120", "delayed")
+ROWS = ("truth", "mel", "ceiling", "generated", "clock", "retrieval", "shuffled", "random")
+ROWS += ("clicks", "clicks120", "delayed")
 METRICS = {
     "d2mgan": ("bcs", "csd", "bhs", "hsd", "f1"),
     "loris": ("bcs", "csd", "bhs", "hsd", "f1"),

@@ -301,10 +301,10 @@ def test_the_ceiling_is_made_once_and_heard_by_networks(music, tmp_path):
 
     (clip,) = clips_in(saved(tmp_path / "ref", {"a": music[0]}), mine=tmp_path / "ref")
     clip = dataclasses.replace(clip, files=dataclasses.replace(clip.files, rebuild=rebuild))
-    embedded = embed_clip(score_clip(clip, ("strict",), keep_ceiling=True), ("level",), {"level": Level()})
+    embedded = embed_clip(score_clip(clip, ("strict",), keep_rebuilt=True), ("level",), {"level": Level()})
     np.testing.assert_allclose(embedded["ceiling"]["level"], 0.5 * embedded["truth"]["level"], rtol=1e-5)
     assert lengths == [len(music[0])]
-    assert score_clip(clip, ("strict",)).ceiling is None
+    assert score_clip(clip, ("strict",)).rebuilt is None
 
 
 @pytest.mark.long
