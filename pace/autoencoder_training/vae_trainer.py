@@ -1,4 +1,4 @@
-"""One training step of the spectrogram autoencoder (paper 3): L1 + KL + perceptual + patch-adversarial loss."""
+"""One training step of the spectrogram autoencoder (paper 3): L1 + KL + perceptual + patch-adversarial loss, and flux."""
 
 import copy
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from pace.autoencoder_training.discriminator import (
     hinge_discriminator,
     hinge_generator,
 )
+from pace.autoencoder_training.flux import flux_loss
 from pace.autoencoder_training.perceptual import Lpips
 from pace.pipeline.params import choice, limits
 from pace.training import accelerate
@@ -22,7 +23,7 @@ from pace.training.graphs import Recorded
 from pace.training.learning_rate import learning_rate
 from pace.training.optimiser import Optimiser
 
-TERMS = ("l1", "kl", "perceptual", "adversarial", "discriminator")
+TERMS = ("l1", "kl", "flux", "perceptual", "adversarial", "discriminator")
 EMA_WARMUP = 9  # see Ema
 
 
@@ -39,6 +40,7 @@ class TrainVaeParams:
     max_grad_norm: float = limits(0)
     ema: float = limits(0, 1)
     kl_weight: float = limits(0)
+    flux_weight: float = limits(0)
     perceptual_weight: float = limits(0)
     adversarial_weight: float = limits(0)
     adaptive: bool = choice(True, False)
@@ -128,7 +130,7 @@ class VaeTrainer:
 
         A term that is not active at this step is not in the dict:
 
-        - `l1` and `kl` are always active;
+        - `l1` and `kl` are always active, `flux` where its weight is above 0;
         - `perceptual` is active from the start with LPIPS; without LPIPS it is feature matching, active from
           `discriminator_start` on;
         - `adversarial` is active from `discriminator_start` on.
@@ -138,6 +140,8 @@ class VaeTrainer:
         mean, log_variance = (moment.float() for moment in self.vae.encode(images))
         output = self.vae.decode(sample(mean, log_variance, noise))
         terms = {"l1": (output.float() - images).abs().mean(), "kl": kl_divergence(mean, log_variance)}
+        if self.params.flux_weight > 0:
+            terms["flux"] = flux_loss(images, output)
         if self.lpips is not None:
             terms["perceptual"] = self.lpips(images, output).mean()
         if self.adversarial(step):
@@ -155,6 +159,8 @@ class VaeTrainer:
         """Weighted sum of the terms, and the adaptive factor of the adversarial term (1 if there is none)."""
         p = self.params
         reconstruction = terms["l1"]
+        if "flux" in terms:
+            reconstruction = reconstruction + p.flux_weight * terms["flux"]
         if "perceptual" in terms:
             reconstruction = reconstruction + p.perceptual_weight * terms["perceptual"]
         total, scale = reconstruction + p.kl_weight * terms["kl"], torch.ones((), device=self.device)

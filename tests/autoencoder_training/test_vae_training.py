@@ -42,18 +42,17 @@ def test_every_term_reaches_the_weights_after_the_start_and_the_adversarial_one_
     trainer = VaeTrainer(VAE, PARAMS, random_lpips() if with_lpips else None, CPU)
     noise = torch.randn(2, 2, 8, 8)
     before, _ = trainer.terms(images(), noise, PARAMS.discriminator_start - 1)
-    assert set(before) == ({"l1", "kl", "perceptual"} if with_lpips else {"l1", "kl"})
+    assert set(before) == ({"l1", "kl", "flux", "perceptual"} if with_lpips else {"l1", "kl", "flux"})
     after, _ = trainer.terms(images(), noise, PARAMS.discriminator_start)
-    assert set(after) == {"l1", "kl", "perceptual", "adversarial"}
+    assert set(after) == {"l1", "kl", "flux", "perceptual", "adversarial"}
     for name, term in after.items():
         norms = gradient(trainer, term)
         assert norms["encoder.conv_in.weight"] > 0, name
         assert (norms["decoder.conv_out.weight"] > 0) == (name != "kl"), name
     # and each moves the whole loss by its weight
     total, scale = trainer.loss(after)
-    expected = (
-        after["l1"] + 1e-3 * after["kl"] + 0.5 * after["perceptual"] + 0.1 * scale.detach() * after["adversarial"]
-    )
+    expected = after["l1"] + 1e-3 * after["kl"] + 2.0 * after["flux"] + 0.5 * after["perceptual"]
+    expected = expected + 0.1 * scale.detach() * after["adversarial"]
     torch.testing.assert_close(total, expected)
 
 
@@ -63,7 +62,7 @@ def test_before_its_start_the_discriminator_is_neither_used_nor_trained():
     calls = []
     trainer.discriminator.register_forward_hook(lambda *_: calls.append(1))
     terms = trainer.step(images(), 1)
-    assert set(terms) == {"loss", "gradient_norm", "l1", "kl"} and not calls
+    assert set(terms) == {"loss", "gradient_norm", "l1", "kl", "flux"} and not calls
     terms = trainer.step(images(), 2)
     assert set(terms) == {"loss", "gradient_norm", *vae_trainer.TERMS, "adversarial_scale"} and calls
     assert any(not torch.equal(value, start[key]) for key, value in trainer.discriminator.state_dict().items())
@@ -83,7 +82,7 @@ def test_adaptive_scale_is_the_ratio_of_gradient_norms():
 def test_adaptive_scale_compares_what_is_reconstructed_with_the_adversarial_loss_at_the_last_layer(with_lpips):
     trainer = VaeTrainer(VAE, PARAMS, random_lpips() if with_lpips else None, CPU)
     terms, _ = trainer.terms(images(), torch.randn(2, 2, 8, 8), PARAMS.discriminator_start)
-    wanted = gradient(trainer, terms["l1"] + PARAMS.perceptual_weight * terms["perceptual"])
+    wanted = gradient(trainer, terms["l1"] + 2.0 * terms["flux"] + PARAMS.perceptual_weight * terms["perceptual"])
     have = gradient(trainer, terms["adversarial"])
     ratio = wanted["decoder.conv_out.weight"] / (have["decoder.conv_out.weight"] + 1e-4)
     assert trainer.loss(terms)[1].item() == pytest.approx(ratio, rel=1e-4)
@@ -93,10 +92,10 @@ def test_the_discriminator_stays_out_where_no_weight_needs_it():
     """LPIPS does not; without it the perceptual loss is feature matching."""
     params = dataclasses.replace(PARAMS, adversarial_weight=0.0)
     terms = VaeTrainer(VAE, params, random_lpips(), CPU).step(images(), 2)
-    assert set(terms) == {"loss", "gradient_norm", "l1", "kl", "perceptual"}
+    assert set(terms) == {"loss", "gradient_norm", "l1", "kl", "flux", "perceptual"}
     assert "discriminator" in VaeTrainer(VAE, params, None, CPU).step(images(), 2)
-    terms = VaeTrainer(VAE, dataclasses.replace(params, perceptual_weight=0.0), None, CPU).step(images(), 2)
-    assert set(terms) == {"loss", "gradient_norm", "l1", "kl"}
+    without = dataclasses.replace(params, perceptual_weight=0.0, flux_weight=0.0)
+    assert set(VaeTrainer(VAE, without, None, CPU).step(images(), 2)) == {"loss", "gradient_norm", "l1", "kl"}
 
 
 def test_a_discriminator_that_never_starts_is_refused():

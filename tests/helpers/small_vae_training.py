@@ -17,6 +17,7 @@ PARAMS = TrainVaeParams(
     max_grad_norm=1.0,
     ema=0.9,
     kl_weight=1e-3,
+    flux_weight=2.0,
     perceptual_weight=0.5,
     lpips_weights="data/none",
     adversarial_weight=0.1,
