@@ -1,4 +1,4 @@
-"""One training step of the spectrogram autoencoder (paper 3): L1 + KL + perceptual + patch-adversarial loss, and flux."""
+"""One training step of the spectrogram autoencoder (paper 3): L1, KL, flux, perceptual, patch-adversarial loss."""
 
 import copy
 from dataclasses import dataclass

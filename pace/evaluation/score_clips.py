@@ -29,8 +29,8 @@ from pace.pipeline import isolated
 class ScoredClip:
     """A scored clip. By row: events, scores against the true music, and descriptors (n,38).
 
-    rebuilt: the sounds of the rows `mel` and `ceiling`, kept on request, as they take long to make. mel_error, faults, unreadable: as
-    in ClipSounds. Without readable true music, or where it is silent, nothing is scored.
+    rebuilt: the sounds of the rows `mel` and `ceiling`, kept on request, as they take long to make. mel_error, faults,
+    unreadable: as in ClipSounds. Without readable true music, or where it is silent, nothing is scored.
     """
 
     clip: Clip
