@@ -12,8 +12,7 @@ BANDS = 8  # of neighbouring mels, whose rises are averaged
 def spectral_flux(images: Tensor) -> Tensor:
     """Rises (B,8,W-1) of images (B,1,H,W) from column to column: falls count as 0. H is a multiple of 8."""
     rises = (images[:, 0, :, 1:] - images[:, 0, :, :-1]).clamp(min=0)
-    flux: Tensor = rises.unflatten(1, (BANDS, -1)).mean(dim=2)
-    return flux
+    return rises.reshape(len(rises), BANDS, -1, rises.shape[-1]).mean(dim=2)
 
 
 def flux_loss(images: Tensor, output: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ class ShiftedClip:
     files: FileClip
     late: dict[str, tuple[Path, float]]
 
-    def read(self, ceiling: Sound | None = None) -> ClipSounds:
+    def read(self, rebuilt: Mapping[str, Sound] | None = None) -> ClipSounds:
         """The row `truth` and those of `late`, of files that were read before."""
         rows = {row: earlier(sounds.read(path), seconds) for row, (path, seconds) in self.late.items()}
         return ClipSounds({TRUTH: sounds.read(self.files.reference)} | rows)
