@@ -74,6 +74,10 @@ def test_metrics_are_complete_and_sound(reproduced):
     assert metrics["pose"]["pck10"] >= 0.9
     for section in ("lift", "vae"):
         assert metrics[section]
+    by_third = metrics["strength"]  # two dances are one of each
+    assert {third: entry["dances"] for third, entry in by_third.items()} == {"weak": 1, "strong": 1}
+    assert by_third["weak"]["strength"][1] < by_third["strong"]["strength"][0]
+    assert by_third["weak"]["rhythm"]["truth"] != by_third["strong"]["rhythm"]["truth"]
 
 
 def test_every_clip_has_music_of_five_seconds(reproduced):
