@@ -125,13 +125,13 @@ def differentiated_twice() -> contextlib.AbstractContextManager[None]:
 
 
 def working_type(device: torch.device, precision: str = "auto") -> torch.dtype:
-    """The type in which networks compute. `auto` is bfloat16 on a GPU that has it and float32 elsewhere.
+    """The type in which networks compute. `auto` is bfloat16 where the processor multiplies in it, else float32.
 
     Raises ValueError for an unknown precision.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} is unknown; use one of {', '.join(PRECISIONS)}")
-    low = precision == "bfloat16" or (precision == "auto" and device.type == "cuda" and bfloat16_is_fast(device))
+    low = precision == "bfloat16" or (precision == "auto" and bfloat16_is_fast(device))
     return torch.bfloat16 if low else torch.float32
 
 
@@ -139,6 +139,8 @@ def bfloat16_is_fast(device: torch.device) -> bool:
     """Whether the processor multiplies in bfloat16. If it does not, bfloat16 is slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 

@@ -66,7 +66,7 @@ TRAINING = DiffusionParams(
     objective="v",
     schedule="cosine",
     min_snr=5.0,
-    precision="auto",
+    precision="float32",
     eval_every=3,
     save_every=2,
 )
@@ -124,7 +124,7 @@ def timing(align):
     train(encoder, unet, data, None, dataclasses.replace(params, eval_every=80))
     columns, _, conditions = pulses(16, seed=2)
     names = [str(i) for i in range(16)]
-    sampling = SampleParams("dpm++2m", 12, 1.5, 80.0, 0.0, 0, 16, "test", "auto")
+    sampling = SampleParams("dpm++2m", 12, 1.5, 80.0, 0.0, 0, 16, "test", "float32")
     generator = Generator(encoder, unet, params.task(), SHAPE, scale)
     generated = sample_latents(generator, conditions.batch(torch.arange(16)), names, sampling).mean(dim=(1, 2)).numpy()
     return correlation(generated, columns), correlation(generated, np.roll(columns, 5, axis=0))

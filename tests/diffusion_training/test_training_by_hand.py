@@ -189,8 +189,9 @@ def test_a_step_gives_each_clip_its_own_dance_mirrored_as_asked(mirror, parts):
 @pytest.mark.parametrize(
     ("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16), ("auto", torch.float32)]
 )
-def test_the_precision_is_that_of_training_and_validation(precision, dtype):
+def test_the_precision_is_that_of_training_and_validation(monkeypatch, precision, dtype):
     """The networks compute in it, and end in float32 whatever it is."""
+    monkeypatch.setattr(training.accelerate, "bfloat16_is_fast", lambda device: False)
     data, seen = make_data(), []
 
     class Level(nn.Module):

@@ -17,7 +17,7 @@ SAMPLE = SampleParams(
     seed=0,
     batch_size=2,
     split="test",
-    precision="auto",
+    precision="float32",
 )
 
 

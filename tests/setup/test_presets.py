@@ -181,10 +181,10 @@ def test_guidance_and_no_dropped_conditions_do_not_go_together(tmp_path):
 
 def test_parameters_without_effect_are_told():
     values = {f"{section}.{key}": value for section, key, value in presets.flat(params.read(PARAMS))}
-    (conflict,) = find_conflicts(ROOT, values | {"train_vae.steps": 50})
+    (conflict,) = find_conflicts(ROOT, values | {"train_vae.steps": 10})
     assert conflict.stops and conflict.key == "train_vae.discriminator_start"
     no_weight = {"train_vae.adversarial_weight": 0.0, "train_vae.perceptual_weight": 0.0}
-    assert not list(find_conflicts(ROOT, values | {"train_vae.steps": 50} | no_weight))
+    assert not list(find_conflicts(ROOT, values | {"train_vae.steps": 10} | no_weight))
     whole = values | {"encoder.parts": "whole", "encoder.residual": False}
     (conflict,) = find_conflicts(ROOT, whole)
     assert not conflict.stops and conflict.key == "encoder.parts"

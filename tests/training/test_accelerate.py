@@ -72,8 +72,12 @@ def test_a_gpu_compiles_where_triton_is(monkeypatch):
 
 
 def test_precision(monkeypatch):
-    for name, dtype in (("auto", torch.float32), ("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         assert accelerate.working_type(CPU, name) == dtype
+    for capability, dtype in (("avx512_bf16", torch.bfloat16), ("amx_bf16", torch.bfloat16), ("avx2", torch.float32)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda capability=capability: {capability: True})
+        assert accelerate.working_type(CPU, "auto") == dtype
+    assert accelerate.working_type(torch.device("mps"), "auto") == torch.float32
     for fast, dtype in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(accelerate, "bfloat16_is_fast", lambda device, fast=fast: fast)
         assert accelerate.working_type(torch.device("cuda")) == dtype
