@@ -95,7 +95,7 @@ def _carriers(
     names = tuple(PARTS)
     torso, arm, leg = shares
     chance = np.array([torso, arm / 2, arm / 2, leg / 2, leg / 2])
-    more = (0.3 + strength, 1.6 * strength - 0.3, 3 * strength - 1.5)
+    more = (0.6 + strength, 1.6 * strength, 3 * strength - 1.5)
     count = 1 + int(np.count_nonzero(rng.random(3) < more))
     drawn: list[str] = []
     for _ in range(count):
@@ -137,7 +137,7 @@ def _on_the_beat(
     """Times and sizes of a carrying part's hits. Some are left out, and a few come half a beat late."""
     centre = spread(strength) * CENTRES[phrase.rate][GROUPS[part]]
     for beat in np.arange(phrase.first, phrase.end - phrase.hold, 1 / phrase.rate):
-        left_out, syncopated = rng.random(2) < (0.12 * (1 - strength), 0.04 * (1 - strength))
+        left_out, syncopated = rng.random(2) < (0.12 - 0.1 * strength, 0.04 - 0.03 * strength)
         if not left_out:
             late = offset + rng.normal(0, 0.010 + 0.010 * (1 - strength))
             size = phrase.force * rng.uniform(0.85, 1.15) * (1.0 if beat % 1 == 0 else OFF_BEAT)
@@ -152,7 +152,7 @@ def _off_the_beat(
         bpm = rng.uniform(*FALSE_BPM)
         if all(abs(np.log(bpm / clock.bpm / rate)) > NEAR for rate in RATES):
             break
-    loud = phrase.force * max(1.0 - 1.15 * strength, 0.0)
+    loud = phrase.force * max(0.75 - 0.9 * strength, 0.0)
     start, end = float(clock.time(phrase.first)), float(clock.time(phrase.end - phrase.hold))
     for time in np.arange(start + rng.uniform(0, 60 / bpm), end, 60 / bpm):
         if rng.random() < 0.9:
