@@ -177,7 +177,7 @@ def test_sampling_adds_up():
 def test_what_the_networks_cost_at_the_default_scale():
     """The default scale has `align`: its convolutions and projections are counted, and D is the stand-in's."""
     content = params.read(ROOT / "params.yaml")
-    assert size.shape(content) == DataShape(4, 128, 150, 30.0)
+    assert size.shape(content) == DataShape(8, 128, 150, 30.0)
     sizes = size.sizes(content)
     plain = size.sizes({**content, "encoder": {**content["encoder"], "align": False}})
     assert sizes.generator.unet > plain.generator.unet and sizes.generator.unet_flops > plain.generator.unet_flops
