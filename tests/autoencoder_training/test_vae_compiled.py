@@ -78,11 +78,11 @@ def test_a_compiled_training_is_close_to_the_eager_one(compiled, monkeypatch, tm
     with accelerate.not_compiled():
         eager = train(*args)
     whole = train(*args)
-    # The mean score may be near 0, while single scores near 1 are rounded to 2^-8.
-    relative, absolute = (0.03, 5e-3) if precision == "bfloat16" else (1e-3, 1e-4)
+    # The mean score may be near 0, while single scores near 1 are rounded to 2^-8, in both trainings.
+    relative, absolute = (0.03, 2**-7) if precision == "bfloat16" else (1e-3, 1e-4)
     for expected, row in zip(eager.curve, whole.curve, strict=True):
         assert row == pytest.approx(expected, rel=relative, abs=absolute)
-    assert whole.metrics == pytest.approx(eager.metrics, rel=1e-2 if precision == "bfloat16" else 1e-4)
+    assert whole.metrics == pytest.approx(eager.metrics, rel=2e-2 if precision == "bfloat16" else 1e-4)
     assert all(weight.dtype == torch.float32 for weight in whole.state_dict.values())
 
     def stop(done, _):
