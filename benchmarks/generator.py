@@ -93,7 +93,8 @@ def training(
     step = nets.generator_step(config, batch, device, "auto")
     rate = batch / median(alternate({"step": step}, scale.repeats, device)["step"])
     flops = rate * generator_size(config.encoder, config.unet, config.shape).training_flops
-    note = f"batch {batch}, {threads(device)}, {step.how}"
+    dtype = str(accelerate.working_type(device)).removeprefix("torch.")
+    note = f"{dtype}, batch {batch}, {threads(device)}, {step.how}"
     result = [
         Row(NAME, f"training step, {name}", rate, "samples/s", target=target, note=note),
         Row(NAME, f"training step, {name}", flops / 1e9, "GFLOP/s", note="as `python -m pace size` counts"),

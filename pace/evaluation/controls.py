@@ -1,6 +1,6 @@
 """The rows of the rhythm table: generated music and the controls that show what its scores are worth (FACTS 7).
 
-The controls that need PyTorch, `mel` and `ceiling`, have a module of its own: nothing here needs PyTorch.
+The controls that need PyTorch, `mel` and `ceiling`, have a module of their own: nothing here needs PyTorch.
 """
 
 from collections.abc import Sequence

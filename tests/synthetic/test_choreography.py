@@ -195,7 +195,7 @@ def test_the_share_of_beats_with_an_accent_grows_with_the_strength(dances):
         shares.append((strength, np.mean([beat in places for beat in due]) if due else np.nan))
     weak = np.nanmean([share for strength, share in shares if strength < 0.5])
     strong = np.nanmean([share for strength, share in shares if strength >= 0.5])
-    assert 0.85 < weak < strong <= 1.0 and strong > 0.95
+    assert 0.85 < weak < min(strong, 0.995) and strong > 0.95  # also weak dances leave only some beats out
 
 
 def test_dancers_are_early_or_late():
